@@ -1,0 +1,51 @@
+"""Backpropagation by hand: the small helper package of the course.
+
+Every function here is derived in a lesson, checked against finite differences and against
+an independent oracle, and imported by later lessons. Start with ``notebooks/00_start_here.ipynb``.
+
+>>> import bphelpers as bp
+>>> float(bp.functional.sigmoid(0.0))
+0.5
+"""
+
+import importlib
+from types import ModuleType
+
+import numpy as _np  # noqa: F401  the one thing that importing bphelpers costs
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "data",
+    "exercises",
+    "functional",
+    "gradcheck",
+    "nn",
+    "optim",
+    "plots",
+    "training",
+    "widgets",
+)
+
+__all__ = [*_SUBMODULES, "setup"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Submodules load when first asked for, so that matplotlib and ipywidgets cost nothing until a lesson draws.
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_SUBMODULES])
+
+
+def setup() -> None:
+    """Prepare a lesson: the course's figure style, and a check that Python and the packages are new enough.
+
+    Lesson: 00_start_here.
+    """
+    from bphelpers.plots import use_style
+
+    use_style()

@@ -1,0 +1,37 @@
+"""Errors at the door: what every operation asks of its arguments."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.floating]
+
+
+def as_float(name: str, value: ArrayLike) -> Array:
+    """``value`` as a floating-point array: float32 stays, integers and booleans become float64."""
+    array = np.asarray(value)
+    if array.dtype.kind == "f":
+        return array
+    if array.dtype.kind in "iub":
+        return array.astype(np.float64)
+    raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+
+
+def as_batch(name: str, value: ArrayLike) -> Array:
+    """``value`` as a float array of shape ``(n, d)``."""
+    array = as_float(name, value)
+    if array.ndim == 2:
+        return array
+    fix = f"; for one example, add the batch axis with {name}[None, :]" if array.ndim == 1 else ""
+    raise ValueError(f"{name} must have shape (n, d), got {array.shape}{fix}")
+
+
+def same_shape(name: str, array: Array, other_name: str, other: Array) -> None:
+    """Refuse two arrays that NumPy would otherwise broadcast in silence."""
+    if array.shape != other.shape:
+        raise ValueError(f"{name} must have the shape of {other_name}, {other.shape}, got {array.shape}")
+
+
+def not_empty(name: str, array: Array) -> None:
+    """Refuse an empty batch where an average is taken."""
+    if array.shape[0] == 0:
+        raise ValueError(f"{name} must hold at least one example to average over, got shape {array.shape}")
