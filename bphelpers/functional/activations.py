@@ -291,7 +291,8 @@ def log_softmax(z: ArrayLike) -> Array:
     if z.shape[1] == 0:
         raise ValueError(f"z must have at least one score in each row, got shape {z.shape}")
     shifted = z - z.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log_p: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return log_p
 
 
 def log_softmax_backward(dout: ArrayLike, log_p: ArrayLike) -> Array:
@@ -323,4 +324,5 @@ def log_softmax_backward(dout: ArrayLike, log_p: ArrayLike) -> Array:
     array([[ 0.5, -0.5]])
     """
     dout, log_p = _upstream(dout, "log_p", as_batch("log_p", log_p))
-    return dout - np.exp(log_p) * dout.sum(axis=1, keepdims=True)
+    dz: Array = dout - np.exp(log_p) * dout.sum(axis=1, keepdims=True)
+    return dz

@@ -1,0 +1,226 @@
+"""The training loop: forward, loss, backward, update, again."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bphelpers.data import minibatches
+from bphelpers.nn import Loss, Module, Parameter
+
+
+class Optimizer(Protocol):
+    """Anything with a ``step`` that moves parameters by their ``.grad``."""
+
+    def step(self, parameters: list[Parameter]) -> None:
+        """Move every parameter once."""
+        ...
+
+
+@dataclass
+class History:
+    """What happened in training, one entry an epoch.
+
+    Attributes
+    ----------
+    loss : list of float
+        Mean training loss over the epoch's examples, measured as the weights moved.
+    val_loss, val_accuracy : list of float
+        On the validation set after the epoch; empty without one. Accuracy (0 to 1) only where the loss knows classes.
+    steps : int
+        Updates made.
+    stopped : str or None
+        Why training ended before the last epoch, in words; None where it did not.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_accuracy: list[float] = field(default_factory=list)
+    steps: int = 0
+    stopped: str | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs completed."""
+        return len(self.loss)
+
+    def __repr__(self) -> str:
+        end = f", loss {self.loss[-1]:.4f}" if self.loss else ""
+        why = f", stopped: {self.stopped}" if self.stopped else ""
+        return f"History({self.epochs} epochs, {self.steps} steps{end}{why})"
+
+
+class _LossNotFinite(Exception):
+    pass
+
+
+def evaluate(net: Module, loss: Loss, X: ArrayLike, y: ArrayLike) -> tuple[float, float | None]:
+    """Loss and accuracy on a data set, in evaluation mode; changes no parameter.
+
+    Parameters
+    ----------
+    net : Module
+    loss : Loss
+    X : array (n, d_in)
+    y : array
+        Targets, as the loss wants them.
+
+    Returns
+    -------
+    loss : float
+    accuracy : float, 0 to 1, or None where the loss knows no classes
+
+    Notes
+    -----
+    Lesson: 11_handwritten_digits.
+
+    Examples
+    --------
+    >>> from bphelpers import nn
+    >>> net = nn.Sequential(nn.Linear(1, 2, rng=np.random.default_rng(0), init=lambda o, i, rng: np.eye(2, 1)))
+    >>> value, accuracy = evaluate(net, nn.CrossEntropyLoss(), [[5.0], [-5.0]], [0, 1])
+    >>> round(value, 4), accuracy
+    (0.0067, 1.0)
+    """
+    was_training = net.training
+    net.eval()
+    try:
+        y_hat = net.forward(X)
+        right = loss.is_right(y_hat, y)
+        return loss.forward(y_hat, y), None if right is None else float(np.mean(right))
+    finally:
+        net.train(was_training)
+
+
+def fit(
+    net: Module,
+    loss: Loss,
+    optimizer: Optimizer,
+    data: tuple[ArrayLike, ArrayLike],
+    epochs: int,
+    batch_size: int,
+    rng: np.random.Generator,
+    *,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    on_epoch: Callable[[History], bool | None] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train ``net`` by mini-batches and return what happened.
+
+    Interrupting (the stop button, Ctrl-C) ends training and returns the history so far; the network keeps the
+    weights it has reached. A loss that is no longer finite ends training before the step that would use it,
+    with a warning that names the epoch and step.
+
+    Parameters
+    ----------
+    net : Module
+    loss : Loss
+    optimizer : anything with ``step(parameters)``
+    data : (X, y)
+        Training inputs and targets, the same number of rows.
+    epochs : int
+        How many times every example is seen.
+    batch_size : int
+        Examples a step; the last batch of an epoch may be smaller.
+    rng : numpy.random.Generator
+        Shuffles the examples each epoch.
+    validation : (X, y), optional
+        Measured after each epoch, in evaluation mode.
+    on_epoch : callable, optional
+        Called with the history after each epoch; return True to stop.
+    progress : bool
+        Show a bar where training takes longer than a second.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        Where sizes do not fit or the data are empty.
+
+    Notes
+    -----
+    Lesson: 11_handwritten_digits.
+
+    Examples
+    --------
+    >>> from bphelpers import nn, optim
+    >>> rng = np.random.default_rng(0)
+    >>> net = nn.Sequential(nn.Linear(1, 1, rng=rng))
+    >>> X = np.linspace(-1, 1, 20)[:, None]
+    >>> history = fit(net, nn.MSELoss(), optim.SGD(lr=0.1), (X, 3 * X + 1), epochs=200, batch_size=5, rng=rng)
+    >>> net[0].W.data.round(3), net[0].b.data.round(3)
+    (array([[3.]]), array([1.]))
+    """
+    X, y = _same_length("data", data)
+    if epochs < 0 or batch_size < 1:
+        raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, got {epochs} and {batch_size}")
+    if validation is not None:
+        validation = _same_length("validation", validation)
+    from tqdm.auto import tqdm  # costs an import of ipywidgets in a notebook, so not before it is needed
+
+    history = History()
+    net.train()
+    disable = None if progress else True
+    bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=disable)
+    try:
+        with bar, np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(epochs):
+                history.loss.append(_one_epoch(net, loss, optimizer, X, y, batch_size, rng, history))
+                _validate(net, loss, validation, history)
+                bar.update()
+                if on_epoch is not None and on_epoch(history):
+                    history.stopped = f"on_epoch asked for it after epoch {history.epochs}"
+                    break
+    except KeyboardInterrupt:
+        history.stopped = f"interrupted in epoch {history.epochs + 1}, after step {history.steps}"
+    except _LossNotFinite as error:
+        history.stopped = str(error)
+        warnings.warn(f"Training stopped: {error}. A smaller learning rate may help.", RuntimeWarning, stacklevel=2)
+    return history
+
+
+def _same_length(name: str, data: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[Any], NDArray[Any]]:
+    X, y = (np.asarray(part) for part in data)
+    if len(X) != len(y) or len(X) == 0:
+        raise ValueError(f"{name} must hold as many targets as inputs, at least one, got {len(X)} and {len(y)}")
+    return X, y
+
+
+def _one_epoch(
+    net: Module,
+    loss: Loss,
+    optimizer: Optimizer,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    batch_size: int,
+    rng: np.random.Generator,
+    history: History,
+) -> float:
+    total = 0.0
+    parameters = net.parameters()
+    for rows in minibatches(len(X), batch_size, rng):
+        value = loss.forward(net.forward(X[rows]), y[rows])
+        if not np.isfinite(value):
+            raise _LossNotFinite(f"the loss became {value} in epoch {history.epochs + 1}, step {history.steps + 1}")
+        net.backward(loss.backward())
+        optimizer.step(parameters)
+        history.steps += 1
+        total += value * len(rows)
+    return total / len(X)
+
+
+def _validate(
+    net: Module, loss: Loss, validation: tuple[ArrayLike, ArrayLike] | None, history: History
+) -> None:
+    if validation is None:
+        return
+    value, accuracy = evaluate(net, loss, *validation)
+    history.val_loss.append(value)
+    if accuracy is not None:
+        history.val_accuracy.append(accuracy)
