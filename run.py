@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""The course's one door: python run.py lab (or test, lint, notebooks, lock, test-matrix, bench, clean).
+
+This file stays readable to every Python since 2.7, so that one that is too old can say so.
+The work is done in tools/launcher.py. Nothing but the standard library is needed.
+"""
+from __future__ import print_function
+
+import sys
+
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.stderr.write(
+        "This course needs Python 3.11, 3.12 or 3.13, and this is %d.%d (%s). Install one of those, then run, "
+        "for example: python3.12 run.py lab\n" % (sys.version_info[0], sys.version_info[1], sys.executable)
+    )
+    sys.exit(1)
+
+from tools.launcher import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

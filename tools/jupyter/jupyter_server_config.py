@@ -1,0 +1,15 @@
+# JupyterLab's settings for the course. run.py puts this folder on JUPYTER_CONFIG_PATH; your own settings in
+# ~/.jupyter stay as they are.
+
+c = get_config()  # noqa: F821  (Jupyter provides it)
+
+# The course is used offline, in trains and in classrooms: nothing is asked of any other machine.
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.LabApp.extension_manager = "readonly"  # the usual one asks a package index which extensions there are
+
+# Ctrl-C stops the server at once, without asking back.
+c.ServerApp.answer_yes = True
+
+# Say the address and what goes wrong, not each request.
+c.ServerApp.log_level = "WARN"

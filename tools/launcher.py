@@ -1,0 +1,311 @@
+"""What run.py does: make the environment once, then start JupyterLab, the tests and the rest in it.
+
+Standard library only: this runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements.lock"
+STAMP = VENV / "installed.stamp"  # written last: says which lock this environment was made from
+UNFINISHED = VENV / "installing"  # there while an installation runs: found at the start, the last one was cut short
+LOG = VENV / "install.log"
+FIRST_LESSON = "notebooks/00_start_here.ipynb"
+NEEDED_MB = 1200  # the finished environment takes about 700, the downloads and their unpacking the rest
+
+COMMANDS = {
+    "lab": "open the course in JupyterLab (installs what it needs the first time)",
+    "test": "run every test, every docstring example and every lesson; further arguments go to pytest",
+    "lint": "check style and types, and the workflow file",
+    "notebooks": "execute the lessons again and store their outputs (notebooks 05: only lesson 05)",
+    "lock": "resolve requirements.lock anew from pyproject.toml",
+    "test-matrix": "run the tests on Python 3.11, 3.12, 3.13 and with the oldest allowed dependencies",
+    "bench": "measure speed against other libraries",
+    "clean": "remove the environment and all caches",
+}
+
+
+class Problem(Exception):
+    """Something the reader of the terminal can mend; its text is one line that says how."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit status."""
+    listing = "\n".join(f"  {name:<12} {what}" for name, what in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="run.py",
+        description="Backpropagation by hand: a course that runs.",
+        epilog=f"commands:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of those below")
+    # Not argparse.REMAINDER: options meant for pytest or JupyterLab pass through untouched.
+    known, rest = parser.parse_known_args(list(arguments) or ["--help"])
+    try:
+        return dispatch(known.command, rest)
+    except Problem as problem:
+        print(f"run.py {known.command}: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # leave the ^C on a line of its own
+        return 130
+
+
+def dispatch(command: str, rest: list[str]) -> int:
+    """Do what the command says."""
+    if command == "clean":
+        return clean()
+    python = ensure_environment()
+    if command == "lab":
+        print("JupyterLab starts. Press Ctrl-C in this window to stop it.", flush=True)
+        become(lab_command(python, rest))
+    if command == "test":
+        become(test_command(python, rest))
+    if command == "lint":
+        return lint(python)
+    if command == "notebooks":
+        become([python, "-m", "tools.notebooks", *rest])
+    if command == "lock":
+        return lock(python, rest)
+    if command == "test-matrix":
+        ensure_extra(python, "dev", "nox")
+        become([python, "-m", "nox", *rest])
+    if command == "bench":
+        return bench(python, rest)
+    raise AssertionError(command)
+
+
+# ---------------------------------------------------------------------------------------------- environment
+
+
+def ensure_environment() -> str:
+    """Return the environment's Python; install the locked versions where that has not been done."""
+    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == fingerprint() and venv_python().exists():
+        return str(venv_python())
+    check_space()
+    if UNFINISHED.exists() or not usable(venv_python()):
+        create_environment()
+    UNFINISHED.touch()
+    STAMP.unlink(missing_ok=True)
+    print("Installing the course's packages into .venv. This happens once and takes a minute or two.", flush=True)
+    pip("install", "--require-hashes", "-r", str(LOCK))
+    pip("install", "--no-deps", "--no-build-isolation", "--quiet", "-e", str(ROOT))
+    # Stamp first, marker last: whatever moment is cut short, the next start sees an unfinished installation.
+    replace_text(STAMP, fingerprint())
+    UNFINISHED.unlink()
+    LOG.unlink(missing_ok=True)
+    return str(venv_python())
+
+
+def fingerprint() -> str:
+    """Tell apart environments that need not be made again from those that do."""
+    digest = hashlib.sha256()
+    for path in (LOCK, ROOT / "pyproject.toml"):
+        digest.update(path.read_bytes())
+    digest.update(str(ROOT).encode())  # the editable install holds this path: a moved folder is installed again
+    return digest.hexdigest()
+
+
+def venv_python() -> Path:
+    """Path of the environment's own Python."""
+    return VENV / "Scripts" / "python.exe" if os.name == "nt" else VENV / "bin" / "python"
+
+
+def usable(python: Path) -> bool:
+    """Whether this is a Python of a supported version with a working pip."""
+    test = "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
+    return python.exists() and subprocess.run([str(python), "-c", test], capture_output=True).returncode == 0
+
+
+def create_environment() -> None:
+    """Make an empty .venv, in place of whatever was there."""
+    for module in ("venv", "ensurepip"):
+        if importlib.util.find_spec(module) is None:
+            version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            raise Problem(
+                f"this Python ({sys.executable}) comes without its {module} module; install it "
+                f"(Debian, Ubuntu: apt install python{version}-venv) and run this again"
+            )
+    done = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode:
+        raise Problem(explain(done.stderr + done.stdout, "the folder .venv could not be made"))
+
+
+def check_space() -> None:
+    """Stop before a disk runs full half-way."""
+    free = shutil.disk_usage(ROOT).free // 2**20
+    if free < NEEDED_MB and not STAMP.exists():
+        raise Problem(f"no space: {free} MB are free in {ROOT} and about {NEEDED_MB} are needed; make room, run again")
+
+
+def pip(*arguments: str) -> None:
+    """Run the environment's pip: its progress is shown, its complaints become one line."""
+    command = [str(venv_python()), "-m", "pip", *arguments, "--disable-pip-version-check", "--no-input"]
+    with LOG.open("w", encoding="utf-8", errors="replace") as log:
+        # PIP_USER: a personal setting that asks for --user installs cannot be obeyed inside an environment.
+        status = subprocess.run(command, stderr=log, env={**environment(), "PIP_USER": "0"}).returncode
+    if status:
+        raise Problem(explain(LOG.read_text(encoding="utf-8", errors="replace"), "pip could not install the packages"))
+
+
+def explain(log: str, what: str) -> str:
+    """One line for what went wrong: the usual causes by name, any other by its own last words."""
+    causes = {
+        r"No space left|Errno 28|disk full|WinError 112": "no space left on the disk; make room and run this again",
+        r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerification": "the network's certificate is not trusted (a "
+        "proxy?); tell pip of it, for example with PIP_CERT=/path/to/certificates.pem, and run this again",
+        r"NewConnectionError|NameResolution|name resolution|getaddrinfo|ConnectTimeout|ReadTimeout|ProxyError"
+        r"|Connection refused|ConnectionError|Connection broken|ConnectionReset|Network is unreachable|timed out": "no "
+        "network: the packages could not be downloaded; connect to the Internet (behind a proxy, set HTTPS_PROXY) "
+        "and run this again",
+        r"Permission denied|Errno 13|Read-only file system": f"{ROOT} cannot be written to; copy the course to a "
+        "folder of your own and run this again",
+        r"do not match the hashes": "a downloaded file is not the one in requirements.lock; run this again, and if it "
+        "stays so, report it",
+    }
+    for pattern, advice in causes.items():
+        if re.search(pattern, log, re.IGNORECASE):
+            return advice
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")] or lines or ["no message"]
+    return f"{what}: {errors[-1]} (everything it said: {LOG})"
+
+
+def ensure_extra(python: str, extra: str, module: str) -> None:
+    """Install an extra that only one command needs, unless it is there."""
+    found = subprocess.run([python, "-c", f"import {module}"], capture_output=True)
+    if found.returncode:
+        print(f"Installing what this command needs (the extra {extra!r}).", flush=True)
+        pip("install", "--no-build-isolation", "-e", f"{ROOT}[{extra}]")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file in one step: it is there whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+# ------------------------------------------------------------------------------------------------- commands
+
+
+def environment() -> dict[str, str]:
+    """Return the environment variables for whatever is started."""
+    env = dict(os.environ)
+    # One BLAS thread: at this course's sizes more threads only wait for each other, and with one the terms of a sum
+    # are added in one order, so stored numbers repeat. Who sets the variable keeps their setting.
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        env.setdefault(name, "1")
+    # Settings of another Python on this machine must not reach into the course's own.
+    for name in ("PYTHONHOME", "PYTHONPATH"):
+        env.pop(name, None)
+    # JupyterLab's settings for the course: tools/jupyter/jupyter_server_config.py says which and why.
+    paths = [str(ROOT / "tools" / "jupyter"), env.get("JUPYTER_CONFIG_PATH", "")]
+    env["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    return env
+
+
+def lab_command(python: str, rest: Sequence[str] = ()) -> list[str]:
+    """Return the command that serves lesson 00 in JupyterLab."""
+    command = [python, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # a container or a classroom server: Jupyter refuses root unless told
+    if not has_display():
+        command.append("--no-browser")  # it then prints the address
+    return [*command, *rest]
+
+
+def has_display() -> bool:
+    """Whether a browser could open a window here."""
+    if os.name == "nt" or sys.platform == "darwin":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def test_command(python: str, rest: Sequence[str] = ()) -> list[str]:
+    """Return the command that runs all tests; pyproject.toml says what they are."""
+    workers = min(4, os.cpu_count() or 1)
+    # loadfile: the cells of one notebook share a kernel, so they stay with one worker, in order.
+    return [python, "-m", "pytest", "-n", str(workers), "--dist", "loadfile", *rest]
+
+
+def lint_commands(python: str) -> list[list[str]]:
+    """Return the linters' commands; tests/test_ground.py runs the same ones."""
+    workflows = sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    return [
+        [python, "-m", "ruff", "check", "--quiet", "."],
+        [python, "-m", "mypy", "--no-error-summary"],
+        # The schema comes with the linter: nothing is fetched.
+        [python, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", "--quiet", *workflows],
+    ]
+
+
+def lint(python: str) -> int:
+    """Run all linters, also after one has failed."""
+    failed = [command[2] for command in lint_commands(python) if run(command)]
+    print(f"failed: {', '.join(failed)}" if failed else "ruff, mypy and check-jsonschema have nothing to say")
+    return 1 if failed else 0
+
+
+def lock(python: str, rest: Sequence[str]) -> int:
+    """Resolve requirements.lock for all supported Pythons and systems."""
+    ensure_extra(python, "dev", "uv")
+    return run(
+        [python, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"]
+        + ["--extra", "lab", "--extra", "test", "--group", "build", "--generate-hashes", "--no-emit-index-url", "--quiet"]
+        + ["--custom-compile-command", "make lock", "--output-file", LOCK.name, *rest]
+    )
+
+
+def bench(python: str, rest: Sequence[str]) -> int:
+    """Run each file in benchmarks/."""
+    ensure_extra(python, "bench", "sklearn")
+    files = sorted((ROOT / "benchmarks").glob("[!_]*.py"))
+    if not files:
+        raise Problem("there is nothing in benchmarks/ yet")
+    return max(run([python, str(path), *rest]) for path in files)
+
+
+def clean() -> int:
+    """Remove what can be made again; the lessons and their outputs stay."""
+    names = (".venv", ".nox", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "build", "dist")
+    caches = [path for room in ("bphelpers", "tests", "tools", "benchmarks") for path in (ROOT / room).rglob("__pycache__")]
+    for path in [*(ROOT / name for name in names), ROOT / "__pycache__", *caches]:
+        shutil.rmtree(path, ignore_errors=True)
+    return 0
+
+
+def run(command: Sequence[str]) -> int:
+    """Run a command to its end and return its status."""
+    return subprocess.run(list(command), cwd=ROOT, env=environment()).returncode
+
+
+def become(command: Sequence[str]) -> NoReturn:
+    """Hand this process over to a command, so that signals and the exit status are the command's own."""
+    sys.stdout.flush()
+    if os.name != "nt":
+        os.chdir(ROOT)
+        os.execve(command[0], list(command), environment())
+    # Windows has no exec that keeps the console: wait instead, and leave Ctrl-C to the command.
+    with subprocess.Popen(list(command), cwd=ROOT, env=environment()) as process:
+        while process.poll() is None:
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                continue
+    sys.exit(process.returncode)
