@@ -166,8 +166,8 @@ def fit(
 
     history = History()
     net.train()
-    disable = None if progress else True
-    bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=disable)
+    silent = {} if progress else {"disable": True}  # left out, the environment variable TQDM_DISABLE decides
+    bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, **silent)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
             for _ in range(epochs):
