@@ -1,9 +1,10 @@
 """Layers that remember what their backward needs.
 
-The functions in :mod:`bphelpers.functional` keep nothing. A layer calls one of them, keeps the values that the
-matching backward asks for, and stores the gradients of its parameters in ``Parameter.grad``.
+The functions in :mod:`bphelpers.functional` keep nothing. A layer calls one of them, keeps the values that
+the matching backward asks for, and stores the gradients of its parameters in ``Parameter.grad``.
 
-Lesson: 05_backprop_by_hand derives what ``Linear`` and ``Sigmoid`` do, 11_handwritten_digits puts them to work.
+Lesson: 05_backprop_by_hand derives what ``Linear`` and ``Sigmoid`` do, 11_handwritten_digits puts them to
+work.
 """
 
 import os
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bphelpers import functional as F
+from bphelpers.functional._validation import as_batch, as_float, as_generator
 
 Array = NDArray[np.floating]
 Initializer = Callable[[int, int, np.random.Generator], Array]
@@ -22,7 +24,8 @@ Initializer = Callable[[int, int, np.random.Generator], Array]
 def xavier_uniform(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
     """Weights from the uniform distribution on ``+-sqrt(6 / (d_in + d_out))``.
 
-    Source: X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
+    Source: X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward neural
+    networks, 2010.
     Lesson: 13_deep_networks.
 
     >>> bool(abs(xavier_uniform(3, 3, np.random.default_rng(0))).max() <= 1)
@@ -52,7 +55,7 @@ class Parameter:
     Parameters
     ----------
     data : array
-        The values.
+        The values; integers become float64.
     name : str
         Shown in reports, for example ``"W1"``.
 
@@ -70,8 +73,8 @@ class Parameter:
     Parameter W, shape (2, 3)
     """
 
-    def __init__(self, data: Array, name: str) -> None:
-        self.data = data
+    def __init__(self, data: ArrayLike, name: str) -> None:
+        self.data = as_float("data", data)
         self.name = name
         self.grad: Array | None = None
 
@@ -82,9 +85,9 @@ class Parameter:
 class Module:
     """What every layer offers: ``forward``, ``backward``, ``parameters``.
 
-    ``backward(dout)`` takes the gradient of the loss with respect to the output of the latest ``forward``, writes
-    (does not add) the gradients of the parameters into their ``.grad``, and returns the gradient with respect
-    to the input. Calling a module is calling its ``forward``.
+    ``backward(dout)`` takes the gradient of the loss with respect to the output of the latest ``forward``,
+    writes (does not add) the gradients of the parameters into their ``.grad``, and returns the gradient with
+    respect to the input. Calling a module is calling its ``forward``.
     """
 
     training = True
@@ -111,8 +114,6 @@ class Module:
 
     def train(self, mode: bool = True) -> "Module":
         """Switch to training (dropout acts); returns the module."""
-        for leaf in self.leaves():
-            leaf.training = mode
         self.training = mode
         return self
 
@@ -132,8 +133,9 @@ class Module:
         for name, p in own.items():
             if np.shape(state[name]) != p.data.shape:
                 raise ValueError(f"{name} must have shape {p.data.shape}, got {np.shape(state[name])}")
+        new = {name: as_float(name, value) for name, value in state.items()}
         for name, p in own.items():
-            p.data = np.array(state[name], dtype=p.data.dtype)
+            p.data = new[name].astype(p.data.dtype)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the parameters to ``path`` as a NumPy ``.npz`` archive, without pickle."""
@@ -169,7 +171,8 @@ class Linear(Module):
     Raises
     ------
     ValueError
-        Where a size is not positive, or ``init`` is unknown.
+        Where a size is not positive, ``rng`` not a generator, ``dtype`` not a floating type, or ``init``
+        unknown or its weights of another shape.
 
     Notes
     -----
@@ -193,27 +196,34 @@ class Linear(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         if in_features < 1 or out_features < 1:
-            raise ValueError(f"in_features and out_features must be positive, got {in_features} and {out_features}")
-        if not isinstance(rng, np.random.Generator):
-            raise ValueError(f"rng must be a generator such as np.random.default_rng(0), got {rng!r}")
+            raise ValueError(
+                f"in_features and out_features must be positive, got {in_features} and {out_features}"
+            )
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype must be a floating type such as np.float32, got {np.dtype(dtype)}")
         if isinstance(init, str):
             if init not in INITIALIZERS:
                 raise ValueError(f"init must be one of {sorted(INITIALIZERS)} or a function, got {init!r}")
             init = INITIALIZERS[init]
-        self.W = Parameter(init(out_features, in_features, rng).astype(dtype), "W")
+        weights = np.array(init(out_features, in_features, as_generator("rng", rng)), dtype=dtype)
+        if weights.shape != (out_features, in_features):
+            raise ValueError(f"init must return shape ({out_features}, {in_features}), got {weights.shape}")
+        self.W = Parameter(weights, "W")
         self.b = Parameter(np.zeros(out_features, dtype=dtype), "b") if bias else None
         self._x: Array | None = None
 
     def forward(self, x: ArrayLike) -> Array:
         """Weighted sums ``(n, out_features)``."""
-        x = np.asarray(x, dtype=self.W.data.dtype)
+        x = as_batch("x", x).astype(self.W.data.dtype, copy=False)
         z = F.linear(x, self.W.data, None if self.b is None else self.b.data)
         self._x = x
         return z
 
     def backward(self, dout: ArrayLike) -> Array:
         """Fill ``W.grad`` and ``b.grad``; return the gradient with respect to the input."""
-        dx, self.W.grad, db = F.linear_backward(dout, self._remembered(self._x), self.W.data)
+        x = self._remembered(self._x)
+        dout = as_float("dout", dout).astype(x.dtype, copy=False)
+        dx, self.W.grad, db = F.linear_backward(dout, x, self.W.data)
         if self.b is not None:
             self.b.grad = db
         return dx
@@ -290,7 +300,9 @@ class ReLU(_Elementwise):
 
 
 class Dropout(_Elementwise):
-    """:func:`~bphelpers.functional.dropout` in training, nothing in evaluation. Lesson: 11_handwritten_digits.
+    """:func:`~bphelpers.functional.dropout` in training, nothing in evaluation.
+
+    Lesson: 11_handwritten_digits.
 
     Parameters
     ----------
@@ -309,14 +321,14 @@ class Dropout(_Elementwise):
         if not 0 <= p < 1:
             raise ValueError(f"p must be a probability, 0 <= p < 1, got {p}")
         self.p = p
-        self.rng = rng
+        self.rng = as_generator("rng", rng)
 
     def forward(self, x: ArrayLike) -> Array:
         """Switch units off at random, in training only."""
         if self.training:
             out, self._kept = F.dropout(x, self.p, self.rng)
             return out
-        out = np.asarray(x)
+        out = as_float("x", x)
         self._kept = np.ones_like(out)
         return out
 
@@ -361,10 +373,17 @@ class Sequential(Module):
         self.layers = list(layers)
         leaves = list(self.leaves())
         if len({id(leaf) for leaf in leaves}) < len(leaves):
-            raise ValueError("each layer may stand in a network once; make a second one instead of using it again")
+            raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
         for number, leaf in enumerate((leaf for leaf in leaves if leaf.parameters()), start=1):
             for p in leaf.parameters():
                 p.name = p.name.rstrip("0123456789") + str(number)
+
+    def train(self, mode: bool = True) -> "Sequential":
+        """Switch all layers to training; returns the network."""
+        for layer in self.layers:
+            layer.train(mode)
+        self.training = mode
+        return self
 
     def leaves(self) -> Iterator[Module]:
         """The layers, those of inner networks included."""

@@ -25,8 +25,8 @@ class SGD:
     nesterov : bool
         Look ahead; needs momentum.
     weight_decay : float
-        :math:`\lambda`, not negative: adds the gradient of :math:`\frac{\lambda}{2} \|w\|^2`. It acts on every
-        parameter, biases included, as ``torch.optim.SGD`` does.
+        :math:`\lambda`, not negative: adds the gradient of :math:`\frac{\lambda}{2} \|w\|^2`. It acts on
+        every parameter, biases included, as ``torch.optim.SGD`` does.
 
     Raises
     ------
@@ -57,10 +57,11 @@ class SGD:
             raise ValueError("nesterov needs momentum above 0")
         if not (np.isfinite(weight_decay) and weight_decay >= 0):
             raise ValueError(f"weight_decay must be a finite number, 0 or more, got {weight_decay}")
-        self.lr = lr
-        self.momentum = momentum
+        # Python floats: a NumPy float64 scalar would turn float32 gradients into float64.
+        self.lr = float(lr)
+        self.momentum = float(momentum)
         self.nesterov = nesterov
-        self.weight_decay = weight_decay
+        self.weight_decay = float(weight_decay)
         self._velocity: dict[Parameter, NDArray[np.floating]] = {}
 
     def step(self, parameters: Iterable[Parameter]) -> None:
@@ -69,12 +70,11 @@ class SGD:
         Raises
         ------
         ValueError
-            Where a parameter has no gradient yet.
+            Where a parameter has no gradient yet, or one of another shape; then none has moved.
         """
-        for p in parameters:
-            if p.grad is None:
-                raise ValueError(f"{p.name} has no gradient yet: run a backward pass before step()")
-            p.data -= self.lr * self._direction(p, p.grad)
+        pairs = [(p, _gradient(p)) for p in parameters]
+        for p, grad in pairs:
+            p.data -= self.lr * self._direction(p, grad)
 
     def _direction(self, p: Parameter, grad: NDArray[np.floating]) -> NDArray[np.floating]:
         if self.weight_decay:
@@ -82,6 +82,15 @@ class SGD:
         if not self.momentum:
             return grad
         velocity = self._velocity.get(p)
-        velocity = grad if velocity is None else self.momentum * velocity + grad
+        # A copy: somebody may fill p.grad in place next time.
+        velocity = grad.copy() if velocity is None else self.momentum * velocity + grad
         self._velocity[p] = velocity
         return grad + self.momentum * velocity if self.nesterov else velocity
+
+
+def _gradient(p: Parameter) -> NDArray[np.floating]:
+    if p.grad is None:
+        raise ValueError(f"{p.name} has no gradient yet: run a backward pass before step()")
+    if p.grad.shape != p.data.shape:
+        raise ValueError(f"{p.name}.grad must have shape {p.data.shape}, got {p.grad.shape}")
+    return p.grad

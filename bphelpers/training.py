@@ -29,7 +29,8 @@ class History:
     loss : list of float
         Mean training loss over the epoch's examples, measured as the weights moved.
     val_loss, val_accuracy : list of float
-        On the validation set after the epoch; empty without one. Accuracy (0 to 1) only where the loss knows classes.
+        On the validation set after the epoch; empty without one. Accuracy (0 to 1) only where the loss knows
+        classes.
     steps : int
         Updates made.
     stopped : str or None
@@ -80,7 +81,7 @@ def evaluate(net: Module, loss: Loss, X: ArrayLike, y: ArrayLike) -> tuple[float
     Examples
     --------
     >>> from bphelpers import nn
-    >>> net = nn.Sequential(nn.Linear(1, 2, rng=np.random.default_rng(0), init=lambda o, i, rng: np.eye(2, 1)))
+    >>> net = nn.Sequential(nn.Linear(1, 2, rng=np.random.default_rng(0), init=lambda *_: np.eye(2, 1)))
     >>> value, accuracy = evaluate(net, nn.CrossEntropyLoss(), [[5.0], [-5.0]], [0, 1])
     >>> round(value, 4), accuracy
     (0.0067, 1.0)
@@ -89,8 +90,9 @@ def evaluate(net: Module, loss: Loss, X: ArrayLike, y: ArrayLike) -> tuple[float
     net.eval()
     try:
         y_hat = net.forward(X)
+        value = loss.forward(y_hat, y)  # first, because it refuses targets that do not fit
         right = loss.is_right(y_hat, y)
-        return loss.forward(y_hat, y), None if right is None else float(np.mean(right))
+        return value, None if right is None else float(np.mean(right))
     finally:
         net.train(was_training)
 
@@ -111,8 +113,9 @@ def fit(
     """Train ``net`` by mini-batches and return what happened.
 
     Interrupting (the stop button, Ctrl-C) ends training and returns the history so far; the network keeps the
-    weights it has reached. A loss that is no longer finite ends training before the step that would use it,
-    with a warning that names the epoch and step.
+    weights it has reached. A loss that is no longer finite, in training or validation, ends training before
+    the step that would use it, with a warning that names the epoch and step. An epoch cut short is not in the
+    lists.
 
     Parameters
     ----------
@@ -171,24 +174,30 @@ def fit(
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
             for _ in range(epochs):
-                history.loss.append(_one_epoch(net, loss, optimizer, X, y, batch_size, rng, history))
-                _validate(net, loss, validation, history)
+                trained = _one_epoch(net, loss, optimizer, X, y, batch_size, rng, history)
+                validated = _validate(net, loss, validation, history)
+                _record(history, trained, validated)
                 bar.update()
                 if on_epoch is not None and on_epoch(history):
                     history.stopped = f"on_epoch asked for it after epoch {history.epochs}"
                     break
     except KeyboardInterrupt:
-        history.stopped = f"interrupted in epoch {history.epochs + 1}, after step {history.steps}"
+        history.stopped = f"interrupted after {history.epochs} full epochs and {history.steps} steps"
     except _LossNotFinite as error:
         history.stopped = str(error)
-        warnings.warn(f"Training stopped: {error}. A smaller learning rate may help.", RuntimeWarning, stacklevel=2)
+        advice = "A smaller learning rate may help, or a look for NaN in the data."
+        warnings.warn(f"Training stopped: {error}. {advice}", RuntimeWarning, stacklevel=2)
     return history
 
 
 def _same_length(name: str, data: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[Any], NDArray[Any]]:
+    if len(data) != 2:
+        raise ValueError(f"{name} must be a pair (X, y), got {len(data)} parts")
     X, y = (np.asarray(part) for part in data)
-    if len(X) != len(y) or len(X) == 0:
-        raise ValueError(f"{name} must hold as many targets as inputs, at least one, got {len(X)} and {len(y)}")
+    if X.ndim == 0 or X.shape[:1] != y.shape[:1] or len(X) == 0:
+        raise ValueError(
+            f"{name} must hold as many targets as inputs, at least one, got shapes {X.shape} and {y.shape}"
+        )
     return X, y
 
 
@@ -207,7 +216,8 @@ def _one_epoch(
     for rows in minibatches(len(X), batch_size, rng):
         value = loss.forward(net.forward(X[rows]), y[rows])
         if not np.isfinite(value):
-            raise _LossNotFinite(f"the loss became {value} in epoch {history.epochs + 1}, step {history.steps + 1}")
+            where = f"epoch {history.epochs + 1}, step {history.steps + 1}"
+            raise _LossNotFinite(f"the loss became {value} in {where}")
         net.backward(loss.backward())
         optimizer.step(parameters)
         history.steps += 1
@@ -217,10 +227,20 @@ def _one_epoch(
 
 def _validate(
     net: Module, loss: Loss, validation: tuple[ArrayLike, ArrayLike] | None, history: History
-) -> None:
+) -> tuple[float, float | None] | None:
     if validation is None:
-        return
+        return None
     value, accuracy = evaluate(net, loss, *validation)
-    history.val_loss.append(value)
-    if accuracy is not None:
-        history.val_accuracy.append(accuracy)
+    if not np.isfinite(value):
+        where = f"epoch {history.epochs + 1}, after step {history.steps}"
+        raise _LossNotFinite(f"the validation loss became {value} in {where}")
+    return value, accuracy
+
+
+def _record(history: History, trained: float, validated: tuple[float, float | None] | None) -> None:
+    # All at once, so that the lists stay equally long when training is interrupted.
+    history.loss.append(trained)
+    if validated is not None:
+        history.val_loss.append(validated[0])
+        if validated[1] is not None:
+            history.val_accuracy.append(validated[1])

@@ -31,6 +31,13 @@ def same_shape(name: str, array: Array, other_name: str, other: Array) -> None:
         raise ValueError(f"{name} must have the shape of {other_name}, {other.shape}, got {array.shape}")
 
 
+def as_generator(name: str, value: np.random.Generator) -> np.random.Generator:
+    """Refuse a seed or a missing generator before anything is drawn."""
+    if isinstance(value, np.random.Generator):
+        return value
+    raise ValueError(f"{name} must be a generator such as np.random.default_rng(0), got {value!r}")
+
+
 def not_empty(name: str, array: Array) -> None:
     """Refuse an empty batch where an average is taken."""
     if array.shape[0] == 0:

@@ -259,7 +259,8 @@ def softmax_backward(dout: ArrayLike, p: ArrayLike) -> Array:
     array([[ 0.25, -0.25]])
     """
     dout, p = _upstream(dout, "p", as_batch("p", p))
-    return p * (dout - (dout * p).sum(axis=1, keepdims=True))
+    dz: Array = p * (dout - (dout * p).sum(axis=1, keepdims=True))
+    return dz
 
 
 def log_softmax(z: ArrayLike) -> Array:

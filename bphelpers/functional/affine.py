@@ -8,7 +8,9 @@ from bphelpers.functional._validation import Array, as_batch, as_float
 def _weights(W: ArrayLike, x: Array) -> Array:
     W = as_float("W", W)
     if W.ndim != 2 or W.shape[1] != x.shape[1]:
-        raise ValueError(f"W must have shape (d_out, {x.shape[1]}) to receive x of shape {x.shape}, got {W.shape}")
+        raise ValueError(
+            f"W must have shape (d_out, {x.shape[1]}) to receive x of shape {x.shape}, got {W.shape}"
+        )
     return W
 
 
@@ -91,5 +93,7 @@ def linear_backward(dout: ArrayLike, x: ArrayLike, W: ArrayLike) -> tuple[Array,
     W = _weights(W, x)
     dout = as_batch("dout", dout)
     if dout.shape != (x.shape[0], W.shape[0]):
-        raise ValueError(f"dout must have shape ({x.shape[0]}, {W.shape[0]}), as linear(x, W, b), got {dout.shape}")
+        raise ValueError(
+            f"dout must have shape ({x.shape[0]}, {W.shape[0]}), as linear(x, W, b), got {dout.shape}"
+        )
     return dout @ W, dout.T @ x, dout.sum(axis=0)

@@ -9,7 +9,7 @@ from bphelpers.functional.activations import log_softmax, sigmoid, softmax
 
 def _pair(y_hat_name: str, y_hat: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     y_hat = as_batch(y_hat_name, y_hat)
-    y = as_float("y", y)
+    y = as_float("y", y).astype(y_hat.dtype, copy=False)  # float64 targets must not slow a float32 network
     same_shape("y", y, y_hat_name, y_hat)
     not_empty(y_hat_name, y_hat)
     return y_hat, y
@@ -149,13 +149,13 @@ def binary_cross_entropy_backward(logits: ArrayLike, y: ArrayLike) -> Array:
 
 def _probability_targets(logits: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     z, y = _pair("logits", logits, y)
-    if y.min(initial=0.0) < 0 or y.max(initial=0.0) > 1:
+    if np.any((y < 0) | (y > 1)):
         raise ValueError(f"y must lie from 0 to 1, got values from {y.min():g} to {y.max():g}")
     return z, y
 
 
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
-    r"""Cross-entropy of one class out of ``k``: the mean of :math:`-\log p_{label}`, with :math:`p` = softmax.
+    r"""Cross-entropy of one class out of ``k``: the mean of :math:`-\log p_{label}`, :math:`p` = softmax.
 
     Parameters
     ----------
@@ -184,11 +184,12 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
     0.693147
     """
     z, labels = _class_targets(logits, labels)
-    return float(-np.sum(log_softmax(z)[np.arange(len(z)), labels]) / len(z))
+    # 0.0 - ... instead of -...: a perfect prediction costs 0.0, not -0.0.
+    return float(0.0 - np.sum(log_softmax(z)[np.arange(len(z)), labels]) / len(z))
 
 
 def softmax_cross_entropy_backward(logits: ArrayLike, labels: ArrayLike) -> Array:
-    r"""Gradient of :func:`softmax_cross_entropy` with respect to the logits: :math:`(p - \text{one-hot}) / n`.
+    r"""Gradient of :func:`softmax_cross_entropy` for the logits: :math:`(p - \text{one-hot}) / n`.
 
     Parameters
     ----------
@@ -227,7 +228,8 @@ def _class_targets(logits: ArrayLike, labels: ArrayLike) -> tuple[Array, NDArray
     if labels.dtype.kind not in "iu" or labels.shape != (len(z),):
         raise ValueError(
             f"labels must be integers of shape ({len(z)},), one class for each row of logits, "
-            f"got dtype {labels.dtype}, shape {labels.shape}; one-hot targets become labels by y.argmax(axis=1)"
+            f"got dtype {labels.dtype}, shape {labels.shape}; "
+            "one-hot targets become labels by y.argmax(axis=1)"
         )
     if labels.min() < 0 or labels.max() >= z.shape[1]:
         raise ValueError(f"labels must lie from 0 to {z.shape[1] - 1}, got {labels.min()} to {labels.max()}")

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bphelpers.functional._validation import Array, as_float, same_shape
+from bphelpers.functional._validation import Array, as_float, as_generator, same_shape
 
 
 def dropout(x: ArrayLike, p: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -27,7 +27,7 @@ def dropout(x: ArrayLike, p: float, rng: np.random.Generator) -> tuple[Array, Ar
     Raises
     ------
     ValueError
-        Where ``p`` is not a probability below 1.
+        Where ``p`` is not a probability below 1, or ``rng`` is not a generator.
 
     Notes
     -----
@@ -43,7 +43,7 @@ def dropout(x: ArrayLike, p: float, rng: np.random.Generator) -> tuple[Array, Ar
     x = as_float("x", x)
     if not 0 <= p < 1:
         raise ValueError(f"p must be a probability, 0 <= p < 1, got {p}")
-    mask = (rng.random(x.shape) >= p).astype(x.dtype) / x.dtype.type(1 - p)
+    mask = (as_generator("rng", rng).random(x.shape) >= p).astype(x.dtype) / x.dtype.type(1 - p)
     return x * mask, mask
 
 
