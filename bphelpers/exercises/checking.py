@@ -1,0 +1,220 @@
+"""``check`` and ``hint``: what a lesson says about an answer."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bphelpers.exercises.comparing import Difference, Unreadable, distance, first_difference, parts_of
+from bphelpers.exercises.records import Exercise, find_exercise
+from bphelpers.exercises.wording import described
+
+_hints_given: dict[str, int] = {}
+
+
+class _Unanswered(Exception):
+    """A ``...`` still stands in the answer."""
+
+
+@dataclass
+class _Outcome:
+    """What one set of arguments gave, next to what it should give."""
+
+    arguments: tuple[Any, ...]
+    found: Any
+    truth: Any
+
+
+def check(key: str, answer: Any) -> None:
+    """Say whether ``answer`` is right, and where it is not, why.
+
+    Parameters
+    ----------
+    key : str
+        The exercise, for example ``"05.1"``.
+    answer : number, array, tuple, dict, str or function
+        ``...`` stands for "not answered yet".
+
+    Raises
+    ------
+    ValueError
+        Where no exercise has this key. Never because of the answer.
+
+    Notes
+    -----
+    A reason is named only if the mistake, made on purpose, reproduces the answer. Otherwise it prints what
+    was found, what was expected, and where.
+
+    Lesson: 00_start_here.
+    """
+    exercise = find_exercise(key)
+    try:
+        verdict = _verdict(exercise, answer)
+    except _Unanswered:
+        verdict = "not answered yet. Replace the ... above and run both cells again."
+    except Unreadable as reason:
+        verdict = f"not right yet. {reason}"
+    print(f"{key}: {verdict}")
+
+
+def hint(key: str) -> None:
+    """Print the next of the three hints for the exercise ``key``; after the third, where the solution is.
+
+    Parameters
+    ----------
+    key : str
+        The exercise, for example ``"05.1"``.
+
+    Raises
+    ------
+    ValueError
+        Where no exercise has this key.
+
+    Notes
+    -----
+    Lesson: 00_start_here.
+    """
+    hints = find_exercise(key).hints
+    given = _hints_given.get(key, 0)
+    if given < len(hints):
+        _hints_given[key] = given + 1
+        print(f"{key}, hint {given + 1} of {len(hints)}: {hints[given]}")
+    else:
+        print(f"{key}: that was the last hint. The solution is folded under the exercise.")
+
+
+def _verdict(exercise: Exercise, answer: Any) -> str:
+    if _is_stub(answer):
+        raise _Unanswered
+    outcomes = _run(exercise, answer)
+    for outcome in outcomes:
+        try:
+            difference = first_difference(outcome.found, outcome.truth, exercise.tolerance)
+        except Unreadable as reason:
+            return "not right yet. " + (_listed_mistake(exercise, outcomes) or str(reason))
+        if difference is not None:
+            return "not right yet. " + _explanation(exercise, outcomes, outcome, difference)
+    if exercise.cases is None:
+        return f"right, {described(outcomes[0].truth)}."
+    return f"right: the same numbers as the reference in every case tried ({len(outcomes)})."
+
+
+# --- calling ---
+
+
+def _run(exercise: Exercise, answer: Any) -> list[_Outcome]:
+    if exercise.cases is None:
+        if callable(answer):
+            raise Unreadable("This is a function. Call it, and check what it returns.")
+        return [_Outcome((), answer, exercise.reference())]
+    if not callable(answer):
+        raise Unreadable("A function is asked for: give its name, without parentheses.")
+    return [
+        _Outcome(arguments, _call(answer, arguments), exercise.reference(*copy.deepcopy(arguments)))
+        for arguments in exercise.arguments()
+    ]
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    given = copy.deepcopy(arguments)  # so that a function that writes into its inputs spoils nothing
+    try:
+        found = function(*given)
+    except Exception as error:
+        if "ellipsis" in str(error).lower():
+            raise _Unanswered from error
+        raise Unreadable(
+            f"Your function stopped, called with {_shapes(arguments)}. {type(error).__name__}: {error}"
+        ) from error
+    if found is ...:
+        raise _Unanswered
+    if found is None:
+        raise Unreadable("Your function returned None. Is its last line missing the word return?")
+    for position, (before, after) in enumerate(zip(arguments, given, strict=True), start=1):
+        if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
+            raise Unreadable(
+                f"Your function changed its argument number {position}: compute a new array instead."
+            )
+    return found
+
+
+def _shapes(arguments: tuple[Any, ...]) -> str:
+    return ", ".join(
+        f"an array of shape {value.shape}"
+        if isinstance(value, np.ndarray) and value.ndim
+        else described(value)
+        if isinstance(value, (int, float, np.number, str))
+        else type(value).__name__
+        for value in arguments
+    )
+
+
+def _is_stub(answer: Any) -> bool:
+    if answer is ...:
+        return True
+    if isinstance(answer, dict):
+        return any(_is_stub(value) for value in answer.values())
+    if isinstance(answer, (list, tuple)):
+        return any(_is_stub(value) for value in answer)
+    code = getattr(answer, "__code__", None)
+    if code is None or code.co_code not in _EMPTY_BODIES:
+        return False
+    return all(constant is None or constant == answer.__doc__ for constant in code.co_consts)
+
+
+def _empty() -> None: ...
+
+
+def _empty_documented() -> None:
+    """A function whose body is its docstring and nothing else compiles to code of its own."""
+    ...
+
+
+_EMPTY_BODIES = {_empty.__code__.co_code, _empty_documented.__code__.co_code}
+
+
+# --- explaining ---
+
+
+def _explanation(
+    exercise: Exercise, outcomes: list[_Outcome], outcome: _Outcome, difference: Difference
+) -> str:
+    reason = _listed_mistake(exercise, outcomes) or _general_mistake(exercise, outcome, difference)
+    if reason:
+        return reason
+    where = f" Called with {_shapes(outcome.arguments)}." if exercise.cases is not None else ""
+    return difference.sentence() + where
+
+
+def _listed_mistake(exercise: Exercise, outcomes: list[_Outcome]) -> str | None:
+    """The listed mistake that reproduces the answer in every case; the closest, where several do."""
+    fits: dict[str, float] = {}
+    for clause, wrong in exercise.mistakes.items():
+        with np.errstate(all="ignore"):  # a mistake may overflow on purpose
+            values = [wrong(*copy.deepcopy(outcome.arguments)) for outcome in outcomes]
+            pairs = zip(outcomes, values, strict=True)
+            fits[clause] = max(distance(outcome.found, value, exercise.tolerance) for outcome, value in pairs)
+    best = min(fits, key=lambda clause: fits[clause], default=None)
+    if best is None or not np.isfinite(fits[best]):
+        return None
+    return f"You get exactly this when {best}."
+
+
+def _general_mistake(exercise: Exercise, outcome: _Outcome, difference: Difference) -> str | None:
+    """The gradient check's own diagnosis of the part that differs; it never guesses either."""
+    if difference.truth.dtype.kind not in "fiu" or difference.found.dtype.kind not in "fiu":
+        return None
+    from bphelpers import gradcheck
+
+    others = {name: part for name, part in parts_of(outcome.truth) if name != difference.name}
+    rows = next((len(a) for a in outcome.arguments if isinstance(a, np.ndarray) and a.ndim == 2), None)
+    diagnosis = gradcheck.diagnose(
+        difference.found.astype(float),
+        difference.truth.astype(float),
+        batch_size=exercise.batch_size or rows,
+        others=others or None,
+    )
+    if diagnosis is None:
+        return None
+    return f"{difference.prefix()}{diagnosis.sentence}"

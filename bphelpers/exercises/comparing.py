@@ -1,0 +1,187 @@
+"""Comparing an answer with the truth, whatever type the answer turns out to have."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bphelpers.exercises.wording import described, number, side_by_side
+
+
+class Unreadable(Exception):
+    """The answer cannot be compared; the message says what to change, in a full sentence."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first part of an answer that is off, and by how much."""
+
+    name: str
+    found: np.ndarray
+    truth: np.ndarray
+    wrong: np.ndarray  # True where an entry is off; empty where the shapes differ
+
+    def prefix(self) -> str:
+        """Which part is meant, such as ``In dW:``, or nothing where the answer has one part only."""
+        return f"In {self.name}: " if self.name else ""
+
+    def sentence(self) -> str:
+        """Got, expected and where."""
+        if self.found.shape != self.truth.shape:
+            return f"{self.prefix()}Got the shape {self.found.shape}, expected {self.truth.shape}."
+        if self.truth.dtype.kind == "U":
+            return f"{self.prefix()}Got {self.found.item()!r}, expected {self.truth.item()!r}."
+        if self.truth.ndim == 0:
+            pair = side_by_side(self.found, self.truth)
+            return f"{self.prefix()}{pair if self.name else 'G' + pair[1:]}.{self._rounded()}"
+        off = np.where(self.wrong, np.abs(np.nan_to_num(self.found) - self.truth), -1.0)
+        worst = np.unravel_index(int(np.argmax(off)), off.shape)
+        where = ", ".join(str(int(i)) for i in worst)
+        return (
+            f"{self.prefix()}{int(self.wrong.sum())} of {self.wrong.size} entries differ; "
+            f"furthest off is [{where}]: {side_by_side(self.found[worst], self.truth[worst])}."
+        )
+
+    def _rounded(self) -> str:
+        """Where the answer is the truth, rounded, say so."""
+        found, truth = float(self.found), float(self.truth)
+        for digits in range(2, 9):
+            if found == float(f"{truth:.{digits}g}"):
+                return f" It is right to the {digits} digits that you gave; the check compares more."
+        return ""
+
+
+def first_difference(found: Any, truth: Any, tolerance: float) -> Difference | None:
+    """The first part of ``found`` that departs from ``truth``, or ``None`` where all agree.
+
+    Raises
+    ------
+    Unreadable
+        Where ``found`` has the wrong type or number of parts, or holds NaN or infinity.
+
+    Examples
+    --------
+    >>> first_difference([1.0, 2.0], np.array([1.0, 2.5]), 1e-6).sentence()
+    '1 of 2 entries differ; furthest off is [1]: got 2, expected 2.5.'
+    """
+    found = _arranged(found, truth)
+    for (name, right), (_, value) in zip(parts_of(truth), parts_of(found), strict=True):
+        value = _readable(value, right, name)
+        if value.shape != right.shape:
+            return Difference(name, value, right, np.zeros(0, dtype=bool))
+        wrong = _wrong(value, right, tolerance)
+        if wrong.any():
+            return Difference(name, value, right, wrong)
+    return None
+
+
+def distance(found: Any, value: Any, tolerance: float) -> float:
+    """Largest absolute difference where ``found`` agrees with ``value``, NaN included; else infinity.
+
+    >>> distance((1.0, 2.0), (1.0, 2.0), 1e-6), distance([1.0], "one", 1e-6)
+    (0.0, inf)
+    """
+    if isinstance(value, dict) and (not isinstance(found, dict) or set(found) != set(value)):
+        return np.inf
+    ours = parts_of({name: found[name] for name in value} if isinstance(value, dict) else found)
+    theirs = parts_of(value)
+    if len(ours) != len(theirs):
+        return np.inf
+    return max(_apart(a, b, tolerance) for (_, a), (_, b) in zip(ours, theirs, strict=True))
+
+
+def _apart(found: np.ndarray, value: np.ndarray, tolerance: float) -> float:
+    if found.size == value.size == 1:
+        found = found.reshape(value.shape)
+    if found.shape != value.shape:
+        return np.inf
+    if "U" in (found.dtype.kind, value.dtype.kind) or found.dtype.kind not in "biuf":
+        return 0.0 if str(found).strip().casefold() == str(value).casefold() else np.inf
+    both_nan = np.isnan(found) & np.isnan(value)
+    found, value = np.where(both_nan, 0.0, found), np.where(both_nan, 0.0, value)
+    same_infinity = np.isinf(found) & (found == value)
+    found, value = np.where(same_infinity, 0.0, found), np.where(same_infinity, 0.0, value)
+    if _wrong(found, value, tolerance).any():
+        return np.inf
+    return float(np.max(np.abs(found - value), initial=0.0))
+
+
+def parts_of(value: Any) -> list[tuple[str, np.ndarray]]:
+    """A tuple or dict as named arrays; anything else as one array without a name."""
+    if isinstance(value, dict):
+        return [(str(name), _array(part)) for name, part in value.items()]
+    if isinstance(value, tuple):
+        return [(f"part {i} of {len(value)}", _array(part)) for i, part in enumerate(value, start=1)]
+    return [("", _array(value))]
+
+
+def _arranged(found: Any, truth: Any) -> Any:
+    """``found`` with the parts of ``truth``, in its order."""
+    if found is None:
+        raise Unreadable("The answer is None. A function that ends without return gives None.")
+    if isinstance(truth, dict):
+        if not isinstance(found, dict) or set(found) != set(truth):
+            got = f"the names {', '.join(map(str, found))}" if isinstance(found, dict) else _kind(found)
+            raise Unreadable(f"Expected a dict with the names {', '.join(map(str, truth))}, got {got}.")
+        return {name: found[name] for name in truth}
+    if isinstance(truth, tuple):
+        if not isinstance(found, (tuple, list)) or len(found) != len(truth):
+            got = f"{len(found)}" if isinstance(found, (tuple, list)) else _kind(found)
+            raise Unreadable(f"Expected {len(truth)} results, separated by commas, got {got}.")
+        return tuple(found)
+    return list(found) if isinstance(found, tuple) else found
+
+
+def _array(value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise Unreadable("The rows have different lengths, so this is not an array.") from error
+
+
+def _readable(value: np.ndarray, right: np.ndarray, name: str) -> np.ndarray:
+    """``value`` in the kind and shape of ``right`` where that loses nothing."""
+    in_part = f"In {name}: " if name else ""
+    if right.dtype.kind == "U":
+        if value.dtype.kind != "U" or value.ndim:
+            raise Unreadable(f"{in_part}A text in quotation marks is asked for, got {_kind(value[()])}.")
+        return np.asarray(str(value).strip())
+    if value.dtype.kind == "U":
+        raise Unreadable(f"{in_part}This is text: leave the quotation marks out.")
+    if value.dtype.kind == "b" and right.dtype.kind != "b":
+        raise Unreadable(f"{in_part}A number is asked for, got {_kind(value[()])}.")
+    if right.dtype.kind == "b" and value.dtype.kind != "b":
+        raise Unreadable(f"{in_part}True or False is asked for, got {_kind(value[()])}.")
+    if value.dtype.kind not in "biuf":
+        wanted = "an array of numbers" if right.ndim else "a number"
+        raise Unreadable(f"{in_part}Expected {wanted}, got {_kind(value[()])}.")
+    if not np.isfinite(value).all():
+        bad = np.argwhere(~np.isfinite(value))[0]
+        entry = f" at [{', '.join(str(int(i)) for i in bad)}]" if value.ndim else ""
+        raise Unreadable(
+            f"{in_part}There is {number(value[tuple(bad)])}{entry}. Is something divided by zero?"
+        )
+    return value.reshape(right.shape) if value.size == right.size == 1 else value
+
+
+def _wrong(value: np.ndarray, right: np.ndarray, tolerance: float) -> np.ndarray:
+    if right.dtype.kind == "U":
+        return np.asarray(str(value).casefold() != str(right).casefold())
+    if right.dtype.kind == "b":
+        return np.asarray(value != right)
+    scale = np.max(np.abs(right), initial=0.0) or 1.0
+    return ~(
+        np.abs(value - right) <= tolerance * np.maximum(np.abs(right), 1e-3 * scale)
+    )  # ~ so that NaN is wrong
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return (
+            "an array of shape " + str(value.shape) if value.dtype.kind in "biuf" else "an array of objects"
+        )
+    if value is None:
+        return "None"
+    if isinstance(value, (bool, int, float, np.number, np.bool_)):
+        return "the number " + described(value) if not isinstance(value, (bool, np.bool_)) else str(value)
+    return f"a {type(value).__name__}"

@@ -1,0 +1,62 @@
+"""Numbers in words: printed to the digits that survive another machine."""
+
+from typing import Any
+
+import numpy as np
+
+SHOWN = 8  # arrays with more entries are described, not printed
+
+
+def number(value: Any, scale: float = 0.0, digits: int = 6) -> str:
+    """``value`` to ``digits`` significant digits; rounding noise next to ``scale`` is printed as 0.
+
+    >>> number(0.08216704056423078), number(3), number(1e-18, scale=1.0)
+    ('0.082167', '3', '0')
+    """
+    value = np.asarray(value).item()
+    if isinstance(value, (bool, int)):
+        return str(value)
+    if abs(value) < 1e-12 * scale:
+        return "0"
+    return f"{value:.{digits}g}"
+
+
+def side_by_side(found: Any, truth: Any) -> str:
+    """Got and expected, with as many digits as it takes to tell them apart.
+
+    >>> side_by_side(0.5, 0.25), side_by_side(0.12345678, 0.12345679)
+    ('got 0.5, expected 0.25', 'got 0.12345678, expected 0.12345679')
+    """
+    for digits in (6, 8, 10, 12):
+        pair = number(found, digits=digits), number(truth, digits=digits)
+        if pair[0] != pair[1]:
+            break
+    return f"got {pair[0]}, expected {pair[1]}"
+
+
+def described(value: Any) -> str:
+    """A number, a text or a small array as it is; of anything larger, what it is.
+
+    >>> described(np.array([[0.5, 1.0]])), described(np.zeros((30, 4)))
+    ('[[0.5, 1]]', 'an array of shape (30, 4)')
+    """
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, dict):
+        return _joined(value.values(), [f"{name} = " for name in value])
+    if isinstance(value, tuple):
+        return _joined(value, [""] * len(value))
+    array = np.asarray(value)
+    if array.size > SHOWN:
+        return f"an array of shape {array.shape}"
+    return _nested(array, float(np.max(np.abs(array), initial=0.0)))
+
+
+def _joined(values: Any, labels: list[str]) -> str:
+    return ", ".join(label + described(value) for label, value in zip(labels, values, strict=True))
+
+
+def _nested(array: np.ndarray, scale: float) -> str:
+    if array.ndim == 0:
+        return number(array, scale)
+    return "[" + ", ".join(_nested(row, scale) for row in array) + "]"
