@@ -1,0 +1,227 @@
+"""The course's colours and style, and `show`: a figure in a notebook with words that replace it."""
+
+import functools
+import io
+import sys
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+# Okabe and Ito's colours, which readers with any common kind of colour vision can tell apart.
+FORWARD = "#0072B2"
+BACKWARD = "#D55E00"
+UPDATE = "#009E73"
+TARGET = "#CC79A7"
+INK = "#222222"
+GREY = "#6B6B6B"
+LIGHT = "#C4C4C4"
+PAPER = "#FFFFFF"
+
+#: Curves beyond the accented one: three greys, then round again; dashes and markers tell them apart.
+GREYS = ("#222222", "#6B6B6B", "#9A9A9A")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v")
+
+DPI = 110
+MAX_PNG_BYTES = 100 * 1024
+
+STYLE: dict[str, Any] = {
+    "figure.facecolor": PAPER,
+    "figure.dpi": DPI,
+    "figure.figsize": (7.0, 4.0),
+    "savefig.dpi": DPI,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same picture on every machine
+    "font.size": 10.0,
+    "axes.titlesize": 12.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10.0,
+    "axes.labelsize": 10.0,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": mpl.cycler(color=GREYS) + mpl.cycler(linestyle=DASHES[:3]),
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 2.0,
+    "legend.frameon": False,
+    "image.cmap": "Greys",
+    "image.interpolation": "nearest",
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+# --------------------------------------------------------------------------------------------------
+# Style and display
+# --------------------------------------------------------------------------------------------------
+
+
+def use_style() -> None:
+    """Make matplotlib draw in the course's style from now on. ``bp.setup()`` calls it.
+
+    Lesson: 00_start_here.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> with matplotlib.rc_context():
+    ...     use_style()
+    ...     matplotlib.rcParams["axes.spines.top"]
+    False
+    """
+    mpl.rcParams.update(STYLE)
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """A drawing function that uses the course's style, whether or not a lesson has called ``bp.setup()``."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+    """An empty figure, inches; made without pyplot, so that nothing has to be closed afterwards."""
+    fig = Figure(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
+    FigureCanvasAgg(fig)
+    return fig
+
+
+def png_bytes(fig: Figure, *, max_bytes: int = MAX_PNG_BYTES) -> bytes:
+    """The figure as a small PNG whose bytes are the same on every run.
+
+    The picture is reduced to a palette of at most 256 colours, fewer if it would exceed `max_bytes`;
+    no date, version or program name is written into it.
+
+    Parameters
+    ----------
+    fig
+        Any matplotlib figure.
+    max_bytes
+        Wished upper limit for the size. A picture that is still larger with 16 colours is returned as it is.
+
+    Lesson: 00_start_here.
+
+    Examples
+    --------
+    >>> png_bytes(new_figure(2.0, 1.0))[1:4]
+    b'PNG'
+    """
+    canvas = FigureCanvasAgg(fig)
+    fig.set_dpi(DPI)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    png = b""
+    for colours in (256, 64, 16):
+        palette = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        buffer = io.BytesIO()
+        palette.save(buffer, "PNG", optimize=True, dpi=(DPI, DPI))
+        png = buffer.getvalue()
+        if len(png) <= max_bytes:
+            break
+    return png
+
+
+def show(fig: Figure, alt: str) -> None:
+    """Show a figure in a notebook, together with words that replace it, and close it.
+
+    One output is made. It carries the picture, and as its plain text the words in `alt`: that is what a
+    terminal shows, and what the comparison of stored outputs checks. So put the computed
+    numbers of the picture into `alt`.
+
+    Parameters
+    ----------
+    fig
+        Any matplotlib figure.
+    alt
+        What the figure shows, in a sentence or two, for a reader who does not see it.
+
+    Raises
+    ------
+    ValueError
+        If `alt` is empty.
+    TypeError
+        If `fig` is not a figure or `alt` not a string.
+
+    Lesson: 00_start_here.
+
+    Examples
+    --------
+    >>> import bphelpers as bp
+    >>> fig = bp.plots.learning_curves({"loss": [2.0, 1.0]}, title="The loss halves")
+    >>> bp.plots.show(fig, alt="The loss falls from 2 to 1.")
+    The loss falls from 2 to 1.
+    """
+    from IPython.display import display
+
+    if not isinstance(fig, Figure):
+        raise TypeError(f"fig: expected a matplotlib Figure, got {type(fig).__name__}")
+    if not isinstance(alt, str):
+        raise TypeError(f"alt: expected a string, got {type(alt).__name__}")
+    words = " ".join(alt.split())
+    if not words:
+        raise ValueError("alt: expected words that say what the figure shows, got an empty string")
+    png = png_bytes(fig)
+    close(fig)
+    display(_Shown(png, words))
+
+
+class _Shown:
+    """What `show` hands to IPython: a picture and, in one piece, the words for it."""
+
+    def __init__(self, png: bytes, words: str) -> None:
+        self.png = png
+        self.words = words
+
+    def __repr__(self) -> str:
+        return self.words
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        data = {"image/png": self.png, "text/plain": self.words}
+        return data, {"image/png": {"alt": self.words}}
+
+
+def close(fig: Figure) -> None:
+    """Close a figure, also one made by ``plt.figure()``, so that it is not shown a second time.
+
+    Lesson: 00_start_here.
+    """
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(fig)
+
+
+def finite(name: str, values: ArrayLike, ndim: int | None = None) -> NDArray[np.float64]:
+    """The values as an array of floats; a clear ``ValueError`` where they are not what a picture needs."""
+    array = np.asarray(values, dtype=np.float64)
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name}: expected {ndim} dimension(s), got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name}: expected at least one value, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).sum())
+        raise ValueError(
+            f"{name}: expected finite numbers, got {bad} of {array.size} that are NaN or infinite"
+        )
+    return array
