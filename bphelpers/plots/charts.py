@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
@@ -98,7 +99,8 @@ def learning_curves(
         marker = MARKERS[k % len(MARKERS)]
         ax.plot(at, y, color=colour, ls=DASHES[k % len(DASHES)], zorder=3 if name == accent else 2)
         ax.plot(at[-1:], y[-1:], color=colour, marker=marker, ms=5, ls="none", zorder=4, clip_on=False)
-        ends.append((name, float(at[-1]), float(y[-1]), colour))
+        ink = GREY if colour == GREYS[-1] else colour  # the palest grey is too pale to be read
+        ends.append((name, float(at[-1]), float(y[-1]), ink))
     ax.margins(x=0.02)
     for where, word in (marks or {}).items():
         ax.axvline(where, color=GREY, lw=0.8, ls=(0, (2, 2)), zorder=1)
@@ -176,7 +178,7 @@ def bars_compared(
     digits: int = 6,
     color: str = BACKWARD,
 ) -> Figure:
-    """One bar per name for the first series, an open ring for the second; where they agree, rings sit on ends.
+    """One bar per name for the first series, a ring for the second: where they agree, rings sit on ends.
 
     Parameters
     ----------
@@ -221,7 +223,7 @@ def bars_compared(
     ax.axvline(0, color=GREY, lw=0.8)
     reach = max(float(np.abs([a, b]).max()), 1e-300)
     low, high = min(float(a.min()), float(b.min()), 0.0), max(float(a.max()), float(b.max()), 0.0)
-    room = 0.20 * reach
+    room = 0.27 * max(high - low, reach)  # for the numbers at the tips
     ax.set_xlim(low - (room if low < 0 else 0.02 * reach), high + (room if high > 0 else 0.02 * reach))
     for row, value in enumerate(a):
         text = f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
@@ -234,7 +236,8 @@ def bars_compared(
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
     ax.set(title=title, xlabel=xlabel)
-    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.22 * 3 / (1.3 + 0.32 * len(a)) - 0.02), ncols=2)
+    handles, words = ax.get_legend_handles_labels()
+    fig.legend(handles[::-1], words[::-1], loc="outside lower left", ncols=2)
     return fig
 
 
@@ -287,7 +290,9 @@ def confusion_matrix(
     side = max(0.42 * k + 1.3, 3.2)
     fig = new_figure(side + 0.3, side)
     ax = fig.add_subplot()
-    ax.imshow(mistakes, cmap="Oranges", vmin=0, vmax=1.3 * worst)
+    shade = ListedColormap([PAPER, "#EFEFEF"])
+    ax.imshow(np.eye(k), cmap=shade, vmin=0, vmax=1)
+    ax.imshow(np.ma.masked_equal(mistakes, 0), cmap="Oranges", vmin=-0.2 * worst, vmax=1.3 * worst)
     for (row, column), count in np.ndenumerate(table):
         if count or row == column:
             wrong = row != column
@@ -370,7 +375,7 @@ def _tiles(n: int, columns: int, *, words: bool, title: str, bar: float = 0.0) -
     tile = min(1.0, (7.6 - bar) / columns - 0.1)
     dx, dy = tile + 0.1, tile + (0.3 if words else 0.1)
     width = max(columns * dx + 0.1 + bar, min(7.6, 0.13 * len(title)) if title else 0.0, 2.0)
-    top = 0.42 if title else 0.05
+    top = (0.32 if words else 0.42) if title else 0.05
     height = top + rows * dy + 0.08
     fig = new_figure(width, height, layout=None)
     if title:
@@ -448,9 +453,9 @@ def weight_images(
     first, last = axes[0].get_position(), axes[-1].get_position()
     width, height = fig.get_size_inches()
     right = max(ax.get_position().x1 for ax in axes)
-    tall = min(first.y1 - last.y0, 2.4 / height)
-    bar = fig.add_axes((right + 0.15 / width, first.y1 - tall, 0.13 / width, tall))
+    tall = min(first.y1 - last.y0, 2.4 / height) - 0.22 / height  # below its title
+    bar = fig.add_axes((right + 0.15 / width, first.y1 - tall - 0.22 / height, 0.13 / width, tall))
     fig.colorbar(picture, cax=bar, ticks=[-reach, 0, reach], format="%.2g")
     bar.tick_params(length=0, labelsize=9)
-    bar.set_ylabel("weight", labelpad=2, size=9)
+    bar.set_title("weight", size=9, weight="normal", loc="left", pad=8)
     return fig

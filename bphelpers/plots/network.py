@@ -28,6 +28,7 @@ from bphelpers.plots.style import (
 )
 
 MOST_NEURONS = 6  # a layer with more is drawn with an ellipsis
+_WIDEST = 8.0  # inches
 _ELLIPSIS = -1  # stands for the neurons that are not drawn
 
 
@@ -212,18 +213,20 @@ def _page(net: _Drawn, title: str, layer_names: Sequence[str] | None, targets: b
     ]
     rows = max(len(slot) for slot in net.slots)
     step = 1.3 if net.labels else 0.42
-    gap = min(3.1 if net.labels else 2.0, 6.6 / (len(net.sizes) - 1))
-    side = 0.55 + (0.4 if net.labels else 0.25)
+    side = net.radius + (0.45 if net.labels else 0.5)
     right = side + (1.0 if targets else 0.0)
-    top = 0.55 + (0.35 if title else 0.0)
-    bottom = 0.65 if layer_names or net.labels else 0.45
+    gap = min(3.1 if net.labels else 2.0, (_WIDEST - side - right) / (len(net.sizes) - 1))
+    above = net.radius + 0.12 + (0.35 if title else 0.0) + (0.25 if net.labels else 0.0)
+    below = net.radius + 0.12 + (0.3 if layer_names else 0.0) + (0.25 if net.labels else 0.0)
     width = max(side + gap * (len(net.sizes) - 1) + right, 4.0)
-    height = top + step * (rows - 1) + bottom + 0.2
-    middle = bottom + 0.1 + step * (rows - 1) / 2
+    height = above + step * (rows - 1) + below
+    middle = below + step * (rows - 1) / 2
     left = (width - gap * (len(net.sizes) - 1) - right + side) / 2
     for layer, slot in enumerate(net.slots):
         for k, neuron in enumerate(slot):
-            net.at[layer, neuron] = left + gap * layer, middle + step * ((len(slot) - 1) / 2 - k)
+            x, y = left + gap * layer, middle + step * ((len(slot) - 1) / 2 - k)
+            net.at[layer, neuron] = x, y
+            net.boxes.append((x - net.radius, y - net.radius, 2 * net.radius, 2 * net.radius))
 
     fig = new_figure(width, height, layout=None)
     ax = fig.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -289,7 +292,7 @@ def _between_circles(
 def _circles(
     ax: Axes, net: _Drawn, values: list[Any], names: Sequence[Sequence[str]] | None, direction: str
 ) -> None:
-    letters = ["i", *["h"] * (len(net.sizes) - 2), "o"]
+    letters = ["i", *"hklmnpqrstuv"[: len(net.sizes) - 2], "o"]
     for (layer, neuron), (x, y) in net.at.items():
         if neuron == _ELLIPSIS:
             ax.text(x, y, "\N{VERTICAL ELLIPSIS}", ha="center", va="center", color=GREY, size=13)
@@ -338,13 +341,16 @@ def _line_labels(
             ax.text(x, y, upper, ha="center", va="center", size=8.5, zorder=5, bbox=ground)
 
 
+_ALONG = (0.27, 0.24, 0.30, 0.34, 0.38, 0.42, 0.46, 0.5, 0.54, 0.58, 0.66, 0.72, 0.76)  # tried in this order
+
+
 def _free_place(
     net: _Drawn, start: tuple[float, float], end: tuple[float, float], size: tuple[float, float]
 ) -> tuple[float, float]:
     """The point of the line, preferably near its source, whose label hides the least of what is there."""
     (x0, y0), (x1, y1) = _between_circles(start, end, net.radius)
     best: tuple[float, tuple[float, float]] | None = None
-    for t in (0.27, 0.24, 0.30, 0.34, 0.38, 0.42, 0.5, 0.58, 0.66, 0.72, 0.76):
+    for t in _ALONG:
         x, y = x0 + t * (x1 - x0), y0 + t * (y1 - y0)
         box = (x - size[0] / 2, y - size[1] / 2, size[0], size[1])
         hidden = sum(10.0 for other in net.boxes if _overlap(box, other))
@@ -399,5 +405,5 @@ def _targets(ax: Axes, net: _Drawn, targets: ArrayLike | None) -> None:
     for neuron, target in enumerate(wanted):
         x, y = net.at[last, neuron]
         text = f"target {net.number(target)}"
-        ax.text(x + net.radius + 0.12, y, text, ha="left", va="center", size=9, color=INK, zorder=5)
-        ax.plot([x + net.radius, x + net.radius + 0.1], [y, y], color=TARGET, lw=2, ls="-")
+        ax.text(x + net.radius + 0.2, y, text, ha="left", va="center", size=9, color=INK, zorder=5)
+        ax.plot([x + net.radius + 0.12] * 2, [y - 0.14, y + 0.14], color=TARGET, lw=3, ls="-")

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
@@ -31,10 +32,13 @@ MARKERS = ("o", "s", "^", "D", "v")
 DPI = 110
 MAX_PNG_BYTES = 100 * 1024
 
-STYLE: dict[str, Any] = {
+#: matplotlib's settings for the whole course. (Any: newer matplotlib types every key, older none.)
+STYLE: Any = {
     "figure.facecolor": PAPER,
     "figure.dpi": DPI,
     "figure.figsize": (7.0, 4.0),
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.1,
     "savefig.dpi": DPI,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same picture on every machine
@@ -51,7 +55,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.prop_cycle": mpl.cycler(color=GREYS) + mpl.cycler(linestyle=DASHES[:3]),
+    "axes.prop_cycle": cycler(color=GREYS) + cycler(linestyle=DASHES[:3]),
     "grid.color": "#E6E6E6",
     "grid.linewidth": 0.6,
     "text.color": INK,

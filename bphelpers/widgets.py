@@ -1,0 +1,270 @@
+"""Sliders wired to plots.
+
+`live_figure` keeps one figure for its whole life, draws on it anew for every move of a slider, and swaps
+the picture in one ``ipywidgets.Image``: nothing flickers, and it works wherever ipywidgets does.
+
+>>> import bphelpers as bp
+>>> def draw(fig, slope):
+...     ax = fig.subplots()
+...     _ = ax.plot([0, 1], [0, slope])
+>>> live = bp.widgets.live_figure(
+...     draw, lambda slope: f"The line rises by {slope:.1f}.", slope=("slope", 0.0, 2.0, 0.1, 1.0))
+>>> live
+The line rises by 1.0.
+"""
+
+import html
+import io
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import ipywidgets
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from bphelpers.plots import STYLE, new_figure
+
+Draw = Callable[..., object]
+Describe = Callable[..., str]
+
+
+def live_figure(
+    draw: Draw,
+    describe: Describe,
+    /,
+    *,
+    size: tuple[float, float] = (7.0, 3.8),
+    **sliders: Any,
+) -> "LiveFigure":
+    """A picture with sliders, a line that says in words what it shows, and a reset button.
+
+    Parameters
+    ----------
+    draw
+        ``draw(fig, **values)``. It gets the one figure, cleared, in the course's style. What it returns
+        is ignored.
+    describe
+        ``describe(**values) -> str``: one or two plain sentences with the numbers of the picture. They
+        stand under the picture, stand for it where there is none, and are read out when they change.
+    size
+        Width and height of the figure in inches.
+    **sliders
+        One per argument of `draw`, in the order in which they are to stand. Either
+        ``(label, low, high, step, start)``, a slider for whole numbers if all four are whole, or a sequence
+        of choices ``(label, [choice, ...])``, which starts at the first, or any ipywidgets
+        widget with a ``value``.
+
+    Returns
+    -------
+    LiveFigure
+        Show it by making it the last expression of a cell.
+
+    Raises
+    ------
+    ValueError
+        If there is no slider, or a range is empty, not finite, or does not hold its start.
+    Exception
+        Whatever `draw` or `describe` raises at the start values: no lesson may be stored with a broken picture.
+
+    Lesson: 05_backprop_by_hand.
+
+    Examples
+    --------
+    >>> draw = lambda fig, n: fig.text(0.5, 0.5, str(n))
+    >>> live = live_figure(draw, lambda n: f"n = {n}", n=("n", 0, 9, 1, 3))
+    >>> live.values
+    {'n': 3}
+    >>> live.sliders["n"].value = 5
+    >>> live.text
+    'n = 5'
+    """
+    return LiveFigure(draw, describe, sliders, size=size)
+
+
+class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
+    """What `live_figure` returns. Shown by Jupyter as sliders above a picture; printed as a sentence.
+
+    Attributes
+    ----------
+    sliders : dict
+        Name to ipywidgets slider.
+    text : str
+        The sentence that now stands under the picture.
+    error : Exception or None
+        What `draw` or `describe` raised at the present values, if it did.
+
+    Lesson: 05_backprop_by_hand.
+    """
+
+    def __init__(
+        self, draw: Draw, describe: Describe, sliders: Mapping[str, Any], *, size: tuple[float, float]
+    ) -> None:
+        if not sliders:
+            raise ValueError("sliders: expected at least one, got none")
+        self._draw = draw
+        self._describe = describe
+        self._size = size
+        self._figure = new_figure(*size)
+        self.sliders = {name: _slider(name, spec) for name, spec in sliders.items()}
+        self.defaults = self.values
+        self.error: Exception | None = None
+        self.redraws = 0
+        self._quiet = False
+
+        self._picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        self._words = ipywidgets.HTML(layout={"margin": "0 0 0 4px"})
+        self._reset = ipywidgets.Button(
+            description="Reset", tooltip="Put every slider back to its start", layout={"width": "auto"}
+        )
+        self._reset.on_click(lambda _: self.reset())
+        for slider in self.sliders.values():
+            slider.observe(lambda _: self._changed(), names="value")
+
+        self._refresh()
+        if self.error is not None:
+            raise self.error
+        self._default_text = self.text
+        controls = ipywidgets.HBox(
+            [*self.sliders.values(), self._reset], layout={"flex_flow": "row wrap", "align_items": "center"}
+        )
+        super().__init__([controls, self._picture, self._words])
+
+    # What GitHub, a terminal and the comparison of stored outputs see: no address, no bytes.
+    def __repr__(self) -> str:
+        return self._default_text
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Name to present value of each slider."""
+        return {name: slider.value for name, slider in self.sliders.items()}
+
+    def reset(self) -> None:
+        """Put every slider back to its start, and draw once."""
+        self._quiet = True
+        try:
+            for name, value in self.defaults.items():
+                self.sliders[name].value = value
+        finally:
+            self._quiet = False
+        self._refresh()
+
+    def static(self) -> Figure:
+        """The picture at the start values as a figure of its own: the twin for readers without a kernel.
+
+        Made by the same `draw`, so that the two cannot drift apart. Show it with
+        ``bp.plots.show(live.static(), alt=str(live))``, or with a longer text.
+        """
+        fig = new_figure(*self._size)
+        with mpl.rc_context(STYLE):
+            self._draw(fig, **self.defaults)
+        return fig
+
+    def frames(self) -> Iterator[dict[str, Any]]:
+        """Every position worth testing: each slider over its whole range, then all corners.
+
+        Yields the values. The widget is moved there before, and put back to the start at the end.
+        """
+        ranges = {name: _range(slider) for name, slider in self.sliders.items()}
+        path = [self.defaults | {name: value} for name, values in ranges.items() for value in values]
+        ends = [dict.fromkeys((values[0], values[-1])) for values in ranges.values()]
+        path += [dict(zip(ranges, corner, strict=True)) for corner in itertools.product(*ends)]
+        try:
+            for position in path:
+                self._quiet = True
+                for name, value in position.items():
+                    self.sliders[name].value = value
+                self._quiet = False
+                self._refresh()
+                yield self.values
+        finally:
+            self._quiet = False
+            self.reset()
+
+    def _changed(self) -> None:
+        # Drawn at once, inside the handling of the browser's message, on purpose. ipywidgets' browser side
+        # keeps at most one message per slider on its way, merges later moves into one that waits, and sends
+        # that when the kernel reports idle. So moves made during a redraw are dropped, save the last. A
+        # timer or a thread here would report idle too early and let moves queue up.
+        if not self._quiet:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        values = self.values
+        self.redraws += 1
+        try:
+            with mpl.rc_context(STYLE):
+                self._figure.clear()
+                self._draw(self._figure, **values)
+                picture = _png(self._figure)
+            text = str(self._describe(**values))
+        except Exception as error:  # a learner's own draw may fail anywhere: the widget must outlive it
+            self.error = error
+            self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
+        else:
+            self.error = None
+            self.text = text
+            self._picture.value = picture
+        self._words.value = f'<p role="status" aria-live="polite">{html.escape(self.text)}</p>'
+
+
+def _spelled(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
+                     for name, value in values.items())  # fmt: skip
+
+
+def _png(fig: Figure) -> bytes:
+    """The figure as PNG, made for speed: it lives only on the screen, so its size is of no concern."""
+    canvas = fig.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.draw()
+    buffer = io.BytesIO()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _slider(name: str, spec: Any) -> Any:
+    if isinstance(spec, ipywidgets.Widget):
+        if not hasattr(spec, "value"):
+            raise ValueError(f"{name}: expected a widget with a value, got {type(spec).__name__}")
+        return spec
+    style = {"description_width": "initial"}
+    layout = {"width": "min(100%, 420px)"}
+    if isinstance(spec, tuple) and len(spec) == 2:
+        label, choices = spec
+        return ipywidgets.SelectionSlider(
+            options=list(choices), description=label, continuous_update=True, style=style, layout=layout
+        )
+    if not (isinstance(spec, tuple) and len(spec) == 5):
+        raise ValueError(
+            f"{name}: expected (label, low, high, step, start) or (label, choices), got {spec!r}"
+        )
+    label, low, high, step, start = spec
+    if not all(math.isfinite(number) for number in spec[1:]) or not low < high or not step > 0:
+        raise ValueError(f"{name}: expected finite low < high and a positive step, got {spec[1:]}")
+    if not low <= start <= high:
+        raise ValueError(f"{name}: expected a start within {low} to {high}, got {start}")
+    if all(isinstance(number, int) for number in spec[1:]):
+        kind, more = ipywidgets.IntSlider, {}
+    else:
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+        kind, more = ipywidgets.FloatSlider, {"readout_format": f".{decimals}f"}
+    return kind(
+        value=start, min=low, max=high, step=step, description=label, continuous_update=True,
+        style=style, layout=layout, **more,
+    )  # fmt: skip
+
+
+def _range(slider: Any) -> list[Any]:
+    """Every value that a slider can take, in order."""
+    if hasattr(slider, "options"):
+        return [option[1] if isinstance(option, tuple) else option for option in slider.options]
+    if isinstance(slider.value, bool):
+        return [False, True]
+    steps = round((slider.max - slider.min) / slider.step)
+    values = [slider.min + k * slider.step for k in range(steps + 1)]
+    return [*(value for value in values if value < slider.max), slider.max]
