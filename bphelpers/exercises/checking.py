@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from bphelpers.exercises.comparing import Difference, Unreadable, distance, first_difference, parts_of
+from bphelpers import gradcheck
+from bphelpers.exercises.comparing import (
+    Difference,
+    Unreadable,
+    arranged,
+    distance,
+    first_difference,
+    parts_of,
+)
 from bphelpers.exercises.records import Exercise, find_exercise
 from bphelpers.exercises.wording import described
 
@@ -180,7 +188,7 @@ _EMPTY_BODIES = {_empty.__code__.co_code, _empty_documented.__code__.co_code}
 def _explanation(
     exercise: Exercise, outcomes: list[_Outcome], outcome: _Outcome, difference: Difference
 ) -> str:
-    reason = _listed_mistake(exercise, outcomes) or _general_mistake(exercise, outcome, difference)
+    reason = _listed_mistake(exercise, outcomes) or _general_mistake(exercise, outcomes, difference.name)
     if reason:
         return reason
     where = f" Called with {_shapes(outcome.arguments)}." if exercise.cases is not None else ""
@@ -201,20 +209,37 @@ def _listed_mistake(exercise: Exercise, outcomes: list[_Outcome]) -> str | None:
     return f"You get exactly this when {best}."
 
 
-def _general_mistake(exercise: Exercise, outcome: _Outcome, difference: Difference) -> str | None:
-    """The gradient check's own diagnosis of the part that differs; it never guesses either."""
-    if difference.truth.dtype.kind not in "fiu" or difference.found.dtype.kind not in "fiu":
+def _general_mistake(exercise: Exercise, outcomes: list[_Outcome], name: str) -> str | None:
+    """The gradient check's own diagnosis of the part that is off, if every case where it is off agrees."""
+    diagnoses = [_diagnosed(exercise, outcome, name) for outcome in outcomes]
+    off = [diagnosis for diagnosis in diagnoses if diagnosis is not _RIGHT]
+    if not off or not all(isinstance(diagnosis, gradcheck.Diagnosis) for diagnosis in off):
         return None
-    from bphelpers import gradcheck
+    common = set.intersection(*({diagnosis.mistake, *diagnosis.alternatives} for diagnosis in off))
+    agreed = next((diagnosis for diagnosis in off if diagnosis.mistake in common), None)
+    if agreed is None:
+        return None
+    return f"In {name}: {agreed.sentence}" if name else agreed.sentence
 
-    others = {name: part for name, part in parts_of(outcome.truth) if name != difference.name}
-    rows = next((len(a) for a in outcome.arguments if isinstance(a, np.ndarray) and a.ndim == 2), None)
-    diagnosis = gradcheck.diagnose(
-        difference.found.astype(float),
-        difference.truth.astype(float),
-        batch_size=exercise.batch_size or rows,
-        others=others or None,
-    )
-    if diagnosis is None:
+
+def _diagnosed(exercise: Exercise, outcome: _Outcome, name: str) -> Any:
+    """A Diagnosis, ``None`` where no known mistake fits, ``_RIGHT`` where nothing is off."""
+    try:
+        truth, found = dict(parts_of(outcome.truth)), dict(parts_of(arranged(outcome.found, outcome.truth)))
+    except Unreadable:
         return None
-    return f"{difference.prefix()}{diagnosis.sentence}"
+    if not exercise.gradient or truth[name].dtype.kind != "f" or found[name].dtype.kind not in "fiu":
+        return None
+    if distance(found[name], truth[name], exercise.tolerance) < np.inf:
+        return _RIGHT
+    rows = (len(a) for a in outcome.arguments if isinstance(a, np.ndarray) and a.ndim == 2)
+    return gradcheck.diagnose(
+        found[name],
+        truth[name],
+        batch_size=exercise.batch_size or next(rows, None),
+        others={other: part for other, part in truth.items() if other != name and part.dtype.kind == "f"},
+        rtol=exercise.tolerance,
+    )
+
+
+_RIGHT = object()

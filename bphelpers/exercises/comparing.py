@@ -64,7 +64,7 @@ def first_difference(found: Any, truth: Any, tolerance: float) -> Difference | N
     >>> first_difference([1.0, 2.0], np.array([1.0, 2.5]), 1e-6).sentence()
     '1 of 2 entries differ; furthest off is [1]: got 2, expected 2.5.'
     """
-    found = _arranged(found, truth)
+    found = arranged(found, truth)
     for (name, right), (_, value) in zip(parts_of(truth), parts_of(found), strict=True):
         value = _readable(value, right, name)
         if value.shape != right.shape:
@@ -81,11 +81,9 @@ def distance(found: Any, value: Any, tolerance: float) -> float:
     >>> distance((1.0, 2.0), (1.0, 2.0), 1e-6), distance([1.0], "one", 1e-6)
     (0.0, inf)
     """
-    if isinstance(value, dict) and (not isinstance(found, dict) or set(found) != set(value)):
-        return np.inf
-    ours = parts_of({name: found[name] for name in value} if isinstance(value, dict) else found)
-    theirs = parts_of(value)
-    if len(ours) != len(theirs):
+    try:
+        ours, theirs = parts_of(arranged(found, value)), parts_of(value)
+    except Unreadable:
         return np.inf
     return max(_apart(a, b, tolerance) for (_, a), (_, b) in zip(ours, theirs, strict=True))
 
@@ -115,7 +113,7 @@ def parts_of(value: Any) -> list[tuple[str, np.ndarray]]:
     return [("", _array(value))]
 
 
-def _arranged(found: Any, truth: Any) -> Any:
+def arranged(found: Any, truth: Any) -> Any:
     """``found`` with the parts of ``truth``, in its order."""
     if found is None:
         raise Unreadable("The answer is None. A function that ends without return gives None.")
@@ -171,7 +169,7 @@ def _wrong(value: np.ndarray, right: np.ndarray, tolerance: float) -> np.ndarray
         return np.asarray(value != right)
     scale = np.max(np.abs(right), initial=0.0) or 1.0
     return ~(
-        np.abs(value - right) <= tolerance * np.maximum(np.abs(right), 1e-3 * scale)
+        np.abs(value - right) <= tolerance * np.maximum(np.abs(right), 1e-2 * scale)
     )  # ~ so that NaN is wrong
 
 

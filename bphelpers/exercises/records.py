@@ -29,12 +29,16 @@ class Exercise:
     hints : three str
         From a nudge to nearly the solution.
     tolerance : float
-        Largest accepted error of an entry, relative to that entry (to a thousandth of the largest entry where
+        Largest accepted error of an entry, relative to that entry (to a hundredth of the largest entry where
         it is smaller than that). Larger, for example 1e-3, where the answer is worked out on paper.
     cases : sequence of argument tuples, or a function that makes one, optional
         Arguments on which a function that the learner writes is compared with ``reference``.
     batch_size : int, optional
-        Number of examples behind the value, so that a forgotten 1/n can be named.
+        Number of examples behind the value, so that a forgotten 1/n can be named. With ``cases``, the rows
+        of the first two-dimensional argument count.
+    gradient : bool
+        Whether the answer is a gradient, so that the diagnoses of the gradient check apply (a flipped sign, a
+        factor of two, a transpose ...).
 
     Raises
     ------
@@ -60,6 +64,7 @@ class Exercise:
     tolerance: float = 1e-6
     cases: Cases | None = None
     batch_size: int | None = None
+    gradient: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.hints, str) or len(self.hints) != 3:
