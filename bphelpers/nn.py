@@ -214,7 +214,7 @@ class Linear(Module):
 
     def forward(self, x: ArrayLike) -> Array:
         """Weighted sums ``(n, out_features)``."""
-        x = as_batch("x", x).astype(self.W.data.dtype, copy=False)
+        x = np.asarray(as_batch("x", x), dtype=self.W.data.dtype)
         z = F.linear(x, self.W.data, None if self.b is None else self.b.data)
         self._x = x
         return z
@@ -222,7 +222,7 @@ class Linear(Module):
     def backward(self, dout: ArrayLike) -> Array:
         """Fill ``W.grad`` and ``b.grad``; return the gradient with respect to the input."""
         x = self._remembered(self._x)
-        dout = as_float("dout", dout).astype(x.dtype, copy=False)
+        dout = np.asarray(as_float("dout", dout), dtype=x.dtype)
         dx, self.W.grad, db = F.linear_backward(dout, x, self.W.data)
         if self.b is not None:
             self.b.grad = db

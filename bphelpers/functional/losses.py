@@ -9,7 +9,7 @@ from bphelpers.functional.activations import log_softmax, sigmoid, softmax
 
 def _pair(y_hat_name: str, y_hat: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     y_hat = as_batch(y_hat_name, y_hat)
-    y = as_float("y", y).astype(y_hat.dtype, copy=False)  # float64 targets must not slow a float32 network
+    y = np.asarray(as_float("y", y), dtype=y_hat.dtype)  # float64 targets must not slow a float32 network
     same_shape("y", y, y_hat_name, y_hat)
     not_empty(y_hat_name, y_hat)
     return y_hat, y
