@@ -10,7 +10,6 @@ import ast
 import contextlib
 import importlib
 import io
-import os
 import re
 import sys
 import types
@@ -344,7 +343,7 @@ def _middle_faults(lesson: Lesson) -> list[str]:
 
 
 def _has_twin(lesson: Lesson, index: int) -> bool:
-    """Whether the section, from one ``##`` heading to the next, that holds cell ``index`` stores a picture."""
+    """Whether the section (from one ``##`` to the next) that holds cell ``index`` stores a picture."""
     starts = [
         i
         for i, cell in enumerate(lesson.cells)
@@ -487,8 +486,6 @@ def _text_faults(exercise: NotebookExercise, record: Any) -> list[str]:
     for number, hint in enumerate(record.hints, start=1):
         if one_line(exercise.body(f"Hint {number}")) != one_line(hint):
             faults.append(f"hint {number} in the notebook is not the one in the module")
-    if one_line(record.question) not in one_line(exercise.text):
-        faults.append("the question of the module does not stand in the notebook, word for word")
     if not exercise.solution:
         faults.append("no ```python block in the solution")
     return faults
@@ -530,9 +527,10 @@ class Run:
 
     namespace: dict[str, Any]
     printed: dict[int, str] = field(default_factory=dict)  # cell index -> what it printed
+    shown: list[tuple[int, Any]] = field(default_factory=list)  # cell index, value of its last expression
     functions: list[tuple[int, str, Any]] = field(
         default_factory=list
-    )  # every definition, also overwritten ones
+    )  # each definition, also overwritten ones
 
 
 def run_lesson(lesson: Lesson, replaced: dict[int, str] | None = None) -> Run:
@@ -542,10 +540,9 @@ def run_lesson(lesson: Lesson, replaced: dict[int, str] | None = None) -> Run:
     """
     module = types.ModuleType("__main__")
     run = Run(vars(module))
-    run.namespace["display"] = lambda *things, **_: None
-    with _as_main(module), _in_folder(NOTEBOOKS if NOTEBOOKS.exists() else ROOT), warnings.catch_warnings():
+    run.namespace["display"] = lambda *things, **_: run.shown.extend((-1, thing) for thing in things)
+    with _as_main(module), contextlib.chdir(lesson.path.parent), warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.simplefilter("ignore", ResourceWarning)
         for index, cell in enumerate(lesson.cells):
             if cell.cell_type == "code":
                 _run_cell(run, index, (replaced or {}).get(index, cell.source))
@@ -553,18 +550,22 @@ def run_lesson(lesson: Lesson, replaced: dict[int, str] | None = None) -> Run:
 
 
 def _run_cell(run: Run, index: int, source: str) -> None:
+    """Like IPython: statements, then the last line's value where it is an expression."""
     tree = ast.parse(source, filename=f"<cell {index}>")
+    definitions = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
         try:
             exec(compile(tree, f"<cell {index}>", "exec"), run.namespace)
+            if last is not None:
+                expression = compile(ast.Expression(last.value), f"<cell {index}>", "eval")
+                run.shown.append((index, eval(expression, run.namespace)))
         except Exception as error:
             raise AssertionError(
                 f"cell {index} stopped with {type(error).__name__}: {error}\n{source}"
             ) from error
     run.printed[index] = out.getvalue()
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            run.functions.append((index, node.name, run.namespace[node.name]))
+    run.functions += [(index, name, run.namespace[name]) for name in definitions]
 
 
 @contextlib.contextmanager
@@ -577,16 +578,6 @@ def _as_main(module: types.ModuleType) -> Iterator[None]:
         sys.modules["__main__"] = before
 
 
-@contextlib.contextmanager
-def _in_folder(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
 def run_solved(lesson: Lesson) -> Run:
     """The lesson with each solution in its stub."""
     return run_lesson(lesson, {e.stub: e.solution for e in lesson.exercises if e.solution})
@@ -596,3 +587,77 @@ def solution_faults(lesson: Lesson, run: Run) -> list[str]:
     """Exercises whose solution the check does not call right."""
     said = {e.key: run.printed.get(e.check, "").strip() for e in lesson.exercises}
     return [f"{key}: {text!r}" for key, text in said.items() if not text.startswith(f"{key}: right")]
+
+
+def slider_faults(run: Run) -> list[str]:
+    """Positions of the sliders, over the whole range of each, at which the picture or its words fail."""
+    from bphelpers.widgets import LiveFigure
+
+    candidates = [value for _, value in run.shown] + list(run.namespace.values())
+    figures = {id(value): value for value in candidates if isinstance(value, LiveFigure)}
+    faults = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for figure in figures.values():
+            for position in figure.frames():
+                if figure.error is not None:
+                    faults.append(f"{position}: {type(figure.error).__name__}: {figure.error}")
+    return faults
+
+
+# --- the notebook and the package ---
+
+
+def package_name_faults(lesson: Lesson) -> list[str]:
+    """Names that the notebook takes from bphelpers and that are missing there, or private."""
+    faults: list[str] = []
+    bound: dict[str, Any] = {}
+    for index, tree in lesson.trees():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                faults += [f"cell {index}: {fault}" for fault in _bind_imports(node, bound)]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                _, fault = _resolve(node, bound)
+                faults += [f"cell {index}: {fault}"] if fault else []
+    return list(dict.fromkeys(faults))
+
+
+def _bind_imports(node: ast.Import | ast.ImportFrom, bound: dict[str, Any]) -> list[str]:
+    faults = []
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name.split(".")[0] == "bphelpers":
+                module = importlib.import_module(alias.name)
+                bound[alias.asname or "bphelpers"] = module if alias.asname else sys.modules["bphelpers"]
+    elif (node.module or "").split(".")[0] == "bphelpers":
+        module = importlib.import_module(node.module or "")
+        for alias in node.names:
+            fault = _public_fault(module, alias.name)
+            faults += [fault] if fault else []
+            bound[alias.asname or alias.name] = getattr(module, alias.name, None)
+    return faults
+
+
+def _resolve(node: ast.expr, bound: dict[str, Any]) -> tuple[Any, str | None]:
+    """The object that a dotted name stands for, where it starts in bphelpers, and what is wrong with it."""
+    if isinstance(node, ast.Name):
+        return bound.get(node.id), None
+    if not isinstance(node, ast.Attribute):
+        return None, None
+    base, fault = _resolve(node.value, bound)
+    if base is None or fault:
+        return None, fault
+    if isinstance(base, types.ModuleType) and base.__name__.startswith("bphelpers"):
+        fault = _public_fault(base, node.attr)
+        return (None, fault) if fault else (getattr(base, node.attr), None)
+    if isinstance(base, type) and (node.attr.startswith("_") or not hasattr(base, node.attr)):
+        return None, f"{base.__name__}.{node.attr} is missing or private"
+    return None, None
+
+
+def _public_fault(module: types.ModuleType, name: str) -> str | None:
+    public = name in module.__all__ if hasattr(module, "__all__") else not name.startswith("_")
+    if public and hasattr(module, name):
+        return None
+    return f"{module.__name__}.{name} is {'private' if hasattr(module, name) else 'missing'}"

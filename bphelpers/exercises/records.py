@@ -19,7 +19,7 @@ class Exercise:
     Parameters
     ----------
     question : str
-        The question as it stands in the lesson, word for word.
+        What is asked, in one sentence, for a reader of the module; the lesson asks it at more length.
     reference : callable
         Without ``cases``: a function without arguments that computes the right value: a number, an array, a
         text, or a tuple or dict of these. With ``cases``: the function that the learner is asked to write.
