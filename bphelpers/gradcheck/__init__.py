@@ -1,0 +1,34 @@
+"""The gradient check that names the bug.
+
+A derived gradient is compared with a measured one: the slope of the loss, by centred differences in float64.
+Where they differ, a diagnosis is given only if applying a named mistake to the right gradient
+reproduces the wrong one, number by number. It never guesses.
+
+- :func:`numerical_gradient`, :func:`relative_error`: measure and compare.
+- :func:`check_gradients`, :func:`assert_gradients_match`: gradients of any loss of named arrays.
+- :func:`check_op`: one backward function. :func:`check_network`: a whole network.
+- :func:`diagnose`, :func:`op_mistakes`: what the checks use, and what exercises use.
+
+Lesson: 09_gradient_checking.
+"""
+
+from bphelpers.gradcheck.compare import ArrayCheck, GradientReport, assert_gradients_match, check_gradients
+from bphelpers.gradcheck.diagnosis import Diagnosis, diagnose
+from bphelpers.gradcheck.mistakes import check_op, op_mistakes
+from bphelpers.gradcheck.network import check_network
+from bphelpers.gradcheck.numeric import Kink, numerical_gradient, relative_error
+
+__all__ = [
+    "ArrayCheck",
+    "Diagnosis",
+    "GradientReport",
+    "Kink",
+    "assert_gradients_match",
+    "check_gradients",
+    "check_network",
+    "check_op",
+    "diagnose",
+    "numerical_gradient",
+    "op_mistakes",
+    "relative_error",
+]

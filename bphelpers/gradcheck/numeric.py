@@ -1,0 +1,202 @@
+"""Slopes measured instead of derived: centred differences, and what to do at a kink."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.floating]
+Index = tuple[int, ...]
+
+EPS = float(np.finfo(np.float64).eps)
+# A centred difference errs by h^2 (the bend of f) and by eps/h (round-off of f): least near h = eps^(1/3).
+STEP = EPS ** (1 / 3)
+# How many units of round-off a loss may carry: sums of many terms lose a few bits.
+ROUND_OFF = 20 * EPS
+
+
+def as_float64(name: str, value: ArrayLike) -> Array:
+    """A float64 copy of ``value``, so that nothing here writes into what the caller holds."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return np.array(array, dtype=np.float64)
+
+
+def one_number(value: Any, where: str) -> float:
+    """``value`` as a finite float, or a ValueError that says what came back instead."""
+    array = np.asarray(value)
+    if array.shape != () or array.dtype.kind not in "fiu":
+        got = f"an array of shape {array.shape}" if array.shape else repr(value)
+        raise ValueError(f"{where} must return one real number, got {got}")
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        raise ValueError(
+            f"{where} returns {array.dtype}, too coarse to measure slopes: compute it in float64"
+        )
+    if not np.isfinite(array):
+        raise ValueError(f"{where} must return a finite number, got {array}")
+    return float(array)
+
+
+def numerical_gradient(f: Callable[[Array], Any], x: ArrayLike, h: float | None = None) -> Array:
+    r"""Gradient of a scalar function by centred differences :math:`(f(x + h) - f(x - h)) / 2h`.
+
+    Parameters
+    ----------
+    f : callable
+        Takes a float64 array of the shape of ``x``, returns one number.
+    x : array, any shape
+        Where to measure. Integers and float32 are promoted to float64; ``x`` itself is never written to.
+    h : float, optional
+        Step, in the unit of ``x``. By default ``eps**(1/3)``, about 6e-6, times ``max(1, abs(x))`` of the
+        entry: there the error of the formula, about h^2, and round-off, about eps/h, are of one size.
+
+    Returns
+    -------
+    float64 array, shape of ``x``
+
+    Raises
+    ------
+    ValueError
+        Where ``f`` does not return a finite number, or the step is not positive or too small to change ``x``.
+
+    Notes
+    -----
+    Calls ``f`` twice for each entry: a check for small networks, not a way to train.
+    Source: W. Press and others, Numerical Recipes, 3rd edition, section 5.7. Lesson: 09_gradient_checking.
+
+    Examples
+    --------
+    >>> numerical_gradient(lambda x: (x**2).sum(), [1, 2, 3]).round(6)
+    array([2., 4., 6.])
+    """
+    point = as_float64("x", x)
+    gradient = np.empty_like(point)
+    for index in np.ndindex(point.shape):
+        step = step_at(float(point[index]), h)
+        rise = value_at(f, point, index, step) - value_at(f, point, index, -step)
+        gradient[index] = rise / (2 * step)
+    return gradient
+
+
+def relative_error(a: ArrayLike, b: ArrayLike, floor: float = 1e-8) -> Array:
+    r"""Difference in units of the larger number, :math:`|a - b| / \max(|a|, |b|, floor)`, entry by entry.
+
+    0 for equal numbers, 1/2 for twice as large, 1 where one is 0, 2 for the wrong sign.
+
+    Parameters
+    ----------
+    a, b : array, same shape
+    floor : float
+        Numbers smaller than this count as this large: two tiny numbers that differ by round-off alone would
+        otherwise have a relative error of 1.
+
+    Returns
+    -------
+    float64 array, shape of ``a``
+        Infinity where ``a`` or ``b`` is not finite.
+
+    Raises
+    ------
+    ValueError
+        Where the shapes differ (nothing is broadcast), or ``floor`` is not positive.
+
+    Notes
+    -----
+    Lesson: 09_gradient_checking.
+
+    Examples
+    --------
+    >>> relative_error([1.0, 1.0, 0.0], [1.0, 2.0, 1e-12])
+    array([0.e+00, 5.e-01, 1.e-04])
+    """
+    a, b = as_float64("a", a), as_float64("b", b)
+    if a.shape != b.shape:
+        raise ValueError(f"a and b must have the same shape, got {a.shape} and {b.shape}")
+    if not floor > 0:
+        raise ValueError(f"floor must be positive, got {floor}")
+    return error_above(a, b, np.full(a.shape, float(floor)))
+
+
+def error_above(a: Array, b: Array, floor: Array) -> Array:
+    """Relative error with a floor for each entry; infinity where a number is not finite."""
+    finite = np.isfinite(a) & np.isfinite(b)
+    error = np.full(a.shape, np.inf)
+    size = np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)
+    np.divide(np.abs(np.subtract(a, b, where=finite, out=np.zeros(a.shape))), size, out=error, where=finite)
+    return error
+
+
+def value_at(f: Callable[[Array], Any], point: Array, index: Index, step: float) -> float:
+    """``f`` with one entry moved by ``step``; ``f`` gets its own copy each time."""
+    moved = point.copy()
+    moved[index] += step
+    return one_number(f(moved), f"f, with entry {list(index)} moved by {step:.1g},")
+
+
+def step_at(x: float, h: float | None) -> float:
+    """The step really taken from ``x``: the sum ``x + h`` is rounded, so take back what it became."""
+    wanted = STEP * max(1.0, abs(x)) if h is None else float(h)
+    step = float((x + wanted) - x)
+    if not 0 < step < np.inf:
+        raise ValueError(f"h must be positive and large enough to change x = {x:g}, got {wanted:g}")
+    return step
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A place where the loss has a corner: the slope on the left differs from the slope on the right.
+
+    There is no derivative there; any number from one slope to the other is a subgradient and counts as right.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Entry of the array.
+    left, right : float
+        Slopes on the two sides.
+    """
+
+    index: Index
+    left: float
+    right: float
+
+    def nearest(self, slope: float) -> float:
+        """``slope`` if it lies between the two sides (round-off aside), else the side nearer to it."""
+        low, high = min(self.left, self.right), max(self.left, self.right)
+        return float(np.clip(slope, low, high))
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A slope measured with care: its value, the round-off in it, and the kink if the point sits on one."""
+
+    value: float
+    noise: float
+    kink: Kink | None = None
+
+
+def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> Slope:
+    """Slope at one entry, with steps that shrink until no kink lies within them.
+
+    The slopes of the two sides, each from three points, agree to h^2 where ``f`` is smooth (a parabola gives
+    no alarm) and differ by the whole jump of slope where a kink lies within two steps. If they still differ
+    at a thousandth of the usual step, about 1e-8, the point counts as sitting on the kink.
+    """
+    x = float(point[index])
+    middle = value_at(f, point, index, 0.0)
+    sides: list[tuple[float, float]] = []
+    noise = 0.0
+    for shrink in (1.0, 1e-1, 1e-2, 1e-3):
+        h = step_at(x, shrink * step_at(x, None))
+        down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
+        left = (3 * middle - 4 * down + down2) / (2 * h)
+        right = (-3 * middle + 4 * up - up2) / (2 * h)
+        noise = ROUND_OFF * max(abs(middle), abs(up2), abs(down2)) / h
+        if abs(right - left) <= 1e-5 * max(abs(left), abs(right)) + noise:
+            return Slope((up - down) / (2 * h), noise)
+        sides.append((left, right))
+    # The largest step carries the least round-off, and sitting on the kink, each side is smooth by itself.
+    return Slope((up - down) / (2 * h), noise, Kink(index, *sides[0]))
