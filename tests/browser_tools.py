@@ -1,0 +1,414 @@
+"""Lessons in JupyterLab in a real browser: run all cells, move every slider by keyboard, look at the page.
+
+The tests use it; so can you:
+
+    python tests/browser_tools.py check notebooks/05_backprop_by_hand.ipynb
+    python tests/browser_tools.py screenshot notebooks/05_backprop_by_hand.ipynb /tmp/pictures
+
+`check` prints what is wrong, `screenshot` runs the lesson and writes the page as PNG files, top to bottom.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM_FLAGS = (
+    "--no-sandbox",  # the tests also run as root, in containers
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+TOKEN = "lessons"
+AT_HOME = {"127.0.0.1", "localhost"}
+PATIENCE_MS = 20_000  # how long one move of a slider may take before it counts as dead
+RUN_MS = 180_000  # how long a lesson may run
+
+#: Console errors that JupyterLab itself logs on any notebook, each by its whole text and the path it names.
+KNOWN_NOISE = frozenset(
+    {
+        # JupyterLab asks whether there are language servers; tools/jupyter switches that extension off.
+        "Failed to load resource: the server responded with a status of 404 (Not Found) /lsp/status",
+    }
+)
+
+
+# --------------------------------------------------------------------------------------------------
+# A server and a browser
+# --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class LabServer:
+    """One JupyterLab, with the settings of `make lab`, on a copy of the notebooks, in no one's home."""
+
+    folder: Path
+    address: str
+    process: subprocess.Popen[bytes]
+
+    def url(self, notebook: str) -> str:
+        return f"{self.address}/lab/tree/{quote(notebook)}?token={TOKEN}&reset"
+
+
+@contextlib.contextmanager
+def lab_server(notebooks: list[Path]) -> Iterator[LabServer]:
+    """Serve copies of the given notebooks; what Jupyter writes goes to a folder that is deleted."""
+    with tempfile.TemporaryDirectory(prefix="lessons-") as name:
+        home = Path(name)
+        folder = home / "notebooks"
+        folder.mkdir()
+        for path in notebooks:
+            shutil.copy(path, folder / path.name)
+        settings = home / "settings" / "@jupyterlab" / "notebook-extension"
+        settings.mkdir(parents=True)
+        # All cells stay in the page, also those scrolled out of sight, so that they can be looked at.
+        (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
+        port = _free_port()
+        log = (home / "server.log").open("wb")
+        process = subprocess.Popen(
+            _server_command(folder, port), env=_server_environment(home), stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_until_up(process, address, home / "server.log")
+            yield LabServer(folder, address, process)
+        finally:
+            _stop(process)
+            log.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _server_command(folder: Path, port: int) -> list[str]:
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.root_dir": folder,
+        "ServerApp.open_browser": False,
+        "ServerApp.allow_root": True,
+        "IdentityProvider.token": TOKEN,
+        "LabApp.expose_app_in_browser": True,  # lets a test say "run all cells" without hunting through menus
+    }
+    return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+
+
+def _server_environment(home: Path) -> dict[str, str]:
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH")) if p),
+        "JUPYTER_CONFIG_PATH": str(ROOT / "tools" / "jupyter"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"JupyterLab did not come up:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server and, through it, its kernels; insist after ten seconds."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+
+
+@contextlib.contextmanager
+def chromium(path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+# --------------------------------------------------------------------------------------------------
+# One lesson in one page
+# --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Seen:
+    """What the browser noticed while a page was open."""
+
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    dead: bool = False
+
+    def watch(self, context: BrowserContext, page: Page) -> None:
+        context.route(lambda url: not _stays_here(url), self._refuse)
+        context.on("request", lambda request: self._note(request.url))
+        page.on("websocket", lambda ws: self._note(ws.url))
+        page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
+        page.on("console", self._console)
+
+    def _note(self, url: str) -> None:
+        if not _stays_here(url):
+            self.outside.append(url)
+
+    def _refuse(self, route: Any) -> None:
+        route.abort()
+
+    def _console(self, message: Any) -> None:
+        text = f"{message.text} {urlsplit(message.location.get('url', '')).path}".strip()
+        if message.type == "error" and text not in KNOWN_NOISE:
+            self.errors.append(f"console error: {text}")
+
+
+def _stays_here(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("data", "blob", "about") or parts.hostname in AT_HOME
+
+
+@contextlib.contextmanager
+def open_lesson(
+    browser: Browser, server: LabServer, notebook: str, *, width: int = 1280, height: int = 900
+) -> Iterator[tuple[Page, Seen]]:
+    """The notebook in JupyterLab, kernel ready, nothing run yet."""
+    context = browser.new_context(viewport={"width": width, "height": height}, service_workers="block")
+    page = context.new_page()
+    seen = Seen()
+    seen.watch(context, page)
+    try:
+        page.goto(server.url(notebook))
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        page.wait_for_function(_READY, timeout=60_000)
+        yield page, seen
+    finally:
+        with contextlib.suppress(Exception):  # the page may be broken: that is what the test is about to say
+            page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+        context.close()
+
+
+_READY = """async () => {
+    const panel = window.jupyterapp?.shell.currentWidget;
+    if (!panel?.sessionContext) return false;
+    await panel.sessionContext.ready;
+    return panel.sessionContext.session?.kernel?.status === 'idle';
+}"""
+
+_RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells').then(Boolean)"
+
+_IDLE = """() => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel;
+    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(e => e.textContent);
+    return kernel?.status === 'idle' && !prompts.some(text => text.includes('*'));
+}"""
+
+_CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells"
+
+_DIGEST = """async img => {
+    const bytes = await (await fetch(img.src)).arrayBuffer();
+    const hash = await crypto.subtle.digest('SHA-256', bytes);
+    return img.naturalWidth + ' ' + [...new Uint8Array(hash)].map(b => b.toString(16)).join('');
+}"""
+
+
+def run_all(page: Page) -> list[str]:
+    """Run all cells, wait until the kernel has nothing left to do, and say what went wrong."""
+    page.set_default_timeout(RUN_MS)
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.evaluate(_RUN)
+    page.wait_for_function(_IDLE, timeout=RUN_MS)
+    page.wait_for_timeout(500)  # widgets build their views after the kernel is idle
+    faults = []
+    for number, cell in enumerate(page.evaluate(_CELLS)):
+        if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
+            continue
+        if cell.get("execution_count") is None:
+            faults.append(f"cell {number} was not executed")
+        expected = "raises-exception" in cell["metadata"].get("tags", [])
+        for output in cell["outputs"]:
+            if output["output_type"] == "error" and not expected:
+                faults.append(f"cell {number} raises {output['ename']}: {output['evalue']}")
+            if output.get("name") == "stderr":
+                faults.append(f"cell {number} writes to stderr: {''.join(output['text'])[:200]}")
+    return faults
+
+
+def move_sliders(page: Page) -> tuple[int, list[str]]:
+    """Move every slider by keyboard. Returns how many there are, and what went wrong."""
+    faults: list[str] = []
+    handles = "[role=slider], input[type=range]"
+    lives = page.locator(".bp-live-figure")
+    inside = lives.locator(handles)
+    total = page.locator(f".jp-OutputArea :is({handles})").count()
+    if total != inside.count():
+        faults.append(f"{total - inside.count()} slider(s) outside of a live figure: not moved")
+    for k in range(lives.count()):
+        live = lives.nth(k)
+        for j in range(live.locator(handles).count()):
+            label = live.locator(".widget-label").nth(j).inner_text()
+            faults += [f"slider {label!r}: {fault}" for fault in _move(live, live.locator(handles).nth(j))]
+    return inside.count(), faults
+
+
+def _move(live: Locator, handle: Locator) -> list[str]:
+    """One slider: a step, both ends, and back by Reset."""
+    picture, words = live.locator("img").first, live.locator("[role=status]")
+    handle.scroll_into_view_if_needed()
+    first = _state(handle, picture, words)
+    faults = []
+    before = first
+    for key in ("ArrowLeft" if _at(handle, "max") else "ArrowRight", "Home", "End", "PageDown", "PageUp"):
+        at_its_end = (key == "Home" and _at(handle, "min")) or (
+            key in ("End", "PageUp") and _at(handle, "max")
+        )
+        handle.focus()
+        handle.press(key)
+        if at_its_end:
+            continue
+        after = _changed(handle, picture, words, before)
+        faults += _compare(key, before, after)
+        if live.locator(".bp-failed").count():
+            faults.append(f"{key}: {words.inner_text()}")
+        before = after
+    reset = live.get_by_role("button", name="Reset")
+    reset.focus()
+    reset.press("Enter")
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while _state(handle, picture, words) != first and time.monotonic() < deadline:
+        live.page.wait_for_timeout(50)
+    if _state(handle, picture, words) != first:
+        faults.append("Reset does not bring back the start")
+    return faults
+
+
+def _at(handle: Locator, end: str) -> bool:
+    return handle.get_attribute("aria-valuenow") == handle.get_attribute(f"aria-value{end}")
+
+
+def _state(handle: Locator, picture: Locator, words: Locator) -> tuple[str, str, str]:
+    return (handle.get_attribute("aria-valuenow") or "", picture.evaluate(_DIGEST), words.inner_text())
+
+
+def _changed(
+    handle: Locator, picture: Locator, words: Locator, before: tuple[str, str, str]
+) -> tuple[str, str, str]:
+    """The state once value, picture and words are all new, or after patience has run out."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while True:
+        after = _state(handle, picture, words)
+        if all(a != b for a, b in zip(after, before, strict=True)) or time.monotonic() > deadline:
+            return after
+        if handle.page.locator(".bp-failed").count():
+            return after
+        handle.page.wait_for_timeout(50)
+
+
+def _compare(key: str, before: tuple[str, str, str], after: tuple[str, str, str]) -> list[str]:
+    parts = ("value", "picture", "sentence")
+    return [
+        f"{key} leaves the {part} as it was"
+        for part, a, b in zip(parts, before, after, strict=True)
+        if a == b
+    ]
+
+
+def faults_of(browser: Browser, server: LabServer, notebook: str) -> tuple[int, list[str]]:
+    """Everything wrong with a lesson in the browser, and the number of sliders that were moved."""
+    with open_lesson(browser, server, notebook) as (page, seen):
+        faults = run_all(page)
+        moved, more = move_sliders(page)
+        page.wait_for_timeout(300)
+        return moved, faults + more + seen.errors + [f"asked another machine: {url}" for url in seen.outside]
+
+
+# --------------------------------------------------------------------------------------------------
+# Looking at it
+# --------------------------------------------------------------------------------------------------
+
+
+def screenshots(browser: Browser, server: LabServer, notebook: str, out: Path) -> list[Path]:
+    """Run the lesson and write its page in tiles, each as high as the window, with a little overlap."""
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    with open_lesson(browser, server, notebook, width=1180, height=1400) as (page, _):
+        page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+        for fault in run_all(page):
+            print("fault:", fault)
+        scroller = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer")
+        total, view = scroller.evaluate("e => [e.scrollHeight, e.clientHeight]")
+        top = 0
+        while True:
+            scroller.evaluate("(e, top) => { e.scrollTop = top }", top)
+            page.wait_for_timeout(250)
+            path = out / f"{Path(notebook).stem}_{len(written):02d}.png"
+            scroller.screenshot(path=path)
+            written.append(path)
+            if top + view >= total:
+                return written
+            top += view - 60
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["check", "screenshot"])
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("out", type=Path, nargs="?", default=Path("pictures"))
+    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
+    asked = parser.parse_args()
+    if not asked.chromium:
+        parser.error("no Chromium found: say where it is with --chromium")
+    with lab_server([asked.notebook]) as server, chromium(asked.chromium) as browser:
+        if asked.what == "screenshot":
+            for path in screenshots(browser, server, asked.notebook.name, asked.out):
+                print(path)
+            return 0
+        moved, faults = faults_of(browser, server, asked.notebook.name)
+        print(f"{moved} slider(s) moved, {len(faults)} fault(s)")
+        print(*faults, sep="\n")
+        return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
