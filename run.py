@@ -10,12 +10,12 @@ import sys
 
 if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     sys.stderr.write(
-        "This course needs Python 3.11, 3.12 or 3.13, and this is %d.%d (%s). Install one of those, then run, "
-        "for example: python3.12 run.py lab\n" % (sys.version_info[0], sys.version_info[1], sys.executable)
+        "This course needs Python 3.11, 3.12 or 3.13, and this is %d.%d (%s). Install one of those, then "
+        "run, for example: python3.12 run.py lab\n" % (sys.version_info[0], sys.version_info[1], sys.executable)
     )
     sys.exit(1)
 
-from tools.launcher import main  # noqa: E402
+from tools.launcher import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -6,6 +6,7 @@ Standard library only: this runs before anything is installed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "installed.stamp"  # written last: says which lock this environment was made from
-UNFINISHED = VENV / "installing"  # there while an installation runs: found at the start, the last one was cut short
+UNFINISHED = VENV / "installing"  # there while packages are installed; found at a start, the last was cut short
 LOG = VENV / "install.log"
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
 NEEDED_MB = 1200  # the finished environment takes about 700, the downloads and their unpacking the rest
@@ -35,6 +36,27 @@ COMMANDS = {
     "test-matrix": "run the tests on Python 3.11, 3.12, 3.13 and with the oldest allowed dependencies",
     "bench": "measure speed against other libraries",
     "clean": "remove the environment and all caches",
+}
+
+
+# What pip, venv and the system say when they fail, and what helps.
+CAUSES = {
+    r"No space left|Errno 28|disk full|WinError 112": "no space left on the disk; make room and run this again",
+    r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerification": (
+        "the network's certificate is not trusted (is there a proxy?); tell pip of it, for example with "
+        "PIP_CERT=/path/to/certificates.pem, and run this again"
+    ),
+    r"NewConnectionError|name resolution|NameResolution|getaddrinfo|ConnectTimeout|ReadTimeout|ProxyError|timed out"
+    r"|Connection refused|ConnectionError|Connection broken|ConnectionReset|Network is unreachable": (
+        "no network: the packages could not be downloaded; connect to the Internet (behind a proxy, set "
+        "HTTPS_PROXY) and run this again"
+    ),
+    r"Permission denied|Errno 13|Read-only file system": (
+        f"{ROOT} cannot be written to; copy the course to a folder of your own and run this again"
+    ),
+    r"do not match the hashes": (
+        "a downloaded file is not the one in requirements.lock; run this again, and if it stays so, report it"
+    ),
 }
 
 
@@ -58,6 +80,9 @@ def main(arguments: Sequence[str]) -> int:
         return dispatch(known.command, rest)
     except Problem as problem:
         print(f"run.py {known.command}: {problem}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"run.py {known.command}: {explain(str(error), 'the system refused')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(file=sys.stderr)  # leave the ^C on a line of its own
@@ -100,7 +125,8 @@ def ensure_environment() -> str:
         create_environment()
     UNFINISHED.touch()
     STAMP.unlink(missing_ok=True)
-    print("Installing the course's packages into .venv. This happens once and takes a minute or two.", flush=True)
+    print("Installing the course's packages into .venv. This happens once and takes a minute or two.")
+    sys.stdout.flush()
     pip("install", "--require-hashes", "-r", str(LOCK))
     pip("install", "--no-deps", "--no-build-isolation", "--quiet", "-e", str(ROOT))
     # Stamp first, marker last: whatever moment is cut short, the next start sees an unfinished installation.
@@ -115,7 +141,7 @@ def fingerprint() -> str:
     digest = hashlib.sha256()
     for path in (LOCK, ROOT / "pyproject.toml"):
         digest.update(path.read_bytes())
-    digest.update(str(ROOT).encode())  # the editable install holds this path: a moved folder is installed again
+    digest.update(str(ROOT).encode())  # the editable install holds this path: a moved folder installs again
     return digest.hexdigest()
 
 
@@ -150,40 +176,31 @@ def check_space() -> None:
     """Stop before a disk runs full half-way."""
     free = shutil.disk_usage(ROOT).free // 2**20
     if free < NEEDED_MB and not STAMP.exists():
-        raise Problem(f"no space: {free} MB are free in {ROOT} and about {NEEDED_MB} are needed; make room, run again")
+        raise Problem(
+            f"no space: {free} MB are free in {ROOT} and about {NEEDED_MB} are needed; make room and run this again"
+        )
 
 
 def pip(*arguments: str) -> None:
     """Run the environment's pip: its progress is shown, its complaints become one line."""
     command = [str(venv_python()), "-m", "pip", *arguments, "--disable-pip-version-check", "--no-input"]
-    with LOG.open("w", encoding="utf-8", errors="replace") as log:
-        # PIP_USER: a personal setting that asks for --user installs cannot be obeyed inside an environment.
-        status = subprocess.run(command, stderr=log, env={**environment(), "PIP_USER": "0"}).returncode
-    if status:
-        raise Problem(explain(LOG.read_text(encoding="utf-8", errors="replace"), "pip could not install the packages"))
+    # PIP_USER: a personal setting that asks for --user installs cannot be obeyed inside an environment.
+    env = {**environment(), "PIP_USER": "0"}
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace", env=env)
+    if done.returncode:
+        with contextlib.suppress(OSError):  # the disk may be what is full
+            LOG.write_text(done.stderr, encoding="utf-8")
+        raise Problem(explain(done.stderr, "pip could not install the packages") + f" (all it said: {LOG})")
 
 
 def explain(log: str, what: str) -> str:
     """One line for what went wrong: the usual causes by name, any other by its own last words."""
-    causes = {
-        r"No space left|Errno 28|disk full|WinError 112": "no space left on the disk; make room and run this again",
-        r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerification": "the network's certificate is not trusted (a "
-        "proxy?); tell pip of it, for example with PIP_CERT=/path/to/certificates.pem, and run this again",
-        r"NewConnectionError|NameResolution|name resolution|getaddrinfo|ConnectTimeout|ReadTimeout|ProxyError"
-        r"|Connection refused|ConnectionError|Connection broken|ConnectionReset|Network is unreachable|timed out": "no "
-        "network: the packages could not be downloaded; connect to the Internet (behind a proxy, set HTTPS_PROXY) "
-        "and run this again",
-        r"Permission denied|Errno 13|Read-only file system": f"{ROOT} cannot be written to; copy the course to a "
-        "folder of your own and run this again",
-        r"do not match the hashes": "a downloaded file is not the one in requirements.lock; run this again, and if it "
-        "stays so, report it",
-    }
-    for pattern, advice in causes.items():
+    for pattern, advice in CAUSES.items():
         if re.search(pattern, log, re.IGNORECASE):
             return advice
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")] or lines or ["no message"]
-    return f"{what}: {errors[-1]} (everything it said: {LOG})"
+    return f"{what}: {errors[-1]}"
 
 
 def ensure_extra(python: str, extra: str, module: str) -> None:
@@ -207,8 +224,8 @@ def replace_text(path: Path, text: str) -> None:
 def environment() -> dict[str, str]:
     """Return the environment variables for whatever is started."""
     env = dict(os.environ)
-    # One BLAS thread: at this course's sizes more threads only wait for each other, and with one the terms of a sum
-    # are added in one order, so stored numbers repeat. Who sets the variable keeps their setting.
+    # One BLAS thread: at this course's sizes more threads only wait for each other, and with one the terms of a
+    # sum are added in one order, so stored numbers repeat. Who sets the variable keeps their setting.
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         env.setdefault(name, "1")
     # Settings of another Python on this machine must not reach into the course's own.
@@ -222,7 +239,8 @@ def environment() -> dict[str, str]:
 
 def lab_command(python: str, rest: Sequence[str] = ()) -> list[str]:
     """Return the command that serves lesson 00 in JupyterLab."""
-    command = [python, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
+    command = [python, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
+    command.append(f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # a container or a classroom server: Jupyter refuses root unless told
     if not has_display():
@@ -251,7 +269,7 @@ def lint_commands(python: str) -> list[list[str]]:
         [python, "-m", "ruff", "check", "--quiet", "."],
         [python, "-m", "mypy", "--no-error-summary"],
         # The schema comes with the linter: nothing is fetched.
-        [python, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", "--quiet", *workflows],
+        [python, "-m", "check_jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows"] + workflows,
     ]
 
 
@@ -267,8 +285,8 @@ def lock(python: str, rest: Sequence[str]) -> int:
     ensure_extra(python, "dev", "uv")
     return run(
         [python, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"]
-        + ["--extra", "lab", "--extra", "test", "--group", "build", "--generate-hashes", "--no-emit-index-url", "--quiet"]
-        + ["--custom-compile-command", "make lock", "--output-file", LOCK.name, *rest]
+        + ["--extra", "lab", "--extra", "test", "--group", "build", "--generate-hashes", "--no-emit-index-url"]
+        + ["--quiet", "--custom-compile-command", "make lock", "--output-file", LOCK.name, *rest]
     )
 
 
@@ -284,7 +302,8 @@ def bench(python: str, rest: Sequence[str]) -> int:
 def clean() -> int:
     """Remove what can be made again; the lessons and their outputs stay."""
     names = (".venv", ".nox", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "build", "dist")
-    caches = [path for room in ("bphelpers", "tests", "tools", "benchmarks") for path in (ROOT / room).rglob("__pycache__")]
+    rooms = (ROOT / room for room in ("bphelpers", "tests", "tools", "benchmarks"))
+    caches = [path for room in rooms for path in room.rglob("__pycache__")]
     for path in [*(ROOT / name for name in names), ROOT / "__pycache__", *caches]:
         shutil.rmtree(path, ignore_errors=True)
     return 0

@@ -1,7 +1,7 @@
 # JupyterLab's settings for the course. run.py puts this folder on JUPYTER_CONFIG_PATH; your own settings in
 # ~/.jupyter stay as they are.
 
-c = get_config()  # noqa: F821  (Jupyter provides it)
+c = get_config()  # noqa: F821  # Jupyter provides it
 
 # The course is used offline, in trains and in classrooms: nothing is asked of any other machine.
 c.LabApp.news_url = None
@@ -13,3 +13,6 @@ c.ServerApp.answer_yes = True
 
 # Say the address and what goes wrong, not each request.
 c.ServerApp.log_level = "WARN"
+
+# The lessons need no language servers, and looking for them runs whatever npm the machine has.
+c.ServerApp.jpserver_extensions = {"jupyter_lsp": False}
