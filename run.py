@@ -9,9 +9,10 @@ from __future__ import print_function
 import sys
 
 if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    found = (sys.version_info[0], sys.version_info[1], sys.executable)
     sys.stderr.write(
         "This course needs Python 3.11, 3.12 or 3.13, and this is %d.%d (%s). Install one of those, then "
-        "run, for example: python3.12 run.py lab\n" % (sys.version_info[0], sys.version_info[1], sys.executable)
+        "run, for example: python3.12 run.py lab\n" % found
     )
     sys.exit(1)
 

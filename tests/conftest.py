@@ -36,7 +36,7 @@ def chromium_path() -> str:
     """Path of a Chromium or Chrome for the browser tests."""
     path = find_chromium()
     if path is None:
-        message = "no Chromium found: install it (Debian, Ubuntu: apt install chromium) or set CHROMIUM to its path"
+        message = "no Chromium found: install it (Debian: apt install chromium) or set CHROMIUM to its path"
         if in_ci():
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
@@ -55,8 +55,9 @@ def skipped_in(terminal) -> list[str]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a skipped test is a failed run: nobody is there to read that it was skipped."""
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-    worker = hasattr(session.config, "workerinput")
-    if in_ci() and not worker and terminal and skipped_in(terminal) and session.exitstatus == pytest.ExitCode.OK:
+    if not in_ci() or terminal is None or hasattr(session.config, "workerinput"):
+        return
+    if skipped_in(terminal) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "installed.stamp"  # written last: says which lock this environment was made from
-UNFINISHED = VENV / "installing"  # there while packages are installed; found at a start, the last was cut short
+UNFINISHED = VENV / "installing"  # there while packages are installed; one found: it was cut short
 LOG = VENV / "install.log"
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
 NEEDED_MB = 1200  # the finished environment takes about 700, the downloads and their unpacking the rest
@@ -41,13 +41,13 @@ COMMANDS = {
 
 # What pip, venv and the system say when they fail, and what helps.
 CAUSES = {
-    r"No space left|Errno 28|disk full|WinError 112": "no space left on the disk; make room and run this again",
+    r"No space left|Errno 28|disk full|WinError 112": "no space left on the disk; make room, run again",
     r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerification": (
         "the network's certificate is not trusted (is there a proxy?); tell pip of it, for example with "
         "PIP_CERT=/path/to/certificates.pem, and run this again"
     ),
-    r"NewConnectionError|name resolution|NameResolution|getaddrinfo|ConnectTimeout|ReadTimeout|ProxyError|timed out"
-    r"|Connection refused|ConnectionError|Connection broken|ConnectionReset|Network is unreachable": (
+    r"NewConnectionError|name resolution|NameResolution|getaddrinfo|ConnectTimeout|ReadTimeout|ProxyError"
+    r"|timed out|Connection refused|ConnectionError|Connection broken|ConnectionReset|Network is unreachable": (
         "no network: the packages could not be downloaded; connect to the Internet (behind a proxy, set "
         "HTTPS_PROXY) and run this again"
     ),
@@ -177,7 +177,7 @@ def check_space() -> None:
     free = shutil.disk_usage(ROOT).free // 2**20
     if free < NEEDED_MB and not STAMP.exists():
         raise Problem(
-            f"no space: {free} MB are free in {ROOT} and about {NEEDED_MB} are needed; make room and run this again"
+            f"no space: {free} MB are free in {ROOT} and about {NEEDED_MB} are needed; make room, run again"
         )
 
 
@@ -224,8 +224,8 @@ def replace_text(path: Path, text: str) -> None:
 def environment() -> dict[str, str]:
     """Return the environment variables for whatever is started."""
     env = dict(os.environ)
-    # One BLAS thread: at this course's sizes more threads only wait for each other, and with one the terms of a
-    # sum are added in one order, so stored numbers repeat. Who sets the variable keeps their setting.
+    # One BLAS thread: at this course's sizes more threads only wait for each other, and with one the terms
+    # of a sum are added in one order, so stored numbers repeat. Who sets the variable keeps their setting.
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         env.setdefault(name, "1")
     # Settings of another Python on this machine must not reach into the course's own.
@@ -264,12 +264,13 @@ def test_command(python: str, rest: Sequence[str] = ()) -> list[str]:
 
 def lint_commands(python: str) -> list[list[str]]:
     """Return the linters' commands; tests/test_ground.py runs the same ones."""
+    # The schema comes with the linter: nothing is fetched.
+    schema = "vendor.github-workflows"
     workflows = sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
     return [
         [python, "-m", "ruff", "check", "--quiet", "."],
         [python, "-m", "mypy", "--no-error-summary"],
-        # The schema comes with the linter: nothing is fetched.
-        [python, "-m", "check_jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows"] + workflows,
+        [python, "-m", "check_jsonschema", "--quiet", "--builtin-schema", schema, *workflows],
     ]
 
 
@@ -285,8 +286,8 @@ def lock(python: str, rest: Sequence[str]) -> int:
     ensure_extra(python, "dev", "uv")
     return run(
         [python, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"]
-        + ["--extra", "lab", "--extra", "test", "--group", "build", "--generate-hashes", "--no-emit-index-url"]
-        + ["--quiet", "--custom-compile-command", "make lock", "--output-file", LOCK.name, *rest]
+        + ["--extra", "lab", "--extra", "test", "--group", "build", "--generate-hashes", "--quiet"]
+        + ["--no-emit-index-url", "--custom-compile-command", "make lock", "--output-file", LOCK.name, *rest]
     )
 
 

@@ -28,15 +28,15 @@ METADATA = {
 }
 # What editors and runs leave in a cell's metadata. Tags and hidden input stay.
 PASSING = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "vscode")
-# Holds the random id of a model that ended with its kernel. Readers see the widget's text and its static twin;
-# nbval leaves this key out of its comparison.
+# Holds the random id of a model that ended with its kernel. Readers see the widget's text and its static
+# twin; nbval leaves this key out of its comparison.
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def normalise(nb: NotebookNode) -> NotebookNode:
     """Bring a notebook into the one form that is committed, in place.
 
-    Source, outputs, tags and cell ids are kept; counters run from 1; passing metadata, widget state and model ids go.
+    Source, outputs, tags and cell ids stay; counters run from 1; passing metadata, widget state, model ids go.
     """
     nb.metadata = NotebookNode(nbformat.from_dict(METADATA))
     nb.nbformat, nb.nbformat_minor = 4, 5
@@ -151,7 +151,8 @@ def main(arguments: list[str] | None = None) -> int:
         found = execute(path)
         if found:
             failed = True
-            print(*(f"{path.name}: {line}" for line in found), f"{path.name}: left as it was", sep="\n", file=sys.stderr)
+            for line in [*found, "left as it was"]:
+                print(f"{path.name}: {line}", file=sys.stderr)
         else:
             print(f"{path.name}: {time.perf_counter() - start:.1f} s", flush=True)
     return 1 if failed else 0
