@@ -36,7 +36,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 def normalise(nb: NotebookNode) -> NotebookNode:
     """Bring a notebook into the one form that is committed, in place.
 
-    Source, outputs, tags and cell ids stay; counters run from 1; passing metadata, widget state, model ids go.
+    Source, outputs, tags and cell ids stay; counters run from 1; passing metadata and widget state go.
     """
     nb.metadata = NotebookNode(nbformat.from_dict(METADATA))
     nb.nbformat, nb.nbformat_minor = 4, 5
