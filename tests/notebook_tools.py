@@ -222,6 +222,9 @@ def stored_output_faults(lesson: Lesson) -> list[str]:
             faults.append(
                 f"cell {index}: a comment that steers the comparison; use a tag, where a time is measured"
             )
+        kept = set(cell.metadata) - {"tags"}
+        if kept:
+            faults.append(f"cell {index}: metadata {sorted(kept)}: make notebooks takes it out")
         if cell.source.rstrip().endswith(";"):
             faults.append(f"cell {index}: trailing semicolon")
         for output in cell.outputs:
