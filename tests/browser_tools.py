@@ -81,10 +81,7 @@ def lab_server(notebooks: list[Path]) -> Iterator[LabServer]:
         folder.mkdir()
         for path in notebooks:
             shutil.copy(path, folder / path.name)
-        settings = home / "settings" / "@jupyterlab" / "notebook-extension"
-        settings.mkdir(parents=True)
-        # All cells stay in the page, also those scrolled out of sight, so that they can be looked at.
-        (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
+        _write_settings(home / "settings" / "@jupyterlab")
         port = _free_port()
         log = (home / "server.log").open("wb")
         process = subprocess.Popen(
@@ -98,6 +95,19 @@ def lab_server(notebooks: list[Path]) -> Iterator[LabServer]:
         finally:
             _stop(process)
             log.close()
+
+
+def _write_settings(folder: Path) -> None:
+    settings = {
+        # All cells stay in the page, also those scrolled out of sight, so that they can be looked at.
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        # No question about news on top of the page.
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    }
+    for name, values in settings.items():
+        path = folder / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(values))
 
 
 def _free_port() -> int:
@@ -309,6 +319,8 @@ def _move(live: Locator, handle: Locator) -> list[str]:
         faults += _compare(key, before, after)
         if live.locator(".bp-failed").count():
             faults.append(f"{key}: {words.inner_text()}")
+        if faults:
+            return faults
         before = after
     reset = live.get_by_role("button", name="Reset")
     reset.focus()
