@@ -268,12 +268,13 @@ def _generic(
         yield Candidate(mistake, factor * truth, _factor_sentence(mistake), max(1.0, abs(factor)))
     if truth.ndim == 2:
         yield Candidate("transposed", truth.T, SENTENCES["transposed"], 1.0)
-    # Rows cannot be made from their sum, so here the missing step is applied to what was found.
-    if found.ndim == truth.ndim + 1 and same(found.sum(axis=0), truth, rtol, noise):
-        yield Candidate("bias not summed", found, SENTENCES["bias not summed"])
     if found.shape != truth.shape and found.size == truth.size:
         sentence = f"The numbers are right and the shape is {found.shape}: it should be {truth.shape}."
         yield Candidate("shape", truth.reshape(found.shape), sentence, 1.0)
+    # Rows cannot be made from their sum, so here the missing step is applied to what was found.
+    rows = len(found) if found.ndim == truth.ndim + 1 else 0
+    if rows and batch_size in (None, rows) and same(found.sum(axis=0), truth, rtol, noise):
+        yield Candidate("bias not summed", found, SENTENCES["bias not summed"])
     for name, array in others.items():
         sentence = (
             f"This is the gradient of {name}, of the same shape: look at what is stored under which name."

@@ -179,11 +179,12 @@ class Slope:
 
 
 def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> Slope:
-    """Slope at one entry, with steps that shrink until no kink lies within them.
+    """Slope at one entry, with steps that shrink until no kink and no strong bend lies within them.
 
     The slopes of the two sides, each from three points, agree to h^2 where ``f`` is smooth (a parabola gives
     no alarm) and differ by the whole jump of slope where a kink lies within two steps. If they still differ
-    at a thousandth of the usual step, about 1e-8, the point counts as sitting on the kink.
+    at a thousandth of the usual step, about 1e-8, the point counts as sitting on the kink. Centred
+    differences with h and 2h differ by the error of the formula, which the two then cancel.
     """
     x = float(point[index])
     middle = value_at(f, point, index, 0.0)
@@ -194,9 +195,10 @@ def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> Slop
         down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
         left = (3 * middle - 4 * down + down2) / (2 * h)
         right = (-3 * middle + 4 * up - up2) / (2 * h)
+        near, far = (up - down) / (2 * h), (up2 - down2) / (4 * h)
         noise = ROUND_OFF * max(abs(middle), abs(up2), abs(down2)) / h
-        if abs(right - left) <= 1e-5 * max(abs(left), abs(right)) + noise:
-            return Slope((up - down) / (2 * h), noise)
+        if max(abs(right - left), abs(far - near)) <= 1e-5 * max(abs(left), abs(right)) + noise:
+            return Slope((4 * near - far) / 3, noise)
         sides.append((left, right))
     # The largest step carries the least round-off, and sitting on the kink, each side is smooth by itself.
-    return Slope((up - down) / (2 * h), noise, Kink(index, *sides[0]))
+    return Slope(near, noise, Kink(index, *sides[0]))
