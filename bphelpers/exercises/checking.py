@@ -130,12 +130,12 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     try:
         found = function(*given)
     except Exception as error:
-        if "ellipsis" in str(error).lower():
+        if ... in getattr(getattr(function, "__code__", None), "co_consts", ()):
             raise _Unanswered from error
         raise Unreadable(
             f"Your function stopped, called with {_shapes(arguments)}. {type(error).__name__}: {error}"
         ) from error
-    if found is ...:
+    if _is_stub(found):
         raise _Unanswered
     if found is None:
         raise Unreadable("Your function returned None. Is its last line missing the word return?")
@@ -159,6 +159,7 @@ def _shapes(arguments: tuple[Any, ...]) -> str:
 
 
 def _is_stub(answer: Any) -> bool:
+    """Whether a ``...`` stands for the answer, or for a part of it, or for the body of the function."""
     if answer is ...:
         return True
     if isinstance(answer, dict):

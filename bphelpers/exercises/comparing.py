@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bphelpers.exercises.wording import described, number, side_by_side
+from bphelpers.exercises.wording import number, side_by_side
 
 
 class Unreadable(Exception):
@@ -28,7 +28,8 @@ class Difference:
     def sentence(self) -> str:
         """Got, expected and where."""
         if self.found.shape != self.truth.shape:
-            return f"{self.prefix()}Got the shape {self.found.shape}, expected {self.truth.shape}."
+            got = f"Got {_shape(self.found)}, expected {_shape(self.truth)}."
+            return f"{self.prefix()}{'g' + got[1:] if self.name else got}"
         if self.truth.dtype.kind == "U":
             return f"{self.prefix()}Got {self.found.item()!r}, expected {self.truth.item()!r}."
         if self.truth.ndim == 0:
@@ -127,6 +128,8 @@ def arranged(found: Any, truth: Any) -> Any:
             got = f"{len(found)}" if isinstance(found, (tuple, list)) else _kind(found)
             raise Unreadable(f"Expected {len(truth)} results, separated by commas, got {got}.")
         return tuple(found)
+    if isinstance(found, dict):
+        raise Unreadable(f"Expected {_wanted(np.asarray(truth))}, got {_kind(found)}.")
     return list(found) if isinstance(found, tuple) else found
 
 
@@ -151,8 +154,7 @@ def _readable(value: np.ndarray, right: np.ndarray, name: str) -> np.ndarray:
     if right.dtype.kind == "b" and value.dtype.kind != "b":
         raise Unreadable(f"{in_part}True or False is asked for, got {_kind(value[()])}.")
     if value.dtype.kind not in "biuf":
-        wanted = "an array of numbers" if right.ndim else "a number"
-        raise Unreadable(f"{in_part}Expected {wanted}, got {_kind(value[()])}.")
+        raise Unreadable(f"{in_part}Expected {_wanted(right)}, got {_kind(value[()])}.")
     if not np.isfinite(value).all():
         bad = np.argwhere(~np.isfinite(value))[0]
         entry = f" at [{', '.join(str(int(i)) for i in bad)}]" if value.ndim else ""
@@ -173,13 +175,19 @@ def _wrong(value: np.ndarray, right: np.ndarray, tolerance: float) -> np.ndarray
     )  # ~ so that NaN is wrong
 
 
+def _wanted(right: np.ndarray) -> str:
+    return "an array of numbers" if right.ndim else "a number"
+
+
+def _shape(array: np.ndarray) -> str:
+    return f"an array of shape {array.shape}" if array.ndim else "one number"
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return (
-            "an array of shape " + str(value.shape) if value.dtype.kind in "biuf" else "an array of objects"
-        )
-    if value is None:
-        return "None"
-    if isinstance(value, (bool, int, float, np.number, np.bool_)):
-        return "the number " + described(value) if not isinstance(value, (bool, np.bool_)) else str(value)
-    return f"a {type(value).__name__}"
+        return _shape(value) if value.dtype.kind in "biuf" else "an array of objects"
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return str(value)
+    if isinstance(value, (float, np.floating, np.integer)) or (isinstance(value, int) and abs(value) < 2**63):
+        return f"the number {number(value)}"
+    return f"a value of type {type(value).__name__}"

@@ -97,7 +97,11 @@ def _off_by(guess: float, truth: float) -> str:
         return "Within five percent."
     side = "large" if ratio > 1 else "small"
     factor = max(ratio, 1 / ratio)
-    return f"That is too {side} by a factor of {factor:.2g}: {_orders(factor)}."
+    return f"That is too {side} by a factor of {_two_digits(factor)}: {_orders(factor)}."
+
+
+def _two_digits(factor: float) -> str:
+    return f"{float(f'{factor:.2g}'):,.0f}" if 10 <= factor < 1e6 else f"{factor:.2g}"
 
 
 def _orders(factor: float) -> str:

@@ -1,0 +1,567 @@
+"""Exercises: what check, hint and predict say, for each exercise of each lesson and for odd answers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mini_lesson import MODULE
+from notebook_tools import FILLER, UNANSWERED
+
+import bphelpers.exercises
+from bphelpers import functional
+from bphelpers.exercises import Exercise, Prediction, check, checking, hint, predict, predicting, records
+
+KEYS = [
+    (lesson, key)
+    for lesson in records.lessons()
+    for key in __import__(f"bphelpers.exercises.lesson_{lesson}", fromlist=["EXERCISES"]).EXERCISES
+]
+EXERCISE_KEYS = [key for _, key in KEYS]
+PREDICTION_KEYS = [
+    key
+    for lesson in records.lessons()
+    for key in __import__(f"bphelpers.exercises.lesson_{lesson}", fromlist=["PREDICTIONS"]).PREDICTIONS
+]
+MISTAKES = [(key, clause) for key in EXERCISE_KEYS for clause in records.find_exercise(key).mistakes]
+
+
+@pytest.fixture(autouse=True)
+def fresh_memory() -> Iterator[None]:
+    """Each test begins as a kernel does: nothing guessed, no hint given."""
+    yield
+    checking._hints_given.clear()
+    predicting._guesses.clear()
+    predicting._revealed.clear()
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]):
+    """Call a function and return what it printed; it must return nothing."""
+
+    def call(function: Any, *args: Any, **kwargs: Any) -> str:
+        assert function(*args, **kwargs) is None
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def lesson_98(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Put exercises into a lesson of their own; the fixture is a function that does so."""
+
+    def add(**exercises: Exercise | Prediction) -> None:
+        (tmp_path / "lesson_98.py").write_text(MODULE)
+        monkeypatch.setattr(bphelpers.exercises, "__path__", [*bphelpers.exercises.__path__, str(tmp_path)])
+        records.find_exercise("98.1")
+        module = sys.modules["bphelpers.exercises.lesson_98"]
+        for name, record in exercises.items():
+            table = module.EXERCISES if isinstance(record, Exercise) else module.PREDICTIONS
+            table[name.replace("_", ".").removeprefix("key.")] = record
+
+    yield add
+    sys.modules.pop("bphelpers.exercises.lesson_98", None)
+
+
+HINTS = ("One.", "Two.", "Three.")
+
+
+def exercise(reference: Any, mistakes: Any = None, **more: Any) -> Exercise:
+    return Exercise("What is it?", reference, mistakes or {}, HINTS, **more)
+
+
+# --- every exercise of every lesson ---
+
+
+@pytest.mark.parametrize("key", EXERCISE_KEYS)
+def test_the_reference_is_right(key, said):
+    record = records.find_exercise(key)
+    answer = record.reference if record.cases is not None else record.reference()
+    assert said(check, key, answer).startswith(f"{key}: right")
+
+
+@pytest.mark.parametrize(("key", "clause"), MISTAKES)
+def test_each_mistake_gets_its_own_diagnosis(key, clause, said):
+    record = records.find_exercise(key)
+    wrong = record.mistakes[clause]
+    answer = wrong if record.cases is not None else wrong()
+    assert said(check, key, answer) == f"{key}: not right yet. You get exactly this when {clause}.\n"
+
+
+@pytest.mark.parametrize("key", EXERCISE_KEYS)
+def test_unanswered_is_one_calm_line(key, said):
+    assert said(check, key, ...) == f"{key}: {UNANSWERED}\n"
+
+
+@pytest.mark.parametrize("key", EXERCISE_KEYS)
+def test_hints_come_one_at_a_time(key, said):
+    hints = records.find_exercise(key).hints
+    for number, text in enumerate(hints, start=1):
+        assert said(hint, key) == f"{key}, hint {number} of 3: {text}\n"
+    last = f"{key}: that was the last hint. The solution is folded under the exercise.\n"
+    assert said(hint, key) == said(hint, key) == last
+
+
+@pytest.mark.parametrize("key", EXERCISE_KEYS)
+def test_an_exercise_is_well_written(key):
+    record = records.find_exercise(key)
+    assert record.question.rstrip().endswith((".", "?"))
+    assert all(text.strip() == text and text[-1] in ".?`$" for text in record.hints)
+    assert len(set(record.hints)) == 3
+    assert record.mistakes, "an exercise without a likely mistake teaches nothing about a wrong answer"
+    for clause in record.mistakes:  # it goes on from "You get exactly this when ..."
+        assert not clause.endswith(".") and not clause.startswith(("You ", "The ", "A ", "It "))
+    assert not FILLER.search(" ".join([record.question, *record.hints, *record.mistakes]))
+
+
+@pytest.mark.parametrize("key", EXERCISE_KEYS)
+def test_a_function_is_tried_on_several_cases(key):
+    record = records.find_exercise(key)
+    if record.cases is not None:
+        assert len(record.arguments()) >= 2
+
+
+@pytest.mark.parametrize("key", PREDICTION_KEYS)
+def test_a_prediction_is_well_written(key, said):
+    record = records.find_prediction(key)
+    assert record.question.rstrip().endswith("?")
+    assert record.explain is None or record.explain.rstrip().endswith((".", "?"))
+    assert not FILLER.search(record.question + " " + (record.explain or ""))
+    line = said(predict, key, ...)
+    assert line.startswith(f"{key}: {record.question}") and line.count("\n") == 1
+
+
+@pytest.mark.parametrize("key", [k for k in PREDICTION_KEYS if records.find_prediction(k).options])
+def test_every_option_can_be_guessed_and_revealed(key, said):
+    for option in records.find_prediction(key).options:
+        assert said(predict, key, option) == f"{key}: your guess is {option}. Run on.\n"
+    for option in records.find_prediction(key).options:
+        assert str(option) in said(predict, key, reveal=option)
+
+
+# --- check: values ---
+
+
+def test_right_says_the_value(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: 0.08216704056423078))
+    assert said(check, "98.3", 0.082167040564) == "98.3: right, 0.082167.\n"
+
+
+@pytest.mark.parametrize(
+    "answer", [12, 12.0, np.float32(12), np.array(12), [12.0], np.array([[12.0]]), (12,)]
+)
+def test_one_number_in_any_wrapping_is_right(lesson_98, said, answer):
+    lesson_98(key_98_3=exercise(lambda: 12.0))
+    assert said(check, "98.3", answer) == "98.3: right, 12.\n"
+
+
+def test_nested_lists_are_arrays(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: np.array([[1.0, 2.0], [3.0, 4.0]])))
+    assert said(check, "98.3", [[1, 2], [3, 4]]) == "98.3: right, [[1, 2], [3, 4]].\n"
+
+
+def test_rounding_noise_is_not_printed(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: np.array([1.0, 3e-17])))
+    assert said(check, "98.3", [1.0, 0.0]) == "98.3: right, [1, 0].\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "The answer is None. A function that ends without return gives None."),
+        ("0.3", "This is text: leave the quotation marks out."),
+        (np.nan, "There is nan. Is something divided by zero?"),
+        (-np.inf, "There is -inf. Is something divided by zero?"),
+        ({1, 2}, "Expected a number, got a value of type set."),
+        ({"dW": 1}, "Expected a number, got a value of type dict."),
+        (1 + 2j, "Expected a number, got a value of type complex128."),
+        (object(), "Expected a number, got a value of type object."),
+        (True, "A number is asked for, got True."),
+        (max, "This is a function. Call it, and check what it returns."),
+        ([1.0, 2.0], "Got an array of shape (2,), expected one number."),
+        ([], "Got an array of shape (0,), expected one number."),
+        ([[1.0], [2.0, 3.0]], "The rows have different lengths, so this is not an array."),
+        (0.4, "Got 0.4, expected 0.307."),
+        (
+            0.31,
+            "Got 0.31, expected 0.307. It is right to the 2 digits that you gave; the check compares more.",
+        ),
+        (0.30700031, "Got 0.30700031, expected 0.307."),
+        (10**400, "Expected a number, got a value of type int."),
+    ],
+    ids=str,
+)
+def test_odd_answers_to_a_number(lesson_98, said, answer, words):
+    lesson_98(key_98_3=exercise(lambda: 0.307))
+    assert said(check, "98.3", answer) == f"98.3: not right yet. {words}\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (5.0, "Got one number, expected an array of shape (2, 3)."),
+        (np.ones(3), "Got an array of shape (3,), expected an array of shape (2, 3)."),
+        ([[0.0, 1, 2], [3, np.nan, 5]], "There is nan at [1, 1]. Is something divided by zero?"),
+        ([[0.0, 1, 2], [3, 9, 6]], "2 of 6 entries differ; furthest off is [1, 1]: got 9, expected 4."),
+        ([["a", "b", "c"]] * 2, "This is text: leave the quotation marks out."),
+        (np.full((2, 3), None), "Expected an array of numbers, got an array of objects."),
+    ],
+    ids=str,
+)
+def test_odd_answers_to_an_array(lesson_98, said, answer, words):
+    lesson_98(key_98_3=exercise(lambda: np.arange(6.0).reshape(2, 3)))
+    assert said(check, "98.3", answer) == f"98.3: not right yet. {words}\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (-0.307, "the sign flipped"),
+        (0.614, "twice the right one"),
+        (0.0, "Every number is 0"),
+    ],
+)
+def test_the_gradient_check_names_what_is_not_listed(lesson_98, said, answer, words):
+    lesson_98(key_98_3=exercise(lambda: 0.307))
+    text = said(check, "98.3", answer)
+    assert words in text and "0.307" not in text
+
+
+def test_what_is_no_gradient_is_not_diagnosed_as_one(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: 0.95, gradient=False), key_98_4=exercise(lambda: 12))
+    assert said(check, "98.3", -0.95) == "98.3: not right yet. Got -0.95, expected 0.95.\n"
+    assert said(check, "98.4", 24) == "98.4: not right yet. Got 24, expected 12.\n"
+
+
+def test_a_factor_is_named_only_if_it_is_one(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: np.array([[12.0, 15.0, 18.0, 21.0]] * 2)))
+    assert "Every number is" not in said(check, "98.3", np.array([[13.0, 16.0, 19.0, 22.0]] * 2))
+
+
+def test_a_listed_mistake_comes_first_and_hides_the_answer(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: 0.307, {"the minus is lost": lambda: -0.307}))
+    assert (
+        said(check, "98.3", -0.307) == "98.3: not right yet. You get exactly this when the minus is lost.\n"
+    )
+
+
+def test_the_closest_of_two_mistakes_is_named(lesson_98, said):
+    mistakes = {"a is lost": lambda: 1.0, "b is lost": lambda: 1.001}
+    lesson_98(key_98_3=exercise(lambda: 2.0, mistakes, tolerance=1e-2))
+    assert "when b is lost" in said(check, "98.3", 1.0011)
+
+
+def test_a_mistake_that_overflows_is_named_without_a_warning(lesson_98, said):
+    def naive() -> Any:
+        e = np.exp(np.array([1000.0, 0.0]))
+        return e / e.sum()
+
+    lesson_98(key_98_3=exercise(lambda: np.array([1.0, 0.0]), {"exp overflows": naive}))
+    assert "when exp overflows" in said(check, "98.3", np.array([np.nan, 0.0]))
+    assert "There is nan at [0]" in said(check, "98.3", np.array([np.nan, 0.5]))
+
+
+@pytest.mark.parametrize(("answer", "right"), [(0.0822, True), (0.082, False), (0.08217, True)])
+def test_a_hand_calculation_may_be_rounded(lesson_98, said, answer, right):
+    lesson_98(key_98_3=exercise(lambda: 0.08216704, tolerance=1e-3))
+    assert said(check, "98.3", answer).startswith("98.3: right") == right
+
+
+def test_the_tolerance_is_kept(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: np.array([1.0, 1e-4])))
+    assert "right, " in said(check, "98.3", [1.0 + 0.9e-6, 1e-4])
+    assert "1 of 2 entries" in said(check, "98.3", [1.0 + 1.1e-6, 1e-4])
+    assert "1 of 2 entries" in said(check, "98.3", [1.0, 1e-4 + 1.1e-8])
+
+
+@pytest.mark.parametrize("truth", [(1.5, np.array([1.0, 2.0])), {"dW": 1.5, "db": np.array([1.0, 2.0])}])
+def test_several_parts(lesson_98, said, truth):
+    lesson_98(key_98_3=exercise(lambda: truth))
+    name = "db" if isinstance(truth, dict) else "part 2 of 2"
+
+    def like(first: Any, second: Any) -> Any:
+        return {"db": second, "dW": first} if isinstance(truth, dict) else [first, second]
+
+    assert said(check, "98.3", like(1.5, [1, 2])).startswith("98.3: right, ")
+    assert f"In {name}: 1 of 2 entries differ" in said(check, "98.3", like(1.5, [1, 7]))
+    assert f"In {name}: These are the right numbers with the sign" in said(check, "98.3", like(1.5, [-1, -2]))
+    assert said(check, "98.3", like(1.5, ...)) == f"98.3: {UNANSWERED}\n"
+    assert "not right yet. Expected" in said(check, "98.3", 1.5)
+    assert "not right yet. Expected" in said(check, "98.3", (1, 2, 3))
+    assert "not right yet. Expected" in said(check, "98.3", {"dW": 1})
+
+
+def test_a_word_and_a_truth_value(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: "transposed"), key_98_4=exercise(lambda: True))
+    assert said(check, "98.3", " Transposed ") == "98.3: right, 'transposed'.\n"
+    assert said(check, "98.3", "sign") == "98.3: not right yet. Got 'sign', expected 'transposed'.\n"
+    assert "A text in quotation marks is asked for, got the number 3." in said(check, "98.3", 3)
+    assert said(check, "98.4", np.bool_(True)) == "98.4: right, True.\n"
+    assert said(check, "98.4", False) == "98.4: not right yet. Got False, expected True.\n"
+    assert "True or False is asked for, got the number 1." in said(check, "98.4", 1)
+
+
+# --- check: functions ---
+
+CASES = [
+    (np.ones((3, 2)), np.arange(12.0).reshape(3, 4), np.arange(8.0).reshape(2, 4)),
+    (np.array([[1.0, -2.0]]), np.array([[1.0, 2.0, 3.0, 5.0]]), np.ones((2, 4))),
+]
+
+
+def _stub(dout, x, W):
+    return ...
+
+
+def _empty_stub(dout, x, W): ...
+
+
+def _documented_stub(dout, x, W):
+    """What it does."""
+    ...
+
+
+def _half_done(dout, x, W):
+    dx = ...
+    return dx @ W
+
+
+def _part_done(dout, x, W):
+    return dout @ W, ..., dout.sum(axis=0)
+
+
+def _good(dout, x, W):
+    return [dout @ W, dout.T @ x, dout.sum(axis=0)]
+
+
+def _no_return(dout, x, W):
+    dout @ W
+
+
+def _writes(dout, x, W):
+    dout *= 2
+    return _good(dout / 2, x, W)
+
+
+def _crashes(dout, x, W):
+    return dout @ x
+
+
+def _short(dout, x, W):
+    return dout @ W, dout.T @ x
+
+
+def _nan(dout, x, W):
+    return dout @ W, dout.T @ x * np.nan, dout.sum(axis=0)
+
+
+def _sign(dout, x, W):
+    return dout @ W, dout.T @ x, -dout.sum(axis=0)
+
+
+def _unsummed(dout, x, W):
+    return dout @ W, dout.T @ x, dout
+
+
+def _listed(dout, x, W):
+    return dout @ W, dout.T @ (2 * x - 1), dout.sum(axis=0)
+
+
+def _one_case_only(dout, x, W):
+    return dout @ W, dout.T @ x * (3 if len(x) == 3 else 7), dout.sum(axis=0)
+
+
+def _unknown(dout, x, W):
+    return dout @ W, dout.T @ x + 1, dout.sum(axis=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (_stub, UNANSWERED),
+        (_empty_stub, UNANSWERED),
+        (_documented_stub, UNANSWERED),
+        (_half_done, UNANSWERED),
+        (_part_done, UNANSWERED),
+        (_good, "right: the same numbers as the reference in every case tried (2)."),
+        (functional.linear_backward, "right: the same numbers as the reference in every case tried (2)."),
+        (_no_return, "Your function returned None. Is its last line missing the word return?"),
+        (_writes, "Your function changed its argument number 1: compute a new array instead."),
+        (
+            _crashes,
+            "Your function stopped, called with an array of shape (3, 2), an array of shape (3, 4), an array",
+        ),
+        (_crashes, "ValueError: matmul: "),
+        (lambda x: x, "TypeError: "),
+        (lambda dout, x, W: 1, "Expected 3 results, separated by commas, got the number 1."),
+        (_short, "Expected 3 results, separated by commas, got 2."),
+        (_nan, "In part 2 of 3: There is nan at [0, 0]."),
+        (_sign, "In part 3 of 3: These are the right numbers with the sign flipped"),
+        (_unsummed, "In part 3 of 3: This has one row for each example"),
+        (_listed, "You get exactly this when x is centred on a half."),
+        (_one_case_only, "In part 2 of 3: 8 of 8 entries differ; furthest off is "),
+        (_unknown, "In part 2 of 3: 8 of 8 entries differ; furthest off is "),
+        (0.5, "A function is asked for: give its name, without parentheses."),
+        (None, "A function is asked for"),
+        ("f", "A function is asked for"),
+    ],
+)
+def test_odd_functions(lesson_98, said, answer, words):
+    mistakes = {"x is centred on a half": _listed}
+    lesson_98(key_98_3=exercise(functional.linear_backward, mistakes, cases=CASES))
+    text = said(check, "98.3", answer)
+    assert words in text and text.count("98.3") == 1
+    assert text.startswith("98.3: right") == words.startswith("right")
+
+
+def test_the_cases_survive_a_function_that_writes_into_them(lesson_98, said):
+    lesson_98(key_98_3=exercise(functional.linear_backward, cases=CASES))
+    before = CASES[0][0].copy()
+    said(check, "98.3", _writes)
+    np.testing.assert_array_equal(CASES[0][0], before)
+
+
+def test_the_cases_may_be_made_when_needed(lesson_98, said):
+    lesson_98(key_98_3=exercise(functional.linear_backward, cases=lambda: CASES))
+    assert "right" in said(check, "98.3", _good)
+
+
+# --- keys ---
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("98.9", 'no exercise "98.9": lesson 98 has 98.1, 98.2'),
+        ("97.1", 'no exercise "97.1": lessons with exercises are .*98'),
+        ("5.1", "key must be a text such as"),
+        (5.1, "key must be a text such as"),
+        ("", "key must be a text such as"),
+    ],
+)
+def test_an_unknown_key_lists_the_known_ones(lesson_98, key, words):
+    lesson_98()
+    with pytest.raises(ValueError, match=words):
+        check(key, 1)
+    with pytest.raises(ValueError, match=words):
+        hint(key)
+
+
+def test_an_unknown_prediction_lists_the_known_ones(lesson_98):
+    lesson_98()
+    with pytest.raises(ValueError, match=r'no prediction "98.B": lesson 98 has 98.A'):
+        predict("98.B", 1)
+
+
+@pytest.mark.parametrize("wrong", [{"hints": ("One.",)}, {"hints": "abc"}, {"tolerance": 0.0}])
+def test_an_exercise_refuses_nonsense(wrong):
+    with pytest.raises(ValueError, match="must be"):
+        Exercise(**{"question": "?", "reference": float, "mistakes": {}, "hints": HINTS} | wrong)
+
+
+def test_a_prediction_refuses_one_option():
+    with pytest.raises(ValueError, match="two choices"):
+        Prediction("Up?", options=("up",))
+
+
+# --- predict ---
+
+
+def test_without_a_guess_the_answer_is_stated(lesson_98, said):
+    lesson_98(key_98_B=Prediction("How large?", unit="bits", explain="As computed above."))
+    assert said(predict, "98.A", reveal="falls") == "98.A: the answer is falls.\n"
+    assert (
+        said(predict, "98.B", reveal=0.08216704) == "98.B: the answer is 0.082167 bits. As computed above.\n"
+    )
+
+
+def test_asking(lesson_98, said):
+    lesson_98(key_98_B=Prediction("How large?"))
+    put = "Put your guess in place of the ... and run this cell.\n"
+    choices = "Choose from: rises, falls."
+    assert said(predict, "98.A", ...) == f"98.A: Does the error rise or fall? {choices} {put}"
+    assert said(predict, "98.A") == f"98.A: Does the error rise or fall? {choices} {put}"
+    assert said(predict, "98.B", ...) == f"98.B: How large? {put}"
+
+
+def test_guessing_right_and_wrong(lesson_98, said):
+    lesson_98()
+    assert said(predict, "98.A", " Rises") == "98.A: your guess is rises. Run on.\n"
+    assert said(predict, "98.A", "falls") == "98.A: your guess is falls. Run on.\n"  # replaces it
+    assert said(predict, "98.A", reveal="falls") == "98.A: you said falls, and falls it is.\n"
+    assert said(predict, "98.A", "rises") == "98.A: the answer is out, so your guess stays falls.\n"
+    assert (
+        said(predict, "98.A", "falls") == "98.A: your guess is falls. Run on.\n"
+    )  # the same cell, run again
+
+
+def test_guessing_wrong(lesson_98, said):
+    lesson_98()
+    assert said(predict, "98.A", "rises", reveal="falls") == (
+        "98.A: your guess is rises. Run on.\n98.A: you said rises; it is falls.\n"
+    )
+
+
+def test_a_guess_after_a_reveal_without_one_counts(lesson_98, said):
+    lesson_98()
+    said(predict, "98.A", reveal="falls")
+    assert said(predict, "98.A", "rises") == "98.A: your guess is rises. Run on.\n"
+    assert said(predict, "98.A", reveal="falls") == "98.A: you said rises; it is falls.\n"
+
+
+@pytest.mark.parametrize("guess", ["sideways", 3, None, np.nan, ["rises"], max], ids=str)
+def test_what_is_not_an_option_is_not_recorded(lesson_98, said, guess):
+    lesson_98()
+    assert "is not one of the choices. Choose from: rises, falls.\n" in said(predict, "98.A", guess)
+    assert said(predict, "98.A", reveal="falls") == "98.A: the answer is falls.\n"
+
+
+@pytest.mark.parametrize(
+    "guess", ["0.5", None, np.nan, np.inf, [1, 2], [[1], [1, 2]], True, max, 1j], ids=str
+)
+def test_what_is_not_a_number_is_not_recorded(lesson_98, said, guess):
+    lesson_98(key_98_B=Prediction("How large?"))
+    assert "a guess here is a number, got" in said(predict, "98.B", guess)
+    assert said(predict, "98.B", reveal=1.0) == "98.B: the answer is 1.\n"
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "words"),
+    [
+        (0.5, 0.5, "Exactly right."),
+        (102, 100.0, "Within five percent."),
+        (0.1, 0.082, "That is too large by a factor of 1.2: the order of magnitude is right."),
+        (0.5, 0.082, "That is too large by a factor of 6.1: about one power of ten."),
+        (1, 10_000, "That is too small by a factor of 10,000: about 4 powers of ten."),
+        (-0.1, 0.082, "The sign is the other way round; the size is of the right order."),
+        (-5, 0.05, "The sign is the other way round, and the size is off by about 2 powers of ten."),
+        (3, 0, "That is 3 away."),
+        (0, 3, "That is 3 away."),
+        (np.float32(0.5), np.array([0.5]), "Exactly right."),
+    ],
+)
+def test_how_far_off_a_number_is(lesson_98, said, guess, truth, words):
+    lesson_98(key_98_B=Prediction("How large?"))
+    said(predict, "98.B", guess)
+    assert said(predict, "98.B", reveal=truth).endswith(f" {words}\n")
+
+
+@pytest.mark.parametrize(("key", "reveal"), [("98.A", "sideways"), ("98.B", "falls"), ("98.B", np.nan)])
+def test_a_reveal_that_nobody_could_guess_is_the_authors_error(lesson_98, key, reveal):
+    lesson_98(key_98_B=Prediction("How large?"))
+    with pytest.raises(ValueError, match=f"reveal of {key} must be"):
+        predict(key, reveal=reveal)
+
+
+def test_true_and_false_and_numbers_can_be_options(lesson_98, said):
+    lesson_98(
+        key_98_B=Prediction("Is it?", options=(True, False)), key_98_C=Prediction("Which?", options=(2, 4, 8))
+    )
+    said(predict, "98.B", True)
+    assert said(predict, "98.B", reveal=np.bool_(False)) == "98.B: you said True; it is False.\n"
+    said(predict, "98.C", 4)
+    assert said(predict, "98.C", reveal=np.int64(4)) == "98.C: you said 4, and 4 it is.\n"
