@@ -290,9 +290,8 @@ class ReLU(_Elementwise):
 
     def forward(self, x: ArrayLike) -> Array:
         """Cut at 0; remembers the input."""
-        out = F.relu(x)
-        self._kept = np.asarray(x, dtype=out.dtype)
-        return out
+        self._kept = as_float("x", x)
+        return F.relu(self._kept)
 
     def backward(self, dout: ArrayLike) -> Array:
         """Gradient with respect to the input."""
@@ -372,7 +371,7 @@ class Sequential(Module):
                 raise ValueError(f"layers must be modules such as nn.Linear, got {layer!r}")
         self.layers = list(layers)
         leaves = list(self.leaves())
-        if len({id(leaf) for leaf in leaves}) < len(leaves):
+        if len(set(leaves)) < len(leaves):
             raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
         for number, leaf in enumerate((leaf for leaf in leaves if leaf.parameters()), start=1):
             for p in leaf.parameters():
@@ -422,12 +421,12 @@ class Loss:
     """A loss with memory: ``forward(y_hat, y)`` gives a float, ``backward()`` the gradient for ``y_hat``."""
 
     def __init__(self) -> None:
-        self._pair: tuple[Array, Array] | None = None
+        self._pair: tuple[ArrayLike, ArrayLike] | None = None
 
     def forward(self, y_hat: ArrayLike, y: ArrayLike) -> float:
         """Loss of the predictions; remembers both arguments."""
         value = self._value(y_hat, y)
-        self._pair = np.asarray(y_hat), np.asarray(y)
+        self._pair = y_hat, y
         return value
 
     def backward(self) -> Array:
@@ -502,5 +501,5 @@ class CrossEntropyLoss(Loss):
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
         """The largest logit names the class."""
-        right: NDArray[np.bool_] = np.argmax(np.asarray(y_hat), axis=1) == np.asarray(y)
+        right: NDArray[np.bool_] = np.equal(np.argmax(y_hat, axis=1), y)
         return right

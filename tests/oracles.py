@@ -531,7 +531,7 @@ def check_errors(F: ModuleType) -> None:
     _loss_errors(F, x)
     for p in (-0.1, 1.0, 1.5, float("nan")):
         refuses(lambda p=p: F.dropout(x, p, rng), "p must be a probability", f"got {p}")
-    refuses(lambda: F.dropout(x, 0.5, 0), "rng must be a generator", "got 0")
+    refuses(lambda: F.dropout(x, 0.5, 3), "rng must be a generator", "got 3")
     refuses(lambda: F.dropout([["a"]], 0.5, rng), "x must hold real numbers")
     refuses(lambda: F.dropout_backward(np.ones((4, 1)), x), "dout", "mask", "(4, 2), got (4, 1)")
     refuses(lambda: F.dropout_backward([1j], [1]), "dout must hold real numbers")
@@ -551,8 +551,8 @@ def _loss_errors(F: ModuleType, x: np.ndarray) -> None:
         refuses(lambda f=f: f([[1, 1]], [[-0.5, 1]]), "y must lie from 0 to 1", "from -0.5 to 1")
         refuses(lambda f=f: f([[1, 1]], [[0, 1.5]]), "y must lie from 0 to 1", "from 0 to 1.5")
     for f in (F.softmax_cross_entropy, F.softmax_cross_entropy_backward):
-        refuses(lambda f=f: f(x, [0, 1, 1, 2]), "labels must lie from 0 to 1, got 0 to 2")
-        refuses(lambda f=f: f(x, [0, 1, 1, -1]), "labels must lie from 0 to 1, got -1 to 1")
+        refuses(lambda f=f: f(np.ones((4, 3)), [0, 1, 1, 3]), "labels must lie from 0 to 2, got 0 to 3")
+        refuses(lambda f=f: f(np.ones((4, 3)), [0, 1, 1, -1]), "labels must lie from 0 to 2, got -1 to 1")
         refuses(lambda f=f: f(x, [0, 1, 1]), "labels", "shape (4,)", "shape (3,)", "argmax(axis=1)")
         refuses(lambda f=f: f(x, np.eye(4, 2)), "labels", "integers of shape (4,)", "float64, shape (4, 2)")
         refuses(lambda f=f: f(x, np.ones(4)), "labels", "integers", "float64")

@@ -43,7 +43,7 @@ def dropout(x: ArrayLike, p: float, rng: np.random.Generator) -> tuple[Array, Ar
     x = as_float("x", x)
     if not 0 <= p < 1:
         raise ValueError(f"p must be a probability, 0 <= p < 1, got {p}")
-    mask = (as_generator("rng", rng).random(x.shape) >= p).astype(x.dtype) / x.dtype.type(1 - p)
+    mask = (as_generator("rng", rng).random(x.shape) >= p) / x.dtype.type(1 - p)
     return x * mask, mask
 
 

@@ -1,0 +1,431 @@
+"""A test of the tests: break the package in every small way, one at a time, and see that it is noticed.
+
+Each mutant is one edit of the syntax tree of one source file: a flipped sign, a dropped factor, a missing or
+surplus transpose, another axis, a shifted constant, a skipped check. The broken file is loaded in place of
+the real one, in this process and for one moment only, and judged by the checks that the real one has to pass.
+
+Run as a script it prints the table: ``python tests/test_mutants.py [functional|nn|optim|training]``.
+"""
+
+import ast
+import contextlib
+import importlib
+import importlib.machinery
+import importlib.util
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import oracles
+import pytest
+import test_nn
+import test_optim
+import test_training
+
+import bphelpers
+
+PACKAGE = Path(bphelpers.__file__).parent
+
+# Mutants that change nothing that anybody could observe, and why not. Each is asserted to survive.
+EQUIVALENT: dict[tuple[str, str], str] = {
+    (
+        "functional/activations.py",
+        "return np.where(z >= 0, 1.0, shrunk) / (1.0 + shrunk) | GtE -> Gt",
+    ): "they differ at z == 0 only, and there shrunk = exp(-0) = 1.0, the value of the other branch",
+    (
+        "functional/losses.py",
+        "return float(np.sum((y_hat - y) ** 2) / len(y)) | Sub: operands swapped",
+    ): "the swapped difference is squared: (y - y_hat)^2 = (y_hat - y)^2, exactly so in floating point",
+    (
+        "optim.py",
+        "if self.weight_decay: | always",
+    ): "with weight_decay 0 it adds 0 * w = 0; skipped for speed",
+    ("optim.py", "if not self.momentum: | never"): "with momentum 0 the velocity is 0 * v + g = g; ditto",
+    (
+        "nn.py",
+        "with np.load(path, allow_pickle=False) as archive: | drop allow_pickle= of load",
+    ): "False is NumPy's default; written out so that nobody has to know",
+    (
+        "nn.py",
+        "self.load_state_dict(dict(archive)) | drop dict",
+    ): "the archive is a mapping itself, with the same keys() and items()",
+}
+
+# --- Where edits are made -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """A node and where it hangs, so that it can be exchanged and put back."""
+
+    node: ast.AST
+    parent: ast.AST
+    field: str
+    index: int | None
+
+    def put(self, node: ast.AST) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
+# Types and imports are not behaviour, __repr__ is for the eye; literal pieces of messages are free wording.
+SKIPPED_FIELDS = {"annotation", "returns", "decorator_list", "bases", "ctx", "op", "ops", "keywords_of_class"}
+SKIPPED_NODES = (ast.Import, ast.ImportFrom)
+
+
+def places(tree: ast.Module) -> Iterator[Place]:
+    """Every node inside a function or class, outermost first."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield from _below(node)
+
+
+def _below(node: ast.AST) -> Iterator[Place]:
+    if isinstance(node, ast.FunctionDef) and node.name == "__repr__":
+        return
+    for field, value in ast.iter_fields(node):
+        if field in SKIPPED_FIELDS:
+            continue
+        for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if not isinstance(child, ast.AST) or isinstance(child, SKIPPED_NODES) or _is_docstring(child):
+                continue
+            yield Place(child, node, field, index)
+            yield from _below(child)
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+# --- The edits ----------------------------------------------------------------------------------------
+
+BINARY = {
+    ast.Add: [ast.Sub],
+    ast.Sub: [ast.Add],
+    ast.Mult: [ast.Div],
+    ast.Div: [ast.Mult],
+    ast.Pow: [ast.Mult],
+}
+COMPARISON = {
+    ast.Gt: [ast.GtE, ast.Lt],
+    ast.GtE: [ast.Gt, ast.Lt],
+    ast.Lt: [ast.LtE, ast.Gt],
+    ast.LtE: [ast.Lt, ast.Gt],
+    ast.Eq: [ast.NotEq],
+    ast.NotEq: [ast.Eq],
+    ast.In: [ast.NotIn],
+    ast.NotIn: [ast.In],
+    ast.Is: [ast.IsNot],
+    ast.IsNot: [ast.Is],
+}
+TWINS = {"max": "min", "min": "max", "maximum": "minimum", "exp": "exp2", "random": "standard_normal"}
+CONSTANTS = {0: [1], 1: [2, 0], 2: [1]}
+
+
+def edits(place: Place) -> Iterator[tuple[str, ast.AST]]:
+    """Replacements for one node, each with a description."""
+    node = place.node
+    if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.BitOr):
+        yield from _arithmetic(node)
+    elif isinstance(node, ast.UnaryOp):
+        yield f"drop {type(node.op).__name__}", node.operand
+    elif isinstance(node, ast.Compare):
+        yield from _comparison(node)
+    elif isinstance(node, ast.BoolOp):
+        other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield "and <-> or", ast.BoolOp(other, node.values)
+    elif isinstance(node, ast.IfExp):
+        yield "branches swapped", ast.IfExp(node.test, node.orelse, node.body)
+    elif isinstance(node, ast.Constant):
+        yield from _constant(node)
+    elif isinstance(node, ast.Call):
+        yield from _call(node)
+    elif isinstance(node, ast.Attribute) and node.attr == "T":
+        yield "drop .T", node.value
+    elif isinstance(node, ast.stmt):
+        yield from _statement(node)
+
+
+def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, ast.AST]]:
+    for other in BINARY.get(type(node.op), []):
+        yield f"{type(node.op).__name__} -> {other.__name__}", ast.BinOp(node.left, other(), node.right)
+    yield f"{type(node.op).__name__}: drop the left operand", node.right
+    yield f"{type(node.op).__name__}: drop the right operand", node.left
+    if isinstance(node.op, (ast.MatMult, ast.Sub, ast.Div)):
+        yield f"{type(node.op).__name__}: operands swapped", ast.BinOp(node.right, node.op, node.left)
+    if isinstance(node.op, ast.MatMult):
+        yield "surplus .T on the left", ast.BinOp(_transposed(node.left), node.op, node.right)
+        yield "surplus .T on the right", ast.BinOp(node.left, node.op, _transposed(node.right))
+
+
+def _transposed(node: ast.expr) -> ast.expr:
+    return ast.Attribute(node, "T", ast.Load())
+
+
+def _comparison(node: ast.Compare) -> Iterator[tuple[str, ast.AST]]:
+    for i, op in enumerate(node.ops):
+        for other in COMPARISON[type(op)]:
+            ops = [*node.ops[:i], other(), *node.ops[i + 1 :]]
+            yield f"{type(op).__name__} -> {other.__name__}", ast.Compare(node.left, ops, node.comparators)
+
+
+def _constant(node: ast.Constant) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node.value, bool):
+        yield f"{node.value} -> {not node.value}", ast.Constant(not node.value)
+    elif isinstance(node.value, (int, float)):
+        for other in CONSTANTS.get(node.value, [node.value + 1]):
+            yield f"{node.value} -> {other}", ast.Constant(type(node.value)(other))
+
+
+def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
+    """Drop the call and keep what went in; drop one keyword; take the twin; swap two arguments."""
+    f = node.func
+    name = f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")
+    reductions = {"sum", "max", "min", "mean", "copy", "astype"}
+    if isinstance(f, ast.Attribute) and (
+        name in reductions or not isinstance(f.value, (ast.Name, ast.Attribute))
+    ):
+        yield f"drop .{name}()", f.value
+    if name.startswith("as_"):
+        yield f"drop {name}", node.args[1]
+    elif node.args and not isinstance(node.args[0], ast.Starred):
+        yield f"drop {name}", node.args[0]
+    for i, keyword in enumerate(node.keywords):
+        rest = [*node.keywords[:i], *node.keywords[i + 1 :]]
+        yield f"drop {keyword.arg}= of {name}", ast.Call(f, node.args, rest)
+    if name in TWINS and isinstance(f, ast.Attribute):
+        twin = ast.Attribute(f.value, TWINS[name], f.ctx)
+        yield f"{name} -> {TWINS[name]}", ast.Call(twin, node.args, node.keywords)
+    for i in range(0 if name in {"maximum", "minimum", "equal"} else len(node.args) - 1):  # these commute
+        args = [*node.args[:i], node.args[i + 1], node.args[i], *node.args[i + 2 :]]
+        yield f"arguments {i + 1} and {i + 2} of {name} swapped", ast.Call(f, args, node.keywords)
+
+
+def _statement(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node, ast.Return) and node.value is not None:
+        yield from _returned(node.value)
+    elif isinstance(node, ast.If):
+        yield "condition negated", ast.If(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
+        yield "never", ast.If(ast.Constant(False), node.body, node.orelse)
+        yield "always", ast.If(ast.Constant(True), node.body, node.orelse)
+    elif isinstance(node, ast.AugAssign):
+        other = BINARY[type(node.op)][0]
+        yield f"{type(node.op).__name__} -> {other.__name__}", ast.AugAssign(node.target, other(), node.value)
+        yield "statement dropped", ast.Pass()
+    elif isinstance(node, ast.Expr) or (
+        isinstance(node, ast.Assign) and isinstance(node.targets[0], (ast.Attribute, ast.Subscript))
+    ):
+        yield "statement dropped", ast.Pass()
+
+
+def _returned(value: ast.expr) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(value, ast.Constant) and not isinstance(value.value, (int, float)):
+        return
+    yield "return value negated", ast.Return(ast.UnaryOp(ast.USub(), value))
+    if isinstance(value, ast.Tuple):
+        for i, item in enumerate(value.elts):
+            items = [*value.elts[:i], ast.UnaryOp(ast.USub(), item), *value.elts[i + 1 :]]
+            yield f"returned item {i + 1} negated", ast.Return(ast.Tuple(items, ast.Load()))
+
+
+# --- Making, loading and judging mutants --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mutant:
+    file: str
+    line: int
+    source: str
+    edit: str
+    caught_by: str | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.file, f"{self.source} | {self.edit}"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.source}   [{self.edit}] -> {self.caught_by or 'SURVIVED'}"
+
+
+Check = tuple[str, Callable[[ModuleType], Any]]
+
+
+def mutants(module: str, checks: list[Check]) -> Iterator[Mutant]:
+    """All mutants of ``bphelpers.<module>``, judged: the first check that fails is the one that caught it."""
+    source = PACKAGE / module
+    files = sorted(source.glob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
+    for path in files:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        tree = ast.parse("\n".join(lines))
+        for place in list(places(tree)):
+            for edit, replacement in edits(place):
+                node = ast.copy_location(replacement, place.node)
+                place.put(ast.fix_missing_locations(node))
+                caught = judge(module, path, compile(tree, str(path), "exec"), checks)
+                place.put(place.node)
+                line = place.node.lineno
+                name = path.relative_to(PACKAGE).as_posix()
+                yield Mutant(name, line, lines[line - 1].strip(), edit, caught)
+
+
+def judge(module: str, path: Path, code: Any, checks: list[Check]) -> str | None:
+    """The name of the first check that the broken module fails, None where it passes all."""
+    try:
+        broken = load(module, path, code)
+    except Exception:
+        return "import"
+    for name, check in checks:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a broken formula may divide by zero on its way to being caught
+            try:
+                check(broken)
+            except (Exception, KeyboardInterrupt, pytest.fail.Exception):
+                return name
+    return None
+
+
+class _Source(importlib.machinery.SourceFileLoader):
+    """Loads given code instead of what the file says."""
+
+    def __init__(self, name: str, path: str, code: Any) -> None:
+        super().__init__(name, path)
+        self.code = code
+
+    def get_code(self, fullname: str) -> Any:
+        return self.code
+
+
+@dataclass
+class _Finder:
+    path: Path
+    code: Any
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        parts = list(self.path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        is_package = parts[-1] == "__init__"
+        if name != ".".join(parts[:-1] if is_package else parts):
+            return None
+        folder = [str(self.path.parent)] if is_package else None
+        loader = _Source(name, str(self.path), self.code)
+        return importlib.util.spec_from_file_location(
+            name, self.path, loader=loader, submodule_search_locations=folder
+        )
+
+
+def load(module: str, path: Path, code: Any) -> ModuleType:
+    """A fresh ``bphelpers.<module>`` in which ``path`` runs ``code``; the real one stays in place."""
+    name = f"bphelpers.{module}"
+    finder = _Finder(path, code)
+    with _set_aside(name):
+        sys.meta_path.insert(0, finder)
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.meta_path.remove(finder)
+
+
+@contextlib.contextmanager
+def _set_aside(name: str) -> Iterator[None]:
+    def belongs(key: str) -> bool:
+        return key == name or key.startswith(name + ".")
+
+    importlib.import_module(name)
+    real = {key: value for key, value in sys.modules.items() if belongs(key)}
+    for key in real:
+        del sys.modules[key]
+    try:
+        yield
+    finally:
+        for key in [key for key in sys.modules if belongs(key)]:
+            del sys.modules[key]
+        sys.modules.update(real)
+        setattr(bphelpers, name.split(".")[1], real[name])
+
+
+def runnable_tests(test_module: ModuleType, argument: str) -> list[Check]:
+    """The tests that take the module under test and nothing else: they can be run on a broken one."""
+    return [
+        (name, test)
+        for name, test in vars(test_module).items()
+        if name.startswith("test_") and list(inspect.signature(test).parameters) == [argument]
+    ]
+
+
+CHECKS: dict[str, list[Check]] = {
+    "functional": list(oracles.CHECKS.items()),
+    "nn": runnable_tests(test_nn, "nn"),
+    "optim": runnable_tests(test_optim, "optim"),
+    "training": runnable_tests(test_training, "training"),
+}
+
+
+def misjudged(found: list[Mutant]) -> list[Mutant]:
+    """Survivors that nobody has proved equivalent, and proved ones that were caught all the same."""
+    return [mutant for mutant in found if (mutant.caught_by is None) != (mutant.key in EQUIVALENT)]
+
+
+# --- The tests ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", CHECKS)
+def test_every_mutant_is_caught(module, capsys):
+    found = list(mutants(module, CHECKS[module]))
+    with capsys.disabled():
+        survivors = sum(mutant.caught_by is None for mutant in found)
+        print(f"\n{module}: {len(found)} mutants, {len(found) - survivors} caught, {survivors} equivalent")
+    assert len(found) > 20
+    assert not misjudged(found), "\n".join(map(str, misjudged(found)))
+    stale = {key for key in EQUIVALENT if key[0].startswith(module)} - {mutant.key for mutant in found}
+    assert not stale, f"no longer in the source: {stale}"
+
+
+@pytest.mark.parametrize("module", CHECKS)
+def test_the_intact_module_passes_in_the_same_harness(module):
+    path = PACKAGE / module / "__init__.py"
+    path = path if path.exists() else PACKAGE / f"{module}.py"
+    code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    before = importlib.import_module(f"bphelpers.{module}")
+    assert judge(module, path, code, CHECKS[module]) is None
+    assert importlib.import_module(f"bphelpers.{module}") is before is getattr(bphelpers, module)
+
+
+def test_the_edits_include_the_classic_mistakes():
+    def made(source: str) -> set[str]:
+        tree = ast.parse(f"def f(dout, x, W):\n    return {source}")
+        results = set()
+        for place in list(places(tree)):
+            for _, replacement in edits(place):
+                place.put(ast.fix_missing_locations(ast.copy_location(replacement, place.node)))
+                results.add(ast.unparse(tree).split("return ")[-1])
+                place.put(place.node)
+        return results
+
+    assert {"dout.T @ W", "dout @ W.T", "-(dout @ W)", "W @ dout"} <= made("dout @ W")
+    assert {"dout @ x", "dout.T @ x.T"} <= made("dout.T @ x")
+    assert {"dout.sum(axis=1)", "dout.sum()", "dout"} <= made("dout.sum(axis=0)")
+    assert {"x >= 0", "x < 0", "x > 1"} <= made("x > 0")
+    assert {"dout * (1.0 + x)", "dout", "1.0 - x", "dout / (1.0 - x)", "dout * (2.0 - x)"} <= made(
+        "dout * (1.0 - x)"
+    )
+
+
+if __name__ == "__main__":
+    bad = 0
+    for chosen in sys.argv[1:] or CHECKS:
+        result = list(mutants(chosen, CHECKS[chosen]))
+        for one in result:
+            print(one)
+        counts: dict[str, int] = {}
+        for one in result:
+            counts[one.caught_by or "SURVIVED"] = counts.get(one.caught_by or "SURVIVED", 0) + 1
+        print(f"\n{chosen}: {len(result)} mutants; caught by", counts, "\n")
+        bad += len(misjudged(result))
+    sys.exit(bad > 0)
