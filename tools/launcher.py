@@ -47,7 +47,8 @@ CAUSES = {
         "PIP_CERT=/path/to/certificates.pem, and run this again"
     ),
     r"NewConnectionError|name resolution|NameResolution|getaddrinfo|ConnectTimeout|ReadTimeout|ProxyError"
-    r"|timed out|Connection refused|ConnectionError"
+    # The last one: no version at all of a package that is locked, so the index was not reached.
+    r"|timed out|from versions: none|Connection refused|ConnectionError"
     r"|Connection broken|ConnectionReset|Network is unreachable": (
         "no network: the packages could not be downloaded; connect to the Internet (behind a proxy, set "
         "HTTPS_PROXY) and run this again"

@@ -1,0 +1,633 @@
+"""The ground the course stands on: what is declared, locked, imported and started."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from conftest import find_chromium
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tools import launcher, notebooks
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]["requires"]
+EXTRAS = PROJECT["optional-dependencies"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def write_notebook(path: Path, *sources: str, tags: tuple[str, ...] = ()) -> Path:
+    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)}) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+# --- what is declared and locked ---
+
+
+def specs(requirements: list[str]) -> dict[str, str]:
+    parsed = [Requirement(text) for text in requirements]
+    return {canonicalize_name(one.name): str(one.specifier) for one in parsed}
+
+
+def conda_faults(environment: dict) -> list[str]:
+    """Where environment.yml says something else than pyproject.toml."""
+    names = {"matplotlib": "matplotlib-base"}  # conda-forge's name for it without a desktop toolkit
+    expected = specs([*PROJECT["dependencies"], *EXTRAS["lab"], *BUILD])
+    expected = {names.get(name, name): spec for name, spec in expected.items()}
+    expected["python"] = str(Requirement(f"python{PROJECT['requires-python']}").specifier)
+    plain = [entry for entry in environment["dependencies"] if isinstance(entry, str) and entry != "pip"]
+    found = specs(plain)
+    faults = [] if environment["channels"] == ["conda-forge"] else ["channels"]
+    faults += [
+        f"{name}: {found.get(name)} is not {expected.get(name)}"
+        for name in sorted(expected | found)
+        if found.get(name) != expected.get(name)
+    ]
+    if {"pip": ["-e ."]} not in environment["dependencies"] or "pip" not in environment["dependencies"]:
+        faults.append("pip: -e . is missing")
+    return faults
+
+
+def test_conda_route_says_what_pyproject_says() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert conda_faults(environment) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("numpy >=2.0", "numpy >=2.1"),
+        ("tqdm >=4.66", "tqdm"),
+        ("  - anywidget >=0.9.13\n", ""),
+        ("  - pip:", "  - scipy >=1.0\n  - pip:"),
+        ("<3.14", "<3.15"),
+        ("-e .", "bphelpers"),
+    ],
+)
+def test_conda_comparison_sees_a_difference(old: str, new: str) -> None:
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert old in text
+    assert conda_faults(yaml.safe_load(text.replace(old, new))) != []
+
+
+def test_run_time_dependencies_are_few() -> None:
+    assert set(specs(PROJECT["dependencies"])) == {"numpy", "matplotlib", "ipywidgets", "anywidget", "tqdm"}
+
+
+def test_oldest_python_named_in_pyproject_is_the_one_the_launcher_asks_for() -> None:
+    assert PROJECT["requires-python"] == ">=3.11,<3.14"
+    assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "run.py").read_text(encoding="utf-8")
+
+
+def locked() -> dict[str, list[Requirement]]:
+    found: dict[str, list[Requirement]] = {}
+    for line in re.findall(r"^([A-Za-z0-9].*?)(?: \\)?$", LOCK, flags=re.MULTILINE):
+        requirement = Requirement(line)
+        found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return found
+
+
+def test_lock_pins_everything_with_hashes_and_without_addresses() -> None:
+    for block in re.split(r"\n(?=[A-Za-z0-9])", LOCK)[1:]:
+        assert re.match(r"[\w.-]+==[\w.]+( ; [^\\\n]+)? \\\n +--hash=sha256:[0-9a-f]{64}", block), block[:80]
+    assert "://" not in LOCK
+    assert not re.search(r"--(extra-)?index-url|--find-links|(^|\s)-[if]\s|@ ", LOCK)
+    assert "make lock" in LOCK[:200]
+
+
+def test_lock_holds_what_pyproject_asks_for() -> None:
+    found = locked()
+    for text in [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *BUILD]:
+        requirement = Requirement(text)
+        pins = found.get(canonicalize_name(requirement.name))
+        assert pins, f"{text} is not in requirements.lock: make lock"
+        assert all(requirement.specifier.contains(str(pin.specifier)[2:]) for pin in pins), text
+
+
+def test_lock_serves_every_supported_python_and_system() -> None:
+    found = locked()
+    for version in ("3.11.9", "3.12.9", "3.13.9"):
+        for system, os_name in (("linux", "posix"), ("darwin", "posix"), ("win32", "nt")):
+            here = {
+                "python_full_version": version,
+                "python_version": version[:4],
+                "sys_platform": system,
+                "os_name": os_name,
+                "platform_python_implementation": "CPython",
+            }
+            chosen = [pin for pin in found["numpy"] if pin.marker is None or pin.marker.evaluate(here)]
+            assert len(chosen) == 1, (version, system)
+    assert "colorama" in found
+    assert "pywinpty" in found
+    assert "jupyterlab-myst" not in found
+
+
+# --- what imports what ---
+
+
+# The rooms as the design draws them, from the ground up.
+FLOORS = {
+    "functional": 0, "data": 0, "gradcheck": 0,
+    "nn": 1, "optim": 1, "autodiff": 1,
+    "training": 2, "trace": 2, "plots": 2,
+    "widgets": 3, "exercises": 3,
+}  # fmt: skip
+
+
+def package_modules(package: Path) -> Iterator[tuple[str, ast.Module]]:
+    """Each module's dotted name within the package (without bphelpers itself), and its syntax tree."""
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        yield ".".join(parts), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_rooms(module: str, tree: ast.Module) -> Iterator[str]:
+    """The package's rooms that a module imports, also inside functions; '' is the package itself."""
+    here = ["bphelpers", *module.split(".")]
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{start}.{alias.name}" for alias in node.names]
+        for name in names:
+            root, _, rest = name.partition(".")
+            if root == "bphelpers":
+                yield rest.partition(".")[0]
+
+
+def layering_faults(package: Path) -> list[str]:
+    """Imports that point up, and rooms that stand on no floor.
+
+    Down means a lower floor, or a room named earlier on the same one: gradcheck may use functional, and never
+    the other way round. So there are no circles.
+    """
+    order = list(FLOORS)
+    faults = []
+    for module, tree in package_modules(package):
+        room = module.split(".")[0]
+        if room == "__init__":
+            continue  # the roof: it names every room and loads none
+        if room not in FLOORS:
+            faults.append(f"{module} is on no floor")
+            continue
+        for target in imported_rooms(module, tree):
+            if target not in order[: order.index(room) + 1]:
+                faults.append(f"{module} (floor {FLOORS[room]}) imports {target or 'the package itself'}")
+    return faults
+
+
+def test_imports_point_downwards_only() -> None:
+    assert layering_faults(ROOT / "bphelpers") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("data.py", "from bphelpers import nn"),
+        ("functional/losses.py", "from ..optim import SGD"),
+        ("functional/losses.py", "from .. import gradcheck"),
+        ("nn.py", "import bphelpers.training"),
+        ("optim.py", "def step():\n    from bphelpers.nn import Parameter"),
+        ("plots.py", "import bphelpers as bp"),
+        ("helpers.py", ""),
+    ],
+)
+def test_layering_sees_an_upward_import(tmp_path: Path, module: str, source: str) -> None:
+    path = tmp_path / "bphelpers" / module
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source, encoding="utf-8")
+    assert len(layering_faults(tmp_path / "bphelpers")) == 1
+
+
+@pytest.mark.parametrize(
+    "source", ["from bphelpers.functional import linear", "from . import data", "import numpy"]
+)
+def test_layering_allows_a_downward_import(tmp_path: Path, source: str) -> None:
+    package = tmp_path / "bphelpers"
+    package.mkdir()
+    (package / "nn.py").write_text(source, encoding="utf-8")
+    assert layering_faults(package) == []
+
+
+# --- what an import costs ---
+
+
+def import_times(statement: str) -> dict[str, int]:
+    """Microseconds each module's import took, with everything it pulled in."""
+    command = [sys.executable, "-X", "importtime", "-c", statement]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    rows = re.findall(r"^import time:\s+\d+ \|\s+(\d+) \| +(\S+)$", done.stderr, flags=re.MULTILINE)
+    return {name: int(total) for total, name in rows}
+
+
+def test_importing_the_package_loads_numpy_and_nothing_heavy() -> None:
+    loaded = {name.split(".")[0] for name in import_times("import bphelpers")}
+    assert {"bphelpers", "numpy"} <= loaded
+    heavy = {"matplotlib", "ipywidgets", "anywidget", "traitlets", "IPython", "tqdm", "PIL", "scipy"}
+    assert loaded & heavy == set()
+
+
+def test_importing_the_package_costs_numpy_and_at_most_30_ms() -> None:
+    # The best of several: a busy machine makes an import slower, never faster.
+    best = float("inf")
+    for _ in range(12):
+        times = import_times("import bphelpers")
+        best = min(best, (times["bphelpers"] - times["numpy"]) / 1000)
+        if best <= 30:
+            break
+    assert best <= 30, f"importing bphelpers takes {best:.0f} ms on top of NumPy"
+
+
+# --- linters ---
+
+
+@pytest.mark.lint
+@pytest.mark.parametrize("command", launcher.lint_commands(sys.executable), ids=lambda command: command[2])
+def test_linters_have_nothing_to_say(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.lint
+def test_workflow_linter_sees_a_fault(tmp_path: Path) -> None:
+    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
+    broken = tmp_path / "broken.yml"
+    broken.write_text(workflow.read_text(encoding="utf-8").replace("runs-on:", "run-on:"), encoding="utf-8")
+    *command, _ = launcher.lint_commands(sys.executable)[-1]
+    assert command[2] == "check_jsonschema"
+    assert subprocess.run([*command, str(broken)], capture_output=True).returncode != 0
+
+
+def test_workflow_runs_the_same_command_on_all_systems_and_pythons() -> None:
+    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
+    job = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    systems = {system.split("-")[0] for system in job["strategy"]["matrix"]["os"]}
+    assert systems == {"ubuntu", "macos", "windows"}
+    assert job["steps"][-1]["run"] == "python run.py test"
+
+
+# --- the launcher ---
+
+
+def run_launcher(code: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run launcher.main in a process of its own, after some code that has changed what it stands on."""
+    program = f"import sys\nfrom tools import launcher\n{code}\nsys.exit(launcher.main({list(arguments)!r}))"
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env={**os.environ, **env}
+    )
+
+
+def assert_one_clear_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def elsewhere(folder: Path) -> str:
+    """Code that lets the launcher make its environment in another folder."""
+    return (
+        "from pathlib import Path\n"
+        f"launcher.VENV = Path({str(folder / 'env')!r})\n"
+        "launcher.STAMP, launcher.UNFINISHED = launcher.VENV / 'stamp', launcher.VENV / 'installing'\n"
+        "launcher.LOG = launcher.VENV / 'log'\n"
+    )
+
+
+def test_run_py_can_be_read_by_old_pythons() -> None:
+    tree = ast.parse((ROOT / "run.py").read_text(encoding="ascii"), feature_version=(3, 6))
+    new = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Match, ast.AsyncFunctionDef)
+    assert not [node for node in ast.walk(tree) if isinstance(node, new)]
+
+
+@pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 10), (3, 14)])
+def test_wrong_python_is_one_clear_line(version: tuple[int, int]) -> None:
+    source = f"import sys; sys.version_info = {version}; sys.argv = ['run.py', 'lab']; import run"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=ROOT)
+    assert_one_clear_line(done, "Python 3.11, 3.12 or 3.13", f"{version[0]}.{version[1]} (", "run.py lab")
+
+
+@pytest.mark.parametrize("module", ["venv", "ensurepip"])
+def test_missing_module_is_one_clear_line(tmp_path: Path, module: str) -> None:
+    code = elsewhere(tmp_path) + (
+        "find = launcher.importlib.util.find_spec\n"
+        f"launcher.importlib.util.find_spec = lambda name: None if name == {module!r} else find(name)"
+    )
+    assert_one_clear_line(run_launcher(code, "lab"), module, "apt install python3", "-venv")
+
+
+def test_no_space_is_one_clear_line(tmp_path: Path) -> None:
+    code = elsewhere(tmp_path) + "launcher.NEEDED_MB = 10**12"
+    assert_one_clear_line(run_launcher(code, "test"), "no space")
+
+
+def test_no_network_is_one_clear_line(tmp_path: Path) -> None:
+    # A proxy that is not there stands for a network that is not there; nothing is sent to any other machine.
+    proxy = "http://127.0.0.1:9"
+    (tmp_path / "lock").write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n", encoding="utf-8")
+    code = elsewhere(tmp_path) + f"launcher.LOCK = Path({str(tmp_path / 'lock')!r})"
+    done = run_launcher(
+        code,
+        "lab",
+        PIP_RETRIES="0",
+        PIP_NO_CACHE_DIR="1",
+        PIP_PROXY=proxy,
+        PIP_CONFIG_FILE=os.devnull,
+        PIP_NO_INDEX="0",
+        PIP_FIND_LINKS="",
+        NO_PROXY="",
+        no_proxy="",
+    )
+    assert_one_clear_line(done, "no network", "run this again")
+    assert "takes a minute" in done.stdout
+    assert not (tmp_path / "env" / "stamp").exists()
+    assert (tmp_path / "env" / "installing").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("ERROR: Could not install packages: [Errno 28] No space left on device", "no space"),
+        ("SSLError(SSLCertVerificationError('CERTIFICATE_VERIFY_FAILED'))", "PIP_CERT"),
+        ("PermissionError: [Errno 13] Permission denied: '.venv'", "folder of your own"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "requirements.lock"),
+        ("WARNING: x\nERROR: something new\n", "what: ERROR: something new"),
+        ("", "what: no message"),
+    ],
+)
+def test_other_failures_are_named(said: str, advice: str) -> None:
+    explained = launcher.explain(said, "what")
+    assert advice in explained
+    assert "\n" not in explained
+
+
+def test_finished_environment_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the stamp fits nothing is run; when the lock changes, it no longer fits."""
+    (tmp_path / "pyproject.toml").write_text("a")
+    (tmp_path / "lock").write_text("b")
+    monkeypatch.setattr(launcher, "ROOT", tmp_path)
+    monkeypatch.setattr(launcher, "LOCK", tmp_path / "lock")
+    monkeypatch.setattr(launcher, "STAMP", tmp_path / "stamp")
+    monkeypatch.setattr(launcher, "venv_python", lambda: Path(sys.executable))
+    monkeypatch.setattr(launcher.subprocess, "run", lambda *_, **__: pytest.fail("something was run"))
+    (tmp_path / "stamp").write_text(launcher.fingerprint())
+    assert launcher.ensure_environment() == sys.executable
+    fits = launcher.fingerprint()
+    (tmp_path / "lock").write_text("c")
+    assert launcher.fingerprint() != fits
+
+
+def test_what_is_started_uses_one_blas_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert launcher.environment()["OPENBLAS_NUM_THREADS"] == "1"
+    assert launcher.environment()["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="stopped with a signal that Windows does not have")
+def test_lab_serves_lesson_00_offline(tmp_path: Path) -> None:
+    """What `make lab` starts answers on the address it prints, asks no other machine, and ends on Ctrl-C."""
+    display = {"DISPLAY", "WAYLAND_DISPLAY"}
+    env = {name: value for name, value in launcher.environment().items() if name not in display}
+    env.update(HOME=str(tmp_path), JUPYTER_RUNTIME_DIR=str(tmp_path), IPYTHONDIR=str(tmp_path))
+    command = launcher.lab_command(sys.executable)
+    if "--no-browser" not in command:
+        command.append("--no-browser")
+    with subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            address = re.compile(r"http://localhost:\d+(/\S+)\?token=\w+")
+            match = next(filter(None, map(address.search, process.stderr)))
+            assert match[1] == f"/lab/tree/{launcher.FIRST_LESSON}"
+            page = fetch(match[0])
+            settings = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)
+            config = json.loads(settings[1])
+            assert config["news"] == {"disabled": True}
+            assert config["extensionManager"]["can_install"] is False
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    assert process.returncode == 0
+
+
+def fetch(address: str) -> str:
+    for _ in range(100):  # the address is printed a moment before the server listens
+        try:
+            with urllib.request.urlopen(address, timeout=20) as answer:
+                return answer.read().decode()
+        except ConnectionError:
+            time.sleep(0.1)
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionError):
+                raise
+            time.sleep(0.1)
+    raise AssertionError(f"nothing listens at {address}")
+
+
+# --- executing the lessons ---
+
+
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_execution_stores_outputs_in_one_form_and_strict_validation_accepts_it(tmp_path: Path) -> None:
+    path = write_notebook(
+        tmp_path / "00_small.ipynb",
+        "import ipywidgets\nprint('a')\nprint('b', flush=True)\nprint('c')",
+        "ipywidgets.IntSlider(3)",
+        "1 + 1",
+    )
+    assert notebooks.execute(path) == []
+    first = path.read_bytes()
+    nb = nbformat.read(path, as_version=4)
+    assert [cell.execution_count for cell in nb.cells] == [1, 2, 3]
+    assert nb.metadata == notebooks.METADATA
+    assert [output.text for output in nb.cells[0].outputs] == ["a\nb\nc\n"]
+    assert list(nb.cells[1].outputs[0].data) == ["text/plain"]
+    assert first.endswith(b"}\n") and b"\r" not in first
+    assert notebooks.execute(path) == []
+    assert path.read_bytes() == first, "a second execution changed the file"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(tmp_path),
+            str(path),
+        ]
+        + ["--nbval", "--nbval-current-env", "-c", str(ROOT / "pyproject.toml")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert "3 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import warnings; warnings.warn('old')", "old"),
+        ("import sys; print('hm', file=sys.stderr)", "hm"),
+        ("import time; time.sleep(60)", "more than 2 s"),
+        ("import os; os._exit(1)", "kernel died"),
+    ],
+)
+def test_execution_refuses_and_leaves_the_file(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    complaint: str,
+) -> None:
+    path = write_notebook(tmp_path / "01_bad.ipynb", "x = 1", source)
+    before = path.read_bytes()
+    monkeypatch.setattr(notebooks.execute, "__defaults__", (2,))
+    assert notebooks.main(["--folder", str(tmp_path), "01"]) == 1
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert "01_bad.ipynb" in said
+    assert path.read_bytes() == before
+
+
+def test_a_cell_that_is_meant_to_raise_may_raise(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "01_raises.ipynb", "1 / 0", tags=("raises-exception",))
+    assert notebooks.execute(path) == []
+
+
+def test_unknown_lesson_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert notebooks.main(["--folder", str(tmp_path), "77"]) == 1
+    assert "77" in capsys.readouterr().err
+
+
+def untidy() -> nbformat.NotebookNode:
+    """A notebook with everything in it that editors leave behind."""
+    code = nbformat.v4.new_code_cell("f()", execution_count=17)
+    code.metadata = nbformat.from_dict({"execution": {"a": "b"}, "tags": ["t"]})
+    code.outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="a"),
+        nbformat.v4.new_output("stream", name="stdout", text="b"),
+        nbformat.v4.new_output("stream", name="stderr", text="c"),
+        nbformat.v4.new_output(
+            "execute_result", {"text/plain": "W", notebooks.WIDGET_VIEW: {}}, execution_count=17
+        ),
+    ]
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T"), code])
+    language = {"name": "python", "version": "3.11.7"}
+    nb.metadata = nbformat.from_dict({"widgets": {"x": 1}, "language_info": language})
+    del nb.cells[0]["id"]
+    return nb
+
+
+def test_normalisation_is_idempotent_and_keeps_what_was_written() -> None:
+    once = notebooks.dumps(notebooks.normalise(untidy()))
+    assert notebooks.dumps(notebooks.normalise(nbformat.reads(once, as_version=4))) == once
+    nb = nbformat.reads(once, as_version=4)
+    nbformat.validate(nb)
+    prose, code = nb.cells
+    assert (prose.id, prose.source, code.source, code.metadata) == ("cell-000", "# T", "f()", {"tags": ["t"]})
+    assert code.execution_count == code.outputs[2].execution_count == 1
+    assert [output.get("text") for output in code.outputs] == ["ab", "c", None]
+    assert code.outputs[2].data == {"text/plain": "W"}
+    assert "version" not in nb.metadata.language_info
+    assert "widgets" not in nb.metadata
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_committed_lessons_are_executed_and_normalised(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    nb = nbformat.reads(text, as_version=4)
+    code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source]
+    unrun = [cell.id for cell in code if not cell.execution_count]
+    assert not unrun, f"make notebooks LESSON={path.name[:2]}: not executed: {unrun}"
+    assert notebooks.complaints(nb) == []
+    again = notebooks.dumps(notebooks.normalise(nbformat.reads(text, as_version=4)))
+    assert again == text, f"make notebooks LESSON={path.name[:2]}: not in the form that is committed"
+
+
+# --- the tests' ground ---
+
+
+@pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
+def test_a_skip_fails_in_ci_only(tmp_path: Path, ci: str, status: int) -> None:
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+    (tmp_path / "test_one.py").write_text(
+        "import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no reason')\n", encoding="utf-8"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-n",
+            "1",
+            "-p",
+            "no:cacheprovider",
+            str(tmp_path),
+            "-c",
+            os.devnull,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "CI": ci},
+    )
+    assert "1 passed, 1 skipped" in done.stdout.splitlines()[-1]
+    assert done.returncode == status, done.stdout
+    assert ("ERROR test_one.py::test_b: Skipped: no reason" in done.stdout) == bool(ci)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", "1 error"), ("", "1 skipped")])
+def test_a_missing_browser_fails_in_ci_only(tmp_path: Path, ci: str, outcome: str) -> None:
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+    (tmp_path / "test_one.py").write_text("def test_a(chromium_path): pass\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", str(tmp_path), "-c", os.devnull],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "CI": ci, "CHROMIUM": "/no/such/browser"},
+    )
+    assert outcome in done.stdout.splitlines()[-1]
+    assert "no Chromium found" in done.stdout
+
+
+def test_browser_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = tmp_path / ("chrome.exe" if os.name == "nt" else "chrome")
+    browser.write_text("")
+    browser.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(browser))
+    assert find_chromium() == str(browser)
+
+
+def test_package_is_installed_from_this_folder() -> None:
+    spec = importlib.util.find_spec("bphelpers")
+    assert spec is not None and Path(spec.origin).parent == ROOT / "bphelpers"
