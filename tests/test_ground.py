@@ -207,7 +207,7 @@ def test_imports_point_downwards_only() -> None:
         ("functional/losses.py", "from ..optim import SGD"),
         ("functional/losses.py", "from .. import gradcheck"),
         ("nn.py", "import bphelpers.training"),
-        ("optim.py", "def step():\n    from bphelpers.nn import Parameter"),
+        ("optim.py", "def step():\n    from bphelpers.training import fit"),
         ("plots.py", "import bphelpers as bp"),
         ("helpers.py", ""),
     ],
@@ -576,30 +576,23 @@ def test_committed_lessons_are_executed_and_normalised(path: Path) -> None:
 # --- the tests' ground ---
 
 
+def run_small_suite(folder: Path, source: str, *plugins: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run one test file under this suite's conftest.py, with few plugins, so that it starts fast."""
+    conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    (folder / "conftest.py").write_text(conftest, encoding="utf-8")
+    (folder / "test_one.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-rs", "-c", os.devnull, "-p", "no:cacheprovider", *plugins]
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env}
+    return subprocess.run([*command, str(folder)], capture_output=True, text=True, cwd=folder, env=env)
+
+
+SKIPS = "import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no reason')\n"
+
+
 @pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
-def test_a_skip_fails_in_ci_only(tmp_path: Path, ci: str, status: int) -> None:
-    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
-    (tmp_path / "test_one.py").write_text(
-        "import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no reason')\n", encoding="utf-8"
-    )
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-n",
-            "1",
-            "-p",
-            "no:cacheprovider",
-            str(tmp_path),
-            "-c",
-            os.devnull,
-        ],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "CI": ci},
-    )
+@pytest.mark.parametrize("plugins", [(), ("-p", "xdist", "-n", "1")], ids=["alone", "xdist"])
+def test_a_skip_fails_in_ci_only(tmp_path: Path, plugins: tuple[str, ...], ci: str, status: int) -> None:
+    done = run_small_suite(tmp_path, SKIPS, *plugins, CI=ci)
     assert "1 passed, 1 skipped" in done.stdout.splitlines()[-1]
     assert done.returncode == status, done.stdout
     assert ("ERROR test_one.py::test_b: Skipped: no reason" in done.stdout) == bool(ci)
@@ -607,15 +600,7 @@ def test_a_skip_fails_in_ci_only(tmp_path: Path, ci: str, status: int) -> None:
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", "1 error"), ("", "1 skipped")])
 def test_a_missing_browser_fails_in_ci_only(tmp_path: Path, ci: str, outcome: str) -> None:
-    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
-    (tmp_path / "test_one.py").write_text("def test_a(chromium_path): pass\n", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", str(tmp_path), "-c", os.devnull],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "CI": ci, "CHROMIUM": "/no/such/browser"},
-    )
+    done = run_small_suite(tmp_path, "def test_a(chromium_path): pass\n", CI=ci, CHROMIUM="/no/such/browser")
     assert outcome in done.stdout.splitlines()[-1]
     assert "no Chromium found" in done.stdout
 
