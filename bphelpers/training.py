@@ -1,5 +1,6 @@
 """The training loop: forward, loss, backward, update, again."""
 
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -169,8 +170,8 @@ def fit(
 
     history = History()
     net.train()
-    silent = {} if progress else {"disable": True}  # left out, the environment variable TQDM_DISABLE decides
-    bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, **silent)
+    off = not progress or bool(os.environ.get("TQDM_DISABLE"))  # tqdm's own switch, which its notebook bar ignores
+    bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=off)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
             for _ in range(epochs):
