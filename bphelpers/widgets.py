@@ -22,12 +22,9 @@ from typing import Any
 
 import ipywidgets
 import matplotlib as mpl
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
-from bphelpers.plots import DPI, STYLE, new_figure
+from bphelpers.plots import DPI, STYLE, new_figure, rendered
 
 Draw = Callable[..., object]
 Describe = Callable[..., str]
@@ -237,11 +234,8 @@ def _spelled(values: Mapping[str, Any]) -> str:
 
 def _png(fig: Figure) -> bytes:
     """The figure as PNG, made for speed: it lives only on the screen, so its size is of no concern."""
-    canvas = fig.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
-    canvas.draw()
     buffer = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "PNG", compress_level=1)
+    rendered(fig).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -33,6 +33,7 @@ from bphelpers.plots.style import (
     close,
     new_figure,
     png_bytes,
+    rendered,
     show,
     use_style,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "network_diagram",
     "new_figure",
     "png_bytes",
+    "rendered",
     "show",
     "use_style",
     "weight_images",

@@ -40,11 +40,19 @@ class _Drawn:
     weights: list[NDArray[np.float64]] | None
     radius: float
     labels: bool
+    crowded: bool
     digits: int
     slots: list[list[int]] = field(default_factory=list)  # per layer: the neurons drawn, top to bottom
     at: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)  # (layer, neuron): x, y
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)  # labels so far: x, y, w, h
     lines: list[tuple[tuple[float, float], tuple[float, float]]] = field(default_factory=list)
+
+    def occupy(self, x: float, y: float, width: float, height: float) -> None:
+        self.boxes.append((x - width / 2, y - height / 2, width, height))
+
+    @property
+    def equals(self) -> str:
+        return " = " if len(self.sizes) < 4 else " "  # lines between many layers are short
 
     def number(self, value: float) -> str:
         return f"{value:.{self.digits}f}".replace("-", "\N{MINUS SIGN}")
@@ -124,16 +132,19 @@ def network_diagram(
     edge_names = _weight_names(weight_names, sizes)
     chosen = _chosen(highlight, edge_names)
 
-    net = _Drawn(sizes, weights, radius=0.36 if labels else 0.13, labels=labels, digits=digits)
+    radius = 0.13 if not labels else 0.36 if len(sizes) < 4 else 0.31
+    net = _Drawn(sizes, weights, radius=radius, labels=labels, crowded=gradients is not None, digits=digits)
     fig, ax = _page(net, title, layer_names, targets is not None)
     colour = FORWARD if direction == "forward" else BACKWARD
     _lines(ax, net, edge_names, chosen, direction, colour)
     _circles(ax, net, layer_values, neuron_names, direction)
     if labels:
-        _line_labels(ax, net, edge_names, edge_gradients, chosen)
         _biases(ax, net, biases, bias_names)
         _below(ax, net, layer_deltas)
         _targets(ax, net, targets)
+        _line_labels(
+            ax, net, edge_names, edge_gradients, chosen
+        )  # last: these find a place between the others
     return fig
 
 
@@ -212,7 +223,7 @@ def _page(net: _Drawn, title: str, layer_names: Sequence[str] | None, targets: b
         list(range(n)) if n <= MOST_NEURONS else [0, 1, 2, _ELLIPSIS, n - 2, n - 1] for n in net.sizes
     ]
     rows = max(len(slot) for slot in net.slots)
-    step = 1.3 if net.labels else 0.42
+    step = (1.5 if net.crowded and rows > 2 else 1.3) if net.labels else 0.42
     side = net.radius + (0.45 if net.labels else 0.5)
     right = side + (1.0 if targets else 0.0)
     gap = min(3.1 if net.labels else 2.0, (_WIDEST - side - right) / (len(net.sizes) - 1))
@@ -226,7 +237,8 @@ def _page(net: _Drawn, title: str, layer_names: Sequence[str] | None, targets: b
         for k, neuron in enumerate(slot):
             x, y = left + gap * layer, middle + step * ((len(slot) - 1) / 2 - k)
             net.at[layer, neuron] = x, y
-            net.boxes.append((x - net.radius, y - net.radius, 2 * net.radius, 2 * net.radius))
+            net.occupy(x, y, 2.0 * net.radius, 1.1 * net.radius)  # a circle is two boxes: labels may
+            net.occupy(x, y, 1.2 * net.radius, 1.9 * net.radius)  # come close to its shoulders
 
     fig = new_figure(width, height, layout=None)
     ax = fig.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -292,7 +304,8 @@ def _between_circles(
 def _circles(
     ax: Axes, net: _Drawn, values: list[Any], names: Sequence[Sequence[str]] | None, direction: str
 ) -> None:
-    letters = ["i", *"hklmnpqrstuv"[: len(net.sizes) - 2], "o"]
+    hidden = len(net.sizes) - 2
+    letters = ["i", *"hklmnpqrstuv".ljust(hidden, "h")[:hidden], "o"]
     for (layer, neuron), (x, y) in net.at.items():
         if neuron == _ELLIPSIS:
             ax.text(x, y, "\N{VERTICAL ELLIPSIS}", ha="center", va="center", color=GREY, size=13)
@@ -322,14 +335,16 @@ def _circles(
 def _line_labels(
     ax: Axes, net: _Drawn, names: list[list[list[str]]], gradients: list[Any], chosen: set[str]
 ) -> None:
-    for layer, i, j, start, end in _edges(net):
+    for layer, i, j, start, end in sorted(_edges(net), key=_steepness):
         name = names[layer][i][j]
         if chosen and name not in chosen:
             continue
-        upper = name if net.weights is None else f"{name} = {net.number(net.weights[layer][i, j])}"
+        upper = name if net.weights is None else f"{name}{net.equals}{net.number(net.weights[layer][i, j])}"
         gradient = gradients[layer]
-        lower = "" if gradient is None else f"\N{PARTIAL DIFFERENTIAL} = {net.number(gradient[i, j])}"
-        size = (0.075 * max(len(upper), len(lower)) + 0.06, 0.34 if lower else 0.18)
+        lower = (
+            "" if gradient is None else f"\N{PARTIAL DIFFERENTIAL}{net.equals}{net.number(gradient[i, j])}"
+        )
+        size = (max(_width(upper), _width(lower)), 0.34 if lower else 0.18)
         x, y = _free_place(net, start, end, size)
         ground = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.2}
         if lower:
@@ -341,7 +356,14 @@ def _line_labels(
             ax.text(x, y, upper, ha="center", va="center", size=8.5, zorder=5, bbox=ground)
 
 
-_ALONG = (0.27, 0.24, 0.30, 0.34, 0.38, 0.42, 0.46, 0.5, 0.54, 0.58, 0.66, 0.72, 0.76)  # tried in this order
+# Parts of a line, from its source: those near 0.27 first, where the lines of a 2-2-2 network lie apart.
+_ALONG = sorted(np.arange(0.18, 0.8, 0.02).tolist(), key=lambda t: abs(t - 0.271))
+
+
+def _steepness(edge: tuple[int, int, int, tuple[float, float], tuple[float, float]]) -> tuple[float, ...]:
+    """Order of labelling: flat lines first, since a label on a steep one has more heights to choose from."""
+    layer, i, j, start, end = edge
+    return layer, abs(end[1] - start[1]), i, j
 
 
 def _free_place(
@@ -353,18 +375,25 @@ def _free_place(
     for t in _ALONG:
         x, y = x0 + t * (x1 - x0), y0 + t * (y1 - y0)
         box = (x - size[0] / 2, y - size[1] / 2, size[0], size[1])
-        hidden = sum(10.0 for other in net.boxes if _overlap(box, other))
+        hidden = sum(1000.0 * _overlap(box, other) for other in net.boxes)
         hidden += sum(1.0 for line in net.lines if line != ((x0, y0), (x1, y1)) and _crosses(line, box))
         if best is None or hidden < best[0]:
             best = hidden, (x, y)
     assert best is not None
-    x, y = best[1]
-    net.boxes.append((x - size[0] / 2, y - size[1] / 2, size[0], size[1]))
+    net.occupy(*best[1], *size)
     return best[1]
 
 
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
-    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+def _width(text: str) -> float:
+    """About how many inches a label takes."""
+    return 0.07 * len(text) + 0.02
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Area that two boxes (left, bottom, width, height) share."""
+    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(wide, 0.0) * max(high, 0.0)
 
 
 def _crosses(
@@ -385,16 +414,18 @@ def _biases(
         for neuron in range(net.sizes[layer]) if b is not None else ():
             x, y = net.at[layer, neuron]
             name = "b" if names is None else names[layer - 1][neuron]
-            text = f"+ {name} = {net.number(b[neuron])}"
+            text = f"+ {name}{net.equals}{net.number(b[neuron])}"
             ax.text(x, y + net.radius + 0.05, text, ha="center", va="bottom", size=8.5, color=GREY, zorder=5)
+            net.occupy(x, y + net.radius + 0.13, _width(text), 0.18)
 
 
 def _below(ax: Axes, net: _Drawn, deltas: list[Any]) -> None:
     for layer, delta in enumerate(deltas):
         for neuron in range(net.sizes[layer]) if delta is not None else ():
             x, y = net.at[layer, neuron]
-            text = f"δ = {net.number(delta[neuron])}"
+            text = f"δ{net.equals}{net.number(delta[neuron])}"
             ax.text(x, y - net.radius - 0.06, text, ha="center", va="top", size=8.5, color=BACKWARD, zorder=5)
+            net.occupy(x, y - net.radius - 0.13, _width(text), 0.18)
 
 
 def _targets(ax: Axes, net: _Drawn, targets: ArrayLike | None) -> None:

@@ -3,6 +3,7 @@
 import functools
 import io
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -112,6 +113,19 @@ def new_figure(width: float, height: float, layout: str | None = "constrained") 
     return fig
 
 
+def rendered(fig: Figure) -> Image.Image:
+    """The figure as pixels.
+
+    Lesson: 05_backprop_by_hand.
+    """
+    canvas = FigureCanvasAgg(fig)
+    with warnings.catch_warnings():
+        # Said of figures that hold only text or hand-placed axes: there is nothing to lay out, and no harm.
+        warnings.filterwarnings("ignore", message="There are no gridspecs with layoutgrids")
+        canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
 def png_bytes(fig: Figure, *, max_bytes: int = MAX_PNG_BYTES) -> bytes:
     """The figure as a small PNG whose bytes are the same on every run.
 
@@ -132,10 +146,8 @@ def png_bytes(fig: Figure, *, max_bytes: int = MAX_PNG_BYTES) -> bytes:
     >>> png_bytes(new_figure(2.0, 1.0))[1:4]
     b'PNG'
     """
-    canvas = FigureCanvasAgg(fig)
     fig.set_dpi(DPI)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    picture = rendered(fig)
     png = b""
     for colours in (256, 64, 16):
         palette = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

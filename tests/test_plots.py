@@ -1,0 +1,280 @@
+"""Figures: over ranges without exception or warning, nothing clipped or overlapping, the same bytes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from itertools import combinations, pairwise
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from PIL import Image
+
+import bphelpers as bp
+from bphelpers import plots
+from bphelpers.plots.charts import spread
+
+rng = np.random.default_rng(20)
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_whatever_ran_before() -> None:
+    global rng
+    rng = np.random.default_rng(20)
+
+
+def weights(*sizes: int) -> list[np.ndarray]:
+    return [rng.normal(size=(b, a)) for a, b in pairwise(sizes)]
+
+
+def full_network(*sizes: int, direction: str = "forward", **more) -> Figure:
+    W = weights(*sizes)
+    return plots.network_diagram(
+        W,
+        values=[rng.normal(size=n) for n in sizes],
+        biases=[rng.normal(size=n) for n in sizes[1:]],
+        gradients=[rng.normal(size=w.shape) for w in W] if direction == "backward" else None,
+        deltas=[None, *(rng.normal(size=n) for n in sizes[1:])] if direction == "backward" else None,
+        targets=rng.normal(size=sizes[-1]),
+        layer_names=[f"layer {i}" for i in range(len(sizes))],
+        direction=direction,
+        title="What is found",
+        **more,
+    )
+
+
+EXAMPLES = {
+    "network 2-2-2 forward": lambda: full_network(2, 2, 2),
+    "network 2-2-2 backward": lambda: full_network(2, 2, 2, direction="backward", digits=4),
+    "network 4-2-2-1": lambda: full_network(4, 2, 2, 1),
+    "network 4-2-2-1 backward": lambda: full_network(4, 2, 2, 1, direction="backward"),
+    "network 1-1": lambda: full_network(1, 1),
+    "network 3-1": lambda: full_network(3, 1),
+    "network sizes": lambda: plots.network_diagram([2, 2, 2], highlight="w1", title="One weight"),
+    "network wide": lambda: plots.network_diagram([64, 32, 16, 10], layer_names=["64", "32", "16", "10"]),
+    "curves": lambda: plots.learning_curves(
+        {name: np.exp(-np.arange(30) / k) + 0.01 for k, name in enumerate(["a", "bee", "sea", "d"], start=3)},
+        title="All fall",
+        log_y=True,
+        marks={12: "here"},
+    ),
+    "curve of one point": lambda: plots.learning_curves({"one": [1.0]}, title="One"),
+    "curve log log": lambda: plots.learning_curves(
+        {"E": 1 / np.arange(1, 500)}, title="x", log_x=True, log_y=True
+    ),
+    "bars": lambda: plots.bars_compared(
+        [f"w{i}" for i in range(1, 9)], rng.normal(size=8), rng.normal(size=8), title="Equal"
+    ),
+    "bars of nothing": lambda: plots.bars_compared(["w1", "w2"], [0.0, 0.0], [0.0, 0.0], title="All zero"),
+    "confusion": lambda: plots.confusion_matrix(rng.integers(0, 50, (10, 10)), title="Many mistakes"),
+    "confusion without mistakes": lambda: plots.confusion_matrix(np.eye(3, dtype=int) * 7, title="None"),
+    "gallery": lambda: plots.image_gallery(
+        rng.random((23, 28, 28)), [f"{i % 10} for 8" for i in range(23)], columns=8, title="Mistakes"
+    ),
+    "gallery of one blank": lambda: plots.image_gallery(np.zeros((1, 8, 8))),
+    "weights": lambda: plots.weight_images(
+        rng.normal(size=(10, 64)), (8, 8), titles=[str(i) for i in range(10)], title="Templates"
+    ),
+    "weights 28x28": lambda: plots.weight_images(
+        rng.normal(size=(40, 784)), (28, 28), columns=8, title="Many"
+    ),
+    "weights all zero": lambda: plots.weight_images(np.zeros((3, 4)), (2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_figure_is_small_sharp_and_unclipped(name: str) -> None:
+    fig = EXAMPLES[name]()
+    png = plots.png_bytes(fig)
+    assert len(png) <= plots.MAX_PNG_BYTES
+    picture = Image.open(io.BytesIO(png))
+    assert picture.width <= 8.0 * plots.DPI + 1
+    assert picture.info.keys() <= {"dpi"}, "no date, no program name"
+    edge = np.asarray(picture.convert("RGB"))
+    for side, pixels in {
+        "top": edge[0],
+        "bottom": edge[-1],
+        "left": edge[:, 0],
+        "right": edge[:, -1],
+    }.items():
+        assert (pixels == 255).all(), f"something touches the {side} edge"
+
+
+def visible_texts(fig: Figure) -> list[tuple[str, mpl.transforms.Bbox]]:
+    renderer = fig.canvas.get_renderer()
+    texts = [text for text in fig.findobj(mpl.text.Text) if text.get_visible() and text.get_text().strip()]
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
+
+
+def overlapping(fig: Figure) -> list[tuple[str, str]]:
+    fig.canvas.draw()
+    boxes = [(words, box.padded(-1)) for words, box in visible_texts(fig)]
+    return [(a, b) for (a, box_a), (b, box_b) in combinations(boxes, 2) if box_a.overlaps(box_b)]
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.startswith("network")])
+def test_no_two_words_of_a_network_overlap(name: str) -> None:
+    assert not overlapping(EXAMPLES[name]())
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("sizes", [(2, 2, 2), (2, 3, 1), (3, 2, 2), (4, 2, 2, 1), (2, 1), (1, 3)])
+def test_labels_keep_clear_of_each_other_in_small_networks(sizes: tuple[int, ...], direction: str) -> None:
+    for _ in range(6):  # minus signs make labels wider, and move their neighbours
+        assert not overlapping(full_network(*sizes, direction=direction))
+
+
+def test_curve_names_do_not_overlap_when_the_ends_meet() -> None:
+    fig = plots.learning_curves({f"curve {k}": [1.0, 0.5 + k * 1e-4] for k in range(6)}, title="They meet")
+    names = [(words, box) for words, box in visible_texts(fig) if words.startswith("curve")]
+    fig.canvas.draw()
+    assert len(names) == 6
+    assert not [1 for (_, a), (_, b) in combinations(names, 2) if a.padded(-1).overlaps(b.padded(-1))]
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=8), st.floats(1, 50))
+def test_spread_keeps_order_and_distance(heights: list[float], gap: float) -> None:
+    placed = spread(sorted(heights), gap)
+    assert all(b - a >= gap - 1e-6 for a, b in pairwise(placed))
+    if all(b - a >= gap for a, b in pairwise(sorted(heights))):
+        assert placed == pytest.approx(sorted(heights))
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.integers(1, 12), min_size=2, max_size=5))
+def test_networks_of_any_size_are_drawn(sizes: list[int]) -> None:
+    plots.rendered(plots.network_diagram(sizes))
+
+
+def test_a_figure_has_the_same_bytes_twice_and_after_setup() -> None:
+    def draw() -> bytes:
+        return plots.png_bytes(plots.learning_curves({"a": [3.0, 2.0, 1.0]}, title="Falls", log_y=True))
+
+    first = draw()
+    with mpl.rc_context():
+        bp.setup()
+        assert draw() == first
+    with mpl.rc_context({"font.size": 30, "axes.grid": False}):
+        assert draw() == first
+
+
+def test_a_figure_has_the_same_bytes_in_another_process() -> None:
+    program = (
+        "import hashlib, bphelpers as bp; f = bp.plots.network_diagram([[[1.0, 2.0]]], title='t');"
+        "print(hashlib.sha256(bp.plots.png_bytes(f)).hexdigest())"
+    )
+    runs = {
+        subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in "ab"
+    }
+    assert len(runs) == 1
+
+
+def test_a_noisy_picture_is_made_to_fit() -> None:
+    fig = plots.new_figure(4, 3)
+    fig.add_axes((0, 0, 1, 1)).imshow(rng.random((330, 440, 3)))
+    assert len(plots.png_bytes(fig)) <= plots.MAX_PNG_BYTES < len(plots.png_bytes(fig, max_bytes=10**9))
+
+
+# ------------------------------------------------------------------------------------- show
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, fig: Figure, alt: str) -> list[tuple[dict, dict]]:
+    displays: list[tuple[dict, dict]] = []
+    monkeypatch.setattr("IPython.display.display", lambda it: displays.append(it._repr_mimebundle_()))
+    plots.show(fig, alt)
+    return displays
+
+
+def test_show_emits_one_picture_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    displays = shown(monkeypatch, EXAMPLES["curves"](), "Four curves\n   fall.")
+    ((data, metadata),) = displays
+    assert data["text/plain"] == "Four curves fall."
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert metadata == {"image/png": {"alt": "Four curves fall."}}
+
+
+@pytest.mark.parametrize("alt", ["", "  \n"])
+def test_show_wants_words(alt: str) -> None:
+    with pytest.raises(ValueError, match="alt"):
+        plots.show(plots.new_figure(1, 1), alt)
+
+
+def test_show_wants_a_figure() -> None:
+    with pytest.raises(TypeError, match="Figure"):
+        plots.show("figure", "words")
+    with pytest.raises(TypeError, match="alt"):
+        plots.show(plots.new_figure(1, 1), None)
+
+
+def test_show_closes_a_figure_of_pyplot(monkeypatch: pytest.MonkeyPatch) -> None:
+    with mpl.rc_context({"backend": "agg"}):
+        import matplotlib.pyplot as plt
+
+        fig = plt.figure()
+        shown(monkeypatch, fig, "Nothing.")
+        assert not plt.fignum_exists(fig.number)
+
+
+# ------------------------------------------------------------------------------------- bad input
+
+NAN = np.array([[1.0, np.nan], [0.0, 1.0]])
+BAD = {
+    "nan weight": (lambda: plots.network_diagram([NAN]), r"layers\[0\]: expected finite"),
+    "nan value": (
+        lambda: plots.network_diagram([1, 1], values=[[np.inf], None]),
+        r"values\[0\]: expected finite",
+    ),
+    "one layer": (lambda: plots.network_diagram([3]), "at least two sizes"),
+    "no layer": (lambda: plots.network_diagram([]), "got nothing"),
+    "weights that do not fit": (
+        lambda: plots.network_diagram([np.ones((2, 2)), np.ones((1, 3))]),
+        "2 columns",
+    ),
+    "too many values": (
+        lambda: plots.network_diagram([1, 1], values=[[1], [1, 2]]),
+        "expected 1 numbers, got 2",
+    ),
+    "missing layer": (lambda: plots.network_diagram([1, 1], values=[[1]]), "2 entries, one per layer, got 1"),
+    "gradient shape": (lambda: plots.network_diagram([2, 1], gradients=[np.ones((2, 1))]), "shape"),
+    "unknown weight": (lambda: plots.network_diagram([2, 1], highlight=["w9"]), "no weight is called"),
+    "direction": (lambda: plots.network_diagram([2, 1], direction="up"), "direction"),
+    "names": (lambda: plots.network_diagram([2, 1], weight_names=[[["a"]]]), "weight_names"),
+    "nan curve": (lambda: plots.learning_curves({"E": [1, np.nan]}, title="x"), "1 of 2 that are NaN"),
+    "empty curve": (lambda: plots.learning_curves({"E": []}, title="x"), "at least one value"),
+    "no curve": (lambda: plots.learning_curves({}, title="x"), "at least one curve"),
+    "log of zero": (lambda: plots.learning_curves({"E": [1, 0]}, title="x", log_y=True), "positive"),
+    "wrong x": (lambda: plots.learning_curves({"E": [1, 2]}, x=[1], title="x"), "expected 2 positions"),
+    "accent": (lambda: plots.learning_curves({"E": [1, 2]}, accent="F", title="x"), "no curve is called"),
+    "bars": (lambda: plots.bars_compared(["a"], [1, 2], [1, 2], title="x"), "equal lengths"),
+    "not square": (lambda: plots.confusion_matrix(np.ones((2, 3)), title="x"), "square"),
+    "not counts": (lambda: plots.confusion_matrix([[0.5]], title="x"), "whole numbers"),
+    "flat images": (lambda: plots.image_gallery(np.ones((3, 64))), "3 dimension"),
+    "titles": (lambda: plots.image_gallery(np.ones((3, 2, 2)), ["a"]), "expected 3"),
+    "columns": (lambda: plots.image_gallery(np.ones((3, 2, 2)), columns=0), "at least 1"),
+    "weight shape": (lambda: plots.weight_images(np.ones((3, 5)), (2, 2)), "expected 4 columns"),
+    "nan weights": (lambda: plots.weight_images(np.full((1, 4), np.nan), (2, 2)), "finite"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gets_a_clear_error(name: str) -> None:
+    draw, words = BAD[name]
+    with pytest.raises(ValueError, match=words):
+        draw()
+
+
+def test_colours_are_the_course_s() -> None:
+    colours = (plots.FORWARD, plots.BACKWARD, plots.UPDATE, plots.TARGET)
+    assert colours == ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+
+
+def test_drawing_leaves_matplotlib_s_settings_alone() -> None:
+    before = dict(mpl.rcParams)
+    for draw in EXAMPLES.values():
+        draw()
+    assert dict(mpl.rcParams) == before

@@ -1,0 +1,259 @@
+"""Live figures: every slider over its range, ends and corners, reset, failures, the last value wins."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from bphelpers import plots
+from bphelpers.widgets import LiveFigure, live_figure
+
+
+def draw_line(fig: Figure, slope: float, points: int) -> None:
+    ax = fig.subplots()
+    x = np.linspace(0, 1, points)
+    ax.plot(x, slope * x)
+    ax.set(title="A line", xlabel="x", ylabel="y", ylim=(-3, 3))
+
+
+def say_line(slope: float, points: int) -> str:
+    return f"A line of {points} points that rises by {slope:.1f}."
+
+
+def line(**more: Any) -> LiveFigure:
+    return live_figure(
+        draw_line, say_line, slope=("slope", -2.0, 2.0, 0.5, 1.0), points=("points", 2, 6, 2, 4), **more
+    )
+
+
+def pixels(live: LiveFigure) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(live.children[1].value)))
+
+
+def test_every_position_is_drawn_without_exception_or_warning() -> None:
+    live = line()
+    positions = []
+    for values in live.frames():
+        positions.append(tuple(values.values()))
+        assert live.error is None
+        assert live.text == say_line(**values)
+    slopes = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0]
+    assert positions[:9] == [(slope, 4) for slope in slopes]
+    assert positions[9:12] == [(1.0, points) for points in (2, 4, 6)]
+    assert positions[12:] == [(a, b) for a in (-2.0, 2.0) for b in (2, 6)]
+    assert live.values == {"slope": 1.0, "points": 4}, "frames() leaves the widget at its start"
+
+
+def test_frames_put_the_widget_back_even_if_the_loop_is_left() -> None:
+    live = line()
+    for _ in live.frames():
+        break
+    live.sliders["slope"].value = 2.0
+    live.reset()
+    assert live.values == live.defaults
+    assert live.text == str(live)
+
+
+def test_moving_changes_picture_and_words() -> None:
+    live = line()
+    picture, words = pixels(live), live.children[2].value
+    live.sliders["slope"].value = -2.0
+    assert (pixels(live) != picture).any()
+    assert live.children[2].value != words
+
+
+def test_the_figure_and_the_image_are_the_same_objects_for_ever() -> None:
+    live = line()
+    before = live._figure, live.children[1]
+    for _ in live.frames():
+        assert (live._figure, live.children[1]) == before
+
+
+def test_reset_draws_once_and_restores_the_very_picture() -> None:
+    live = line()
+    start = live.children[1].value
+    live.sliders["slope"].value = -2.0
+    live.sliders["points"].value = 6
+    before = live.redraws
+    live._reset.click()
+    assert live.redraws == before + 1
+    assert bytes(live.children[1].value) == bytes(start)
+
+
+def test_the_twin_is_the_widget_s_picture() -> None:
+    live = line()
+    assert (np.asarray(plots.rendered(live.static())) == pixels(live)).all()
+    live.sliders["slope"].value = -2.0
+    first = plots.png_bytes(live.static())
+    assert first == plots.png_bytes(line().static()), "the twin shows the start, wherever the sliders are"
+
+
+def test_the_stored_text_is_the_sentence_whole_and_stable() -> None:
+    long = "word " * 60
+    live = live_figure(lambda fig, k: None, lambda k: f"{long}{k}", k=("k", 0, 3, 1, 1))
+    live.sliders["k"].value = 3
+    assert repr(live) == f"{long}1"
+    bundle = live._repr_mimebundle_()
+    assert bundle["text/plain"] == f"{long}1"
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_words_are_escaped_and_announced() -> None:
+    live = live_figure(lambda fig, k: None, lambda k: f"<b>{k}</b> & so on", k=("k", 0, 3, 1, 1))
+    html = live.children[2].value
+    assert "&lt;b&gt;1&lt;/b&gt; &amp; so on" in html
+    assert 'role="status"' in html and 'aria-live="polite"' in html
+
+
+def test_sliders_are_labelled_live_and_reachable() -> None:
+    live = line()
+    for slider in live.sliders.values():
+        assert slider.description and slider.continuous_update and not slider.disabled
+        assert slider.tabbable is not False
+    assert live._reset.description == "Reset"
+
+
+# ------------------------------------------------------------------------------------- failures
+
+
+def fragile(**more: Any) -> LiveFigure:
+    def draw(fig: Figure, k: int) -> None:
+        fig.subplots().plot([0, 1 / (3 - k)])
+
+    return live_figure(draw, lambda k: f"k is {k}", k=("k", 0, 5, 1, 1), **more)
+
+
+def test_an_exception_becomes_one_calm_line_and_the_widget_lives_on() -> None:
+    live = fragile()
+    picture = bytes(live.children[1].value)
+    live.sliders["k"].value = 3
+    assert isinstance(live.error, ZeroDivisionError)
+    assert live.text == "No picture for k = 3 (ZeroDivisionError: division by zero)."
+    assert "bp-failed" in live.children[2].value
+    assert "\n" not in live.text
+    assert bytes(live.children[1].value) == picture, "the last good picture stays"
+    live.sliders["k"].value = 4
+    assert live.error is None and live.text == "k is 4"
+    assert "bp-failed" not in live.children[2].value
+    live.sliders["k"].value = 3
+    live.reset()
+    assert live.text == "k is 1" and bytes(live.children[1].value) == picture
+
+
+def test_an_exception_in_the_words_is_caught_as_well() -> None:
+    live = live_figure(lambda fig, k: None, lambda k: f"{1 / (3 - k):.1f}", k=("k", 0, 5, 1, 1))
+    live.sliders["k"].value = 3
+    assert "ZeroDivisionError" in live.text
+
+
+def test_an_exception_at_the_start_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        live_figure(lambda fig, k: 1 / k, lambda k: "", k=("k", 0, 5, 1, 0))
+
+
+def test_frames_show_a_failure_to_a_test() -> None:
+    live = fragile()
+    assert [values["k"] for values in live.frames() if live.error is not None] == [3]
+
+
+# ------------------------------------------------------------------------------------- speed
+
+
+def test_update_function_is_used_after_the_first_drawing() -> None:
+    calls = []
+
+    def draw(fig: Figure, k: int):
+        calls.append(("draw", k))
+        (curve,) = fig.subplots().plot([0, 1], [0, k])
+
+        def update(k: int) -> None:
+            calls.append(("update", k))
+            if k == 5:
+                raise RuntimeError("not five")
+            curve.set_ydata([0, k])
+
+        return update
+
+    live = live_figure(draw, lambda k: str(k), k=("k", 0, 9, 1, 1))
+    for k in (2, 5, 6, 7):
+        live.sliders["k"].value = k
+    assert calls == [("draw", 1), ("update", 2), ("update", 5), ("draw", 6), ("update", 7)]
+
+
+def test_a_move_is_drawn_before_the_kernel_answers() -> None:
+    """The browser sends the next move once the kernel is idle, so drawing must be over by then."""
+    live = line()
+    comm_message = {"method": "update", "state": {"value": -1.5}, "buffer_paths": []}
+    slider = live.sliders["slope"]
+    slider._handle_msg({"content": {"data": comm_message}, "buffers": []})
+    assert live.text == say_line(-1.5, 4)
+
+
+def test_the_last_of_many_moves_wins() -> None:
+    live = line()
+    for value in np.arange(-2.0, 2.5, 0.5):
+        live.sliders["slope"].value = float(value)
+    assert live.text == say_line(2.0, 4)
+
+
+def test_a_picture_is_small_enough_to_send_at_every_move() -> None:
+    assert len(line().children[1].value) < 200 * 1024
+
+
+# ------------------------------------------------------------------------------------- what a slider can be
+
+
+def test_kinds_of_slider() -> None:
+    seen = []
+    live = live_figure(
+        lambda fig, **values: seen.append(values),
+        lambda **values: "words",
+        whole=("n", 1, 10, 1, 3),
+        real=("lr", 0.0, 1.0, 0.05, 0.5),
+        choice=("layer", ["first", "second"]),
+        own=ipywidgets.Checkbox(value=True, description="bias"),
+        fine=("fine", 0.0, 0.01, 0.001, 0.005),
+    )
+    assert live.values == {"whole": 3, "real": 0.5, "choice": "first", "own": True, "fine": 0.005}
+    assert isinstance(live.sliders["whole"], ipywidgets.IntSlider)
+    assert live.sliders["real"].readout_format == ".2f"
+    assert live.sliders["fine"].readout_format == ".3f"
+    seen.clear()
+    list(live.frames())
+    assert {values["choice"] for values in seen} == {"first", "second"}
+    assert {values["own"] for values in seen} == {False, True}
+    assert {values["whole"] for values in seen} == set(range(1, 11))
+    assert {0.0, 1.0} <= {values["real"] for values in seen}
+
+
+def test_a_range_that_its_step_does_not_divide_ends_at_its_end() -> None:
+    live = live_figure(lambda fig, k: None, lambda k: str(k), k=("k", 0.0, 1.0, 0.3, 0.0))
+    assert [values["k"] for values in live.frames()][:5] == pytest.approx([0.0, 0.3, 0.6, 0.9, 1.0])
+
+
+BAD = {
+    "too short": ("a", 1, 2, 3),
+    "start outside": ("a", 0, 1, 1, 5),
+    "empty range": ("a", 1, 1, 1, 1),
+    "no step": ("a", 0, 1, 0, 0),
+    "nan": ("a", 0.0, float("nan"), 0.1, 0.0),
+    "infinite": ("a", 0.0, float("inf"), 0.1, 0.0),
+    "widget without value": ipywidgets.VBox(),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_slider_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match="speed"):
+        live_figure(lambda fig, speed: None, lambda speed: "", speed=BAD[name])
+
+
+def test_no_slider_no_live_figure() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        live_figure(lambda fig: None, lambda: "")
