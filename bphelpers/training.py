@@ -170,7 +170,8 @@ def fit(
 
     history = History()
     net.train()
-    off = not progress or bool(os.environ.get("TQDM_DISABLE"))  # tqdm's own switch, which its notebook bar ignores
+    # TQDM_DISABLE is tqdm's own switch, but its notebook bar ignores it.
+    off = not progress or bool(os.environ.get("TQDM_DISABLE"))
     bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=off)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):

@@ -397,10 +397,13 @@ class FakeBar:
         self.n += 1
 
 
-def bar_of(training, **options):
+def bar_of(training, environment=None, **options):
     FakeBar.made = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tqdm.auto.tqdm", FakeBar)
+        patch.delenv("TQDM_DISABLE", raising=False)
+        if environment is not None:
+            patch.setenv("TQDM_DISABLE", environment)
         run(training, **options)
     (bar,) = FakeBar.made
     return bar
@@ -408,11 +411,21 @@ def bar_of(training, **options):
 
 def test_the_bar_counts_epochs(training):
     bar = bar_of(training, epochs=4)
-    expected = {"total": 4, "desc": "training", "unit": "epoch", "delay": 1, "leave": False, "closed": True}
-    assert bar.options == expected, "disable is not among them: tqdm's own switch, TQDM_DISABLE, decides"
+    options = {"total": 4, "desc": "training", "unit": "epoch", "delay": 1, "leave": False, "closed": True}
+    assert bar.options == {**options, "disable": False}
     assert bar.n == 4
-    assert bar_of(training, progress=False).options == {**expected, "total": 3, "disable": True}
     assert bar_of(training, on_epoch=interrupt).options["closed"], "also when interrupted"
+
+
+def test_the_bar_can_be_switched_off(training):
+    for environment, progress, off in [
+        (None, True, False),
+        ("", True, False),
+        ("1", True, True),
+        (None, False, True),
+    ]:
+        bar = bar_of(training, environment, progress=progress)
+        assert bar.options["disable"] is off, f"TQDM_DISABLE={environment!r}, progress={progress}"
 
 
 def test_a_short_run_prints_nothing(training):
@@ -423,7 +436,7 @@ def test_a_short_run_prints_nothing(training):
 
 
 def test_no_bar_where_the_environment_says_so(monkeypatch):
-    """tqdm reads TQDM_DISABLE when it is imported, so this needs a fresh Python; the delay is taken out."""
+    """In a fresh Python, with the real tqdm, whose delay is taken out so that it has something to show."""
     import os
     import subprocess
     import sys
