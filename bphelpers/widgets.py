@@ -249,8 +249,9 @@ def _slider(name: str, spec: Any) -> Any:
     if isinstance(spec, tuple) and len(spec) == 2:
         label, choices = spec
         return ipywidgets.SelectionSlider(
-            options=list(choices), description=label, continuous_update=True, style=style, layout=layout
-        )
+            options=list(choices), description=label, tooltip=label, continuous_update=True, style=style,
+            layout=layout,
+        )  # fmt: skip
     if not (isinstance(spec, tuple) and len(spec) == 5):
         raise ValueError(
             f"{name}: expected (label, low, high, step, start) or (label, choices), got {spec!r}"
@@ -266,7 +267,7 @@ def _slider(name: str, spec: Any) -> Any:
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         kind, more = ipywidgets.FloatSlider, {"readout_format": f".{decimals}f"}
     return kind(
-        value=start, min=low, max=high, step=step, description=label, continuous_update=True,
+        value=start, min=low, max=high, step=step, description=label, tooltip=label, continuous_update=True,
         style=style, layout=layout, **more,
     )  # fmt: skip
 
@@ -277,6 +278,11 @@ def _range(slider: Any) -> list[Any]:
         return [option[1] if isinstance(option, tuple) else option for option in slider.options]
     if isinstance(slider.value, bool):
         return [False, True]
+    if not hasattr(slider, "step"):
+        return [slider.value]  # a text field, say: only its start is known to make sense
     steps = round((slider.max - slider.min) / slider.step)
     values = [slider.min + k * slider.step for k in range(steps + 1)]
-    return [*(value for value in values if value < slider.max), slider.max]
+    values = [*(value for value in values if value < slider.max), slider.max]
+    if isinstance(slider, ipywidgets.FloatLogSlider):  # its ends and its step are exponents
+        return [slider.base**value for value in values]
+    return values

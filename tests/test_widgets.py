@@ -232,6 +232,18 @@ def test_kinds_of_slider() -> None:
     assert {0.0, 1.0} <= {values["real"] for values in seen}
 
 
+def test_a_logarithmic_slider_runs_over_its_powers() -> None:
+    lr = ipywidgets.FloatLogSlider(value=0.1, min=-3, max=0, step=1, description="learning rate")
+    live = live_figure(lambda fig, lr: None, lambda lr: f"{lr:g}", lr=lr)
+    assert [values["lr"] for values in live.frames()][:4] == pytest.approx([0.001, 0.01, 0.1, 1.0])
+    assert live.values == {"lr": 0.1}
+
+
+def test_a_widget_without_a_range_stays_at_its_start() -> None:
+    live = live_figure(lambda fig, t: None, lambda t: t, t=ipywidgets.Text(value="word"))
+    assert {values["t"] for values in live.frames()} == {"word"}
+
+
 def test_a_range_that_its_step_does_not_divide_ends_at_its_end() -> None:
     live = live_figure(lambda fig, k: None, lambda k: str(k), k=("k", 0.0, 1.0, 0.3, 0.0))
     assert [values["k"] for values in live.frames()][:5] == pytest.approx([0.0, 0.3, 0.6, 0.9, 1.0])
