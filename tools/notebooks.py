@@ -27,7 +27,7 @@ METADATA = {
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
 # What editors and runs leave in a cell's metadata. Tags and hidden input stay.
-PASSING = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "vscode")
+PASSING = ("execution", "ExecuteTime", "collapsed", "lines_to_next_cell", "scrolled", "trusted", "vscode")
 # Holds the random id of a model that ended with its kernel. Readers see the widget's text and its static
 # twin; nbval leaves this key out of its comparison.
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
