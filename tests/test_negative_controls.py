@@ -1,8 +1,9 @@
 """The net holds: what must fail does fail, and nothing else.
 
 First every digit of every stored text is changed, one at a time, and handed to nbval's own comparison:
-each change must be noticed. Then, in real kernels: a copy of each lesson with one stored digit changed in every
-cell that has one fails in exactly those cells, and small cells with one fault each fail while clean ones pass.
+each change must be noticed. Then, in real kernels: a copy of each lesson with one stored digit changed in
+every cell that has one fails in exactly those cells, and small cells with one fault each fail while clean
+ones pass.
 """
 
 from __future__ import annotations
