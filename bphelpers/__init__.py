@@ -31,7 +31,7 @@ __all__ = [*_SUBMODULES, "setup"]
 
 
 def __getattr__(name: str) -> ModuleType:
-    # Submodules load when first asked for, so that matplotlib and ipywidgets cost nothing until a lesson draws.
+    # Submodules load when first asked for: matplotlib and ipywidgets cost nothing until a lesson draws.
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,7 +14,11 @@ def _slope(f: _Function, x: float, h: float) -> float:
 
 
 def _cases() -> list[tuple[_Function, float, float]]:
-    return [(lambda x: x**3, 2.0, 0.1), (lambda x: float(np.exp(x)), 0.5, 0.01), (lambda x: 5 * x - 1, -4.0, 0.5)]
+    return [
+        (lambda x: x**3, 2.0, 0.1),
+        (lambda x: float(np.exp(x)), 0.5, 0.01),
+        (lambda x: 5 * x - 1, -4.0, 0.5),
+    ]
 
 
 EXERCISES = {
@@ -37,7 +41,9 @@ EXERCISES = {
         question="Write my_slope(f, x, h): the centred difference of f at x with step h.",
         reference=_slope,
         mistakes={
-            "the difference is divided by h: the two points are 2h apart": lambda f, x, h: (f(x + h) - f(x - h)) / h,
+            "the difference is divided by h: the two points are 2h apart": lambda f, x, h: (
+                (f(x + h) - f(x - h)) / h
+            ),
             "only the right side is used, a one-sided difference": lambda f, x, h: (f(x + h) - f(x)) / h,
             "only the left side is used, a one-sided difference": lambda f, x, h: (f(x) - f(x - h)) / h,
             "brackets are missing around 2 * h: dividing by 2 and multiplying by h": (

@@ -13,12 +13,12 @@ from bphelpers.exercises.records import Exercise, Prediction
 class _Pass(NamedTuple):
     """One forward and backward pass of the 2-2-2 network, single example."""
 
-    x: NDArray[np.float64]
-    W2: NDArray[np.float64]
-    a1: NDArray[np.float64]
-    error: NDArray[np.float64]
-    dz1: NDArray[np.float64]
-    dz2: NDArray[np.float64]
+    x: NDArray[np.floating]
+    W2: NDArray[np.floating]
+    a1: NDArray[np.floating]
+    error: NDArray[np.floating]
+    dz1: NDArray[np.floating]
+    dz2: NDArray[np.floating]
 
 
 def _pass() -> _Pass:
@@ -31,7 +31,7 @@ def _pass() -> _Pass:
     return _Pass(x[0], W2, a1[0], (a2 - y)[0], dz1[0], dz2[0])
 
 
-def _dw4(blame: NDArray[np.float64], slope: bool = True, sender: int = 1) -> float:
+def _dw4(blame: NDArray[np.floating], slope: bool = True, sender: int = 1) -> float:
     p = _pass()
     derivative = p.a1[1] * (1 - p.a1[1]) if slope else 1.0
     return float(blame.sum() * derivative * p.x[sender])

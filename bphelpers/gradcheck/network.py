@@ -227,12 +227,17 @@ class _Rerun:
 def _fitted_rate(
     found: Gradients, right: Gradients, at_one: Gradients, names: tuple[str, ...]
 ) -> float | None:
-    """The lr > 0 with ``found`` nearest to ``right + lr * (at_one - right)``, from three numbers at least."""
+    """The lr > 0 with ``found`` nearest to ``right + lr * (at_one - right)``, from three numbers at least.
+
+    None also where the effect is parallel to the gradient, as with a single hidden unit: any factor would fit then.
+    """
     if any(found[name].shape != right[name].shape for name in names):
         return None
-    effect = np.concatenate([(at_one[name] - right[name]).ravel() for name in names])
-    wanted = np.concatenate([(found[name] - right[name]).ravel() for name in names])
-    if np.count_nonzero(effect) < 3 or not np.isfinite(wanted).all():
+    gradient = np.concatenate([right[name].ravel() for name in names])
+    effect = np.concatenate([at_one[name].ravel() for name in names]) - gradient
+    wanted = np.concatenate([found[name].ravel() for name in names]) - gradient
+    parallel = (effect @ gradient) ** 2 > (1 - 1e-9) * (effect @ effect) * (gradient @ gradient)
+    if np.count_nonzero(effect) < 3 or parallel or not np.isfinite(wanted).all():
         return None
     lr = float(wanted @ effect / (effect @ effect))
     return lr if lr > 0 else None
