@@ -82,7 +82,8 @@ EXERCISES = {
         hints=(
             "$h_2$ sends its output to $o_1$ and to $o_2$. Which two weights carry it?",
             "$w_6$ carries it to $o_1$, $w_8$ to $o_2$. Weight each delta by its weight and add.",
-            r"Multiply the sum by the slope $\mathrm{out}_{h2}(1 - \mathrm{out}_{h2})$; that is $\delta_{h2}$. "
+            r"Multiply the sum by the slope $\mathrm{out}_{h2}(1 - \mathrm{out}_{h2})$; "
+            r"that is $\delta_{h2}$. "
             "Then by the sender of $w_4$, which is $i_2$.",
         ),
     ),
