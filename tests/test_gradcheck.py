@@ -245,12 +245,13 @@ def test_nothing_is_written_to():
     w, g = np.array([1.0, 2.0]), np.array([2.0, 9.0])
 
     def rude(w, b):
-        total = quadratic(w, b)
+        total = quadratic(w) * b[0]
         w[...] = b[...] = 0
         return total
 
     b = np.array([1.0])
-    assert not check_gradients(rude, {"w": w, "b": b}, {"w": g, "b": [3.0]}).ok
+    assert not check_gradients(rude, {"w": w, "b": b}, {"w": g, "b": [5.0]}).ok
+    assert check_gradients(rude, {"w": w, "b": b}, {"w": 2 * w, "b": [5.0]}).ok
     assert w.tolist() == [1, 2] and g.tolist() == [2, 9] and b.tolist() == [1]
 
 
@@ -260,6 +261,8 @@ def test_integer_and_float32_parameters():
     w = np.random.default_rng(0).normal(size=50).astype(np.float32)
     rounded = (2 * w) * np.float32(1 + 3e-7)
     assert check_gradients(quadratic, {"w": w}, {"w": rounded}).ok
+    assert check_gradients(quadratic, {"w": w}, {"w": 2 * w * np.float32(1 + 1e-5)}).ok
+    assert not check_gradients(quadratic, {"w": w}, {"w": 2 * w.astype(float) * (1 + 1e-5)}).ok
     assert check_gradients(quadratic, {"w": w}, {"w": 2 * -w})["w"].diagnosis.mistake == "sign"
     assert not check_gradients(quadratic, {"w": w}, {"w": 2 * w * np.float32(1.001)}).ok
 
@@ -301,6 +304,20 @@ def test_slopes_hidden_by_round_off_are_said_to_be_untested():
     assert "not testable" in str(report) and "nothing was tested" in str(report)
 
 
+def test_no_diagnosis_where_round_off_could_make_it_fit():
+    slopes = 3e-9 * np.array([1.0, 2.0, 3.0])
+    for factor in (2.3, -1.2, 0.4, -2.1):
+        report = check_gradients(lambda w: 1.0 + slopes @ w, {"w": np.ones(3)}, {"w": factor * slopes})
+        assert not report.ok and report["w"].diagnosis is None, str(report)
+
+
+def test_entries_far_below_the_largest_are_measured_against_a_hundredth_of_it():
+    slopes = np.array([1.0, 1e-4])
+    for off, right in ((5e-9, True), (5e-8, False)):
+        report = check_gradients(lambda w: slopes @ w, {"w": np.ones(2)}, {"w": slopes + [0, off]})
+        assert report.ok is right
+
+
 def test_small_gradients_are_tested_where_the_loss_is_small():
     slopes = np.array([1e-16, 2e-16, 5e-16])
     report = check_gradients(lambda w: slopes @ w, {"w": np.ones(3)}, {"w": -slopes})
@@ -313,6 +330,10 @@ def test_strong_bend_is_no_false_alarm():
 
     assert check_gradients(loss, {"w": 0.3}, {"w": 1e4 * np.cos(3e3)}).ok
     assert not check_gradients(loss, {"w": 0.3}, {"w": 1.001e4 * np.cos(3e3)}).ok
+    # The plain centred difference is 2e-6 off here, twice the tolerance.
+    assert check_gradients(lambda w: np.sin(600 * w), {"w": 0.3}, {"w": 600 * np.cos(180)}).ok
+    # At its zero a sine is symmetric: the two sides agree with each other and not yet with the truth.
+    assert check_gradients(lambda w: np.sin(1e5 * w), {"w": 0.0}, {"w": 1e5}).ok
     # The lowest point of a parabola is no kink.
     report = check_gradients(lambda w: 1e6 * w**2, {"w": 0.0}, {"w": 1.0})
     assert not report.ok and report["w"].kinks == ()
@@ -624,6 +645,18 @@ def test_hidden_delta_from_updated_weights(activation, lr, known):
         assert wrong_lr["W1"].diagnosis is None
 
 
+@pytest.mark.parametrize("factor", [1.7, 0.3, -1.0])
+def test_one_hidden_unit_is_no_excuse_to_blame_the_update(factor):
+    """There the early update multiplies the gradient by a number set by lr, so any factor would fit."""
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(3, 1, rng=rng), nn.Tanh(), nn.Linear(1, 2, rng=rng))
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    assert check_network(net, nn.MSELoss(), x, y).ok
+    grads = {p.name: p.grad * (factor if p.name in ("W1", "b1") else 1) for p in net.parameters()}
+    diagnosis = check_network(net, nn.MSELoss(), x, y, grads=grads)["W1"].diagnosis
+    assert diagnosis.mistake == ("sign" if factor == -1 else "factor") and diagnosis.alternatives == ()
+
+
 def test_early_update_in_three_layers():
     rng = np.random.default_rng(0)
     net = nn.Sequential(
@@ -720,6 +753,8 @@ def test_scalars():
 def test_unnamed_factor_needs_three_different_numbers():
     assert diagnose(1.7 * np.array([1.0, 2.0]), [1.0, 2.0]) is None
     assert diagnose(1.7 * np.array([1.0, 1.0, 1.0]), [1.0, 1.0, 1.0]) is None
+    nearly_one = 1 + 1e-9 * np.arange(3)
+    assert diagnose(1.7 * nearly_one, nearly_one) is None
     assert diagnose(1.7 * np.array([1.0, 2.0, 0.0, 0.0]), [1.0, 2.0, 0.0, 0.0]) is None
     assert diagnose(-1.7 * np.array([1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]).mistake == "factor"
 
@@ -778,7 +813,7 @@ UNKNOWN = {
     "unrelated numbers": lambda g, rng: rng.normal(size=g.shape),
     "a constant added": lambda g, rng: g + 0.1,
     "a factor that grows": lambda g, rng: g * np.linspace(1.5, 2.5, g.size).reshape(g.shape),
-    "unrelated numbers, wrong shape": lambda g, rng: rng.normal(size=(7, *g.shape)),
+    "unrelated numbers, wrong shape": lambda g, rng: rng.normal(size=(5, *g.shape)),
     "squared": lambda g, rng: g**2,
 }
 
@@ -978,6 +1013,19 @@ def test_unknown_layers_and_losses_are_compared_without_structural_diagnosis():
     report = check_network(net, nn.MSELoss(), x, y)
     assert report["W2"].ok and not report["W1"].ok and report["W1"].diagnosis is None
     report = check_network(nn.Sequential(nn.Linear(3, 2, rng=rng)), Quartic(), x, y)
+    assert {check.diagnosis.mistake for check in report.arrays} == {"sign"}
+
+
+def test_subclass_with_labels_of_its_own():
+    class OneHot(nn.CrossEntropyLoss):
+        def _value(self, y_hat, y):
+            return super()._value(y_hat, y.argmax(axis=1))
+
+        def _gradient(self, y_hat, y):
+            return -super()._gradient(y_hat, y.argmax(axis=1))
+
+    two = Two(0)
+    report = check_network(two.net, OneHot(), two.x, np.eye(3)[two.labels])
     assert {check.diagnosis.mistake for check in report.arrays} == {"sign"}
 
 
