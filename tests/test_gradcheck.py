@@ -649,8 +649,8 @@ def test_hidden_delta_from_updated_weights(activation, lr, known):
 def test_one_hidden_unit_is_no_excuse_to_blame_the_update(factor):
     """There the early update multiplies the gradient by a number set by lr, so any factor would fit."""
     rng = np.random.default_rng(0)
-    net = nn.Sequential(nn.Linear(3, 1, rng=rng), nn.Tanh(), nn.Linear(1, 2, rng=rng))
-    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    net = nn.Sequential(nn.Linear(3, 1, rng=rng), nn.Tanh(), nn.Linear(1, 1, rng=rng))
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 1))
     assert check_network(net, nn.MSELoss(), x, y).ok
     grads = {p.name: p.grad * (factor if p.name in ("W1", "b1") else 1) for p in net.parameters()}
     diagnosis = check_network(net, nn.MSELoss(), x, y, grads=grads)["W1"].diagnosis

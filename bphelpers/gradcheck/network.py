@@ -231,7 +231,8 @@ def _fitted_rate(
 ) -> float | None:
     """The lr > 0 with ``found`` nearest to ``right + lr * (at_one - right)``.
 
-    None where the effect is 0 or parallel to the gradient, as with one hidden unit: any factor would fit.
+    None where the effect is 0 or parallel to the gradient, as between one hidden unit and one output:
+    any factor would fit.
     """
     if any(found[name].shape != right[name].shape for name in names):
         return None
