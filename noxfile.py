@@ -1,4 +1,4 @@
-"""`make test-matrix`: all tests on each supported Python that this machine has, and with the oldest dependencies."""
+"""`make test-matrix`: all tests on each supported Python found here, and with the oldest dependencies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import nox
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False  # what is not here is reported as skipped
 
-# pyenv puts stand-ins on the PATH that refuse to run a version which is not the chosen one. The real ones first.
+# pyenv puts stand-ins on the PATH that refuse to run any version but the chosen one. The real first.
 found = sorted(Path.home().glob(".pyenv/versions/3.1[123].*/bin"))
 os.environ["PATH"] = os.pathsep.join([*map(str, found), os.environ["PATH"]])
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
