@@ -117,8 +117,8 @@ PREDICTIONS = {
         options=("same direction", "opposite directions"),
     ),
     "05.C": Prediction(
-        "By what factor are the derivatives of w5 and w6 larger than those of w1 and w2?",
-        explain="A factor between 50 and 500 counts as well guessed.",
+        "By what factor is the derivative of w1 smaller than that of w5?",
+        explain="Anything from 50 to 500 is a good guess.",
     ),
     "05.D": Prediction(
         "Which version ends with the smallest error?",
