@@ -101,8 +101,6 @@ def _write_settings(folder: Path) -> None:
     settings = {
         # All cells stay in the page, also those scrolled out of sight, so that they can be looked at.
         "notebook-extension/tracker": {"windowingMode": "none"},
-        # No question about news on top of the page.
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     }
     for name, values in settings.items():
         path = folder / f"{name}.jupyterlab-settings"
@@ -283,6 +281,22 @@ def run_all(page: Page) -> list[str]:
     return faults
 
 
+_NAMELESS = """() => {
+    const wordless = img => img.alt.length <= 10 || img.alt.startsWith('<');  // '<Figure ...>' is no description
+    const pictures = [...document.querySelectorAll('.jp-OutputArea img')].filter(wordless);
+    const sliders = [...document.querySelectorAll('.jp-OutputArea [role=slider]:not([aria-label])')];
+    const popups = [...document.querySelectorAll('.Toastify__toast, .jp-Dialog')];
+    return [...pictures.map(() => 'a picture without words for those who cannot see it'),
+            ...sliders.map(() => 'a slider without a name'),
+            ...popups.map(popup => 'something stands on top of the page: ' + popup.textContent)];
+}"""
+
+
+def nameless(page: Page) -> list[str]:
+    """Pictures without alternative text, sliders without a name, and whatever covers the page unasked."""
+    return list(page.evaluate(_NAMELESS))
+
+
 def move_sliders(page: Page) -> tuple[int, list[str]]:
     """Move every slider by keyboard. Returns how many there are, and what went wrong."""
     faults: list[str] = []
@@ -368,6 +382,7 @@ def faults_of(browser: Browser, server: LabServer, notebook: str) -> tuple[int, 
     """Everything wrong with a lesson in the browser, and the number of sliders that were moved."""
     with open_lesson(browser, server, notebook) as (page, seen):
         faults = run_all(page)
+        faults += nameless(page)
         moved, more = move_sliders(page)
         page.wait_for_timeout(300)
         return moved, faults + more + seen.errors + [f"asked another machine: {url}" for url in seen.outside]

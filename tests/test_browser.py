@@ -119,6 +119,10 @@ CONTROLS = {
         ("import ipywidgets\nipywidgets.IntSlider()",),
         "outside of a live figure",
     ),
+    "picture without words": (
+        ("import matplotlib.pyplot as plt\nplt.plot([0, 1])\nplt.show()",),
+        "without words",
+    ),
     "cell that raises": (("1 / 0",), "ZeroDivisionError"),
     "warning": (("import warnings\nwarnings.warn('careful')",), "stderr"),
     "picture from outside": (("%md ![a digit](http://192.0.2.1/digit.png)",), "asked another machine"),

@@ -1,7 +1,12 @@
 # JupyterLab's settings for the course. run.py puts this folder on JUPYTER_CONFIG_PATH; your own settings in
 # ~/.jupyter stay as they are.
 
+from pathlib import Path
+
 c = get_config()  # noqa: F821  # Jupyter provides it
+
+# Gives pictures their words and sliders their names for readers who hear the page: see the folder.
+c.LabApp.extra_labextensions_path = [str(Path(__file__).resolve().parent / "labextensions")]
 
 # The course is used offline, in trains and in classrooms: nothing is asked of any other machine.
 c.LabApp.news_url = None
