@@ -468,9 +468,17 @@ def test_an_exercise_refuses_nonsense(wrong):
         Exercise(**{"question": "?", "reference": float, "mistakes": {}, "hints": HINTS} | wrong)
 
 
-def test_a_prediction_refuses_one_option():
-    with pytest.raises(ValueError, match="two choices"):
-        Prediction("Up?", options=("up",))
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"options": ("up",)}, "two choices"),
+        ({"judged": "taste"}, "judged must be 'factor' or 'difference'"),
+        ({"low": 1, "high": 1}, "low must be below high"),
+    ],
+)
+def test_a_prediction_refuses_nonsense(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        Prediction("Up?", **wrong)
 
 
 # --- predict ---
@@ -516,6 +524,7 @@ def test_a_guess_after_a_reveal_without_one_counts(lesson_98, said):
     said(predict, "98.A", reveal="falls")
     assert said(predict, "98.A", "rises") == "98.A: your guess is rises. Run on.\n"
     assert said(predict, "98.A", reveal="falls") == "98.A: you said rises; it is falls.\n"
+    assert said(predict, "98.A", "falls") == "98.A: the answer is out, so your guess stays rises.\n"
 
 
 @pytest.mark.parametrize("guess", ["sideways", 3, None, np.nan, ["rises"], max], ids=kind_of)
@@ -555,9 +564,69 @@ def test_how_far_off_a_number_is(lesson_98, said, guess, truth, words):
     assert said(predict, "98.B", reveal=truth).endswith(f" {words}\n")
 
 
-@pytest.mark.parametrize(("key", "reveal"), [("98.A", "sideways"), ("98.B", "falls"), ("98.B", np.nan)])
+@pytest.mark.parametrize(
+    ("guess", "truth", "unit", "words"),
+    [
+        (0.93, 0.964, None, "you said 0.93; it is 0.964. That is 0.034 too low."),
+        (1, 0.964, None, "you said 1; it is 0.964. That is 0.036 too high."),
+        (2, 0.2, "points", "you said 2 points; it is 0.2 points. That is 1.8 points too high."),
+        (-1, 0.0, "points", "you said -1 point; it is 0 points. That is 1 point too low."),
+        (0.1 + 0.2, 0.3, None, "you said 0.3; it is 0.3. Exactly right."),
+    ],
+)
+def test_a_number_may_be_judged_by_the_difference(lesson_98, said, guess, truth, unit, words):
+    lesson_98(key_98_B=Prediction("How large?", unit=unit, judged="difference"))
+    said(predict, "98.B", guess)
+    assert said(predict, "98.B", reveal=truth) == f"98.B: {words}\n"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "guess", "words"),
+    [
+        (0, 1, 96, "a share lies from 0 to 1: write 0.96 for 96 %."),
+        (0, 1, 50.0, "a share lies from 0 to 1: write 0.5 for 50 %."),
+        (0, 1, -0.1, "a share lies from 0 to 1, got -0.1."),
+        (0, 1, 400, "a share lies from 0 to 1, got 400."),
+        (0.001, None, 0, "a guess here is a number from 0.001 up, got 0."),
+        (None, 9, 10, "a guess here is a number up to 9, got 10."),
+        (2, 9, 1, "a guess here is a number from 2 to 9, got 1."),
+    ],
+)
+def test_a_number_outside_the_range_is_not_recorded(lesson_98, said, low, high, guess, words):
+    lesson_98(key_98_B=Prediction("How large?", low=low, high=high))
+    truth = high or 5
+    assert said(predict, "98.B", guess) == f"98.B: {words}\n"
+    assert said(predict, "98.B", reveal=truth) == f"98.B: the answer is {truth}.\n"
+    assert said(predict, "98.B", truth) == f"98.B: your guess is {truth}. Run on.\n"  # the ends are inside
+
+
+def test_a_number_outside_the_range_does_not_replace_a_guess(lesson_98, said):
+    lesson_98(key_98_B=Prediction("What share?", low=0, high=1, judged="difference"))
+    said(predict, "98.B", 0.5)
+    said(predict, "98.B", 70)
+    assert said(predict, "98.B", reveal=0.7) == "98.B: you said 0.5; it is 0.7. That is 0.2 too low.\n"
+
+
+def test_numbers_in_the_lessons_are_judged_as_their_questions_ask(said):
+    for key in ("00.A", "11.A"):
+        assert "write 0.8 for 80 %" in said(predict, key, 80)
+        said(predict, key, 0.8)
+        assert said(predict, key, reveal=0.9).endswith("That is 0.1 too low.\n")
+    said(predict, "11.B", -1)
+    assert "you said -1 point; it is 0.2 points. That is 1.2 points too low." in said(
+        predict, "11.B", reveal=0.2
+    )
+    assert "from 0.001 up" in said(predict, "05.C", 0)
+    said(predict, "05.C", 19)
+    assert "too small by a factor of 9.8" in said(predict, "05.C", reveal=187)
+
+
+@pytest.mark.parametrize(
+    ("key", "reveal"),
+    [("98.A", "sideways"), ("98.B", "falls"), ("98.B", np.nan), ("98.B", -0.5), ("98.B", 1.5)],
+)
 def test_a_reveal_that_nobody_could_guess_is_the_authors_error(lesson_98, key, reveal):
-    lesson_98(key_98_B=Prediction("How large?"))
+    lesson_98(key_98_B=Prediction("How large?", low=0, high=1))
     with pytest.raises(ValueError, match=f"reveal of {key} must be"):
         predict(key, reveal=reveal)
 

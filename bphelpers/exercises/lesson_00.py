@@ -63,5 +63,10 @@ EXERCISES = {
 }
 
 PREDICTIONS = {
-    "00.A": Prediction("What share of the 450 images put aside will the network read correctly?"),
+    "00.A": Prediction(
+        "What share of the 450 images put aside will the network read correctly?",
+        low=0,
+        high=1,
+        judged="difference",
+    ),
 }

@@ -118,6 +118,7 @@ PREDICTIONS = {
     ),
     "05.C": Prediction(
         "By what factor is the derivative of w1 smaller than that of w5?",
+        low=0.001,
         explain="Anything from 50 to 500 is a good guess.",
     ),
     "05.D": Prediction(

@@ -55,9 +55,16 @@ EXERCISES = {
 }
 
 PREDICTIONS = {
-    "11.A": Prediction("What share of the held-out images will a single layer get right?"),
+    "11.A": Prediction(
+        "What share of the held-out images will a single layer get right?",
+        low=0,
+        high=1,
+        judged="difference",
+    ),
     "11.B": Prediction(
         "By how many points of a hundred will 64-10-10 beat the baseline 64-10?",
+        unit="points",
+        judged="difference",
         explain="A gain of less than a point cannot be told from luck here.",
     ),
     "11.C": Prediction(

@@ -50,6 +50,8 @@ def _record(key: str, prediction: Prediction, guess: Any) -> str:
         return f"{guess!r} is not one of the choices.{choices}"
     if value is None:
         return f"a guess here is a number, got {guess!r}."
+    if not prediction.options and not prediction.allows(value):
+        return _outside(prediction, value)
     if key in _revealed and _guesses.get(key, value) != value:
         return f"the answer is out, so your guess stays {_shown(prediction, _guesses[key])}."
     _guesses[key] = value
@@ -58,8 +60,10 @@ def _record(key: str, prediction: Prediction, guess: Any) -> str:
 
 def _reveal(key: str, prediction: Prediction, reveal: Any) -> str:
     truth = _readable(prediction, reveal)
-    if truth is None:
-        wanted = f"one of {_listed(prediction)}" if prediction.options else "a finite number"
+    if truth is None or not (prediction.options or prediction.allows(truth)):
+        wanted = (
+            f"one of {_listed(prediction)}" if prediction.options else f"a finite number{_range(prediction)}"
+        )
         raise ValueError(f"reveal of {key} must be {wanted}, got {reveal!r}")
     _revealed.add(key)
     answer = _shown(prediction, truth)
@@ -74,8 +78,36 @@ def _reveal(key: str, prediction: Prediction, reveal: Any) -> str:
         )
     else:
         said = _shown(prediction, _guesses[key])
-        sentence = f"you said {said}; it is {answer}. {_off_by(float(_guesses[key]), float(truth))}"
+        guess, right = float(_guesses[key]), float(truth)
+        judged = (
+            _apart(prediction, guess, right) if prediction.judged == "difference" else _off_by(guess, right)
+        )
+        sentence = f"you said {said}; it is {answer}. {judged}"
     return f"{sentence} {prediction.explain}" if prediction.explain else sentence
+
+
+def _outside(prediction: Prediction, value: float) -> str:
+    """What to write instead. A share repeats the learner's own number, so that it gives nothing away."""
+    if (prediction.low, prediction.high) != (0, 1):
+        return f"a guess here is a number{_range(prediction)}, got {number(value)}."
+    if not 1 < value <= 100:
+        return f"a share lies from 0 to 1, got {number(value)}."
+    return f"a share lies from 0 to 1: write {number(value / 100)} for {number(value)} %."
+
+
+def _range(prediction: Prediction) -> str:
+    low, high = (None if end is None else number(end) for end in (prediction.low, prediction.high))
+    if low is None:
+        return "" if high is None else f" up to {high}"
+    return f" from {low} up" if high is None else f" from {low} to {high}"
+
+
+def _apart(prediction: Prediction, guess: float, truth: float) -> str:
+    """The difference in words, for numbers whose ratio means little, such as two shares."""
+    gap = number(abs(guess - truth), scale=max(abs(guess), abs(truth)))
+    if gap == "0":
+        return "Exactly right."
+    return f"That is {_with_unit(gap, prediction.unit)} too {'high' if guess > truth else 'low'}."
 
 
 def _off_by(guess: float, truth: float) -> str:
@@ -145,4 +177,15 @@ def _listed(prediction: Prediction) -> str:
 def _shown(prediction: Prediction, value: Any) -> str:
     if prediction.options:
         return str(value)
-    return f"{number(value)} {prediction.unit}" if prediction.unit else number(value)
+    return _with_unit(number(value), prediction.unit)
+
+
+def _with_unit(shown: str, unit: str | None) -> str:
+    """A number and its unit, which loses its plural after 1.
+
+    >>> _with_unit("0.2", "points"), _with_unit("-1", "points"), _with_unit("3", None)
+    ('0.2 points', '-1 point', '3')
+    """
+    if unit is None:
+        return shown
+    return f"{shown} {unit.removesuffix('s') if shown in ('1', '-1') and len(unit) > 2 else unit}"

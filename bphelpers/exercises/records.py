@@ -90,9 +90,19 @@ class Prediction:
     options : tuple, optional
         The choices. Without it, a guess is a number.
     unit : str, optional
-        Printed after a number.
+        Printed after a number; in the plural, such as ``"points"``: after 1 the s is dropped.
+    low, high : float, optional
+        Smallest and largest number that can be guessed. From 0 to 1 it is a share, and a guess of 50 is
+        told to be written as 0.5.
+    judged : ``"factor"`` or ``"difference"``
+        How far off a number is said to be: a factor and its power of ten, or the difference in ``unit``.
     explain : str, optional
         One or two sentences printed after the reveal.
+
+    Raises
+    ------
+    ValueError
+        Where there is one option only, ``judged`` is neither word, or ``low`` is not below ``high``.
 
     Notes
     -----
@@ -108,10 +118,25 @@ class Prediction:
     options: tuple[Any, ...] | None = None
     unit: str | None = None
     explain: str | None = None
+    low: float | None = None
+    high: float | None = None
+    judged: str = "factor"
 
     def __post_init__(self) -> None:
         if self.options is not None and (isinstance(self.options, str) or len(self.options) < 2):
             raise ValueError(f"options must be two choices or more, got {self.options!r}")
+        if self.judged not in ("factor", "difference"):
+            raise ValueError(f"judged must be 'factor' or 'difference', got {self.judged!r}")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError(f"low must be below high, got {self.low} and {self.high}")
+
+    def allows(self, number: float) -> bool:
+        """Whether a number lies in the range.
+
+        >>> Prediction("What share?", low=0, high=1).allows(96)
+        False
+        """
+        return (self.low is None or self.low <= number) and (self.high is None or number <= self.high)
 
 
 def find_exercise(key: str) -> Exercise:
