@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -46,11 +49,25 @@ def fresh_memory() -> Iterator[None]:
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]):
-    """Call a function and return what it printed; it must return nothing."""
+    """Call a function and return what it printed, its lines joined; it must return nothing.
+
+    A line that starts with a key starts a reply; any other goes on from the line before.
+    """
 
     def call(function: Any, *args: Any, **kwargs: Any) -> str:
         assert function(*args, **kwargs) is None
-        return capsys.readouterr().out
+        return re.sub(r"\n(?!\d\d\.\w+[:,]|\Z)", " ", capsys.readouterr().out)
+
+    return call
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]):
+    """Call a function and return the lines it printed."""
+
+    def call(function: Any, *args: Any, **kwargs: Any) -> list[str]:
+        function(*args, **kwargs)
+        return capsys.readouterr().out.splitlines()
 
     return call
 
@@ -109,6 +126,31 @@ def test_hints_come_one_at_a_time(key, said):
         assert said(hint, key) == f"{key}, hint {number} of 3: {text}\n"
     last = f"{key}: that was the last hint. The solution is folded under the exercise.\n"
     assert said(hint, key) == said(hint, key) == last
+
+
+@pytest.mark.parametrize("key", PREDICTION_KEYS)
+def test_a_prediction_has_no_hints_and_says_so(key, said):
+    assert said(hint, key) == f"{key} is a prediction: put a guess in its place.\n"
+
+
+def test_a_hint_is_markdown_in_a_notebook_and_text_elsewhere(said, monkeypatch):
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    text = f"05.1, hint 1 of 3: {records.find_exercise('05.1').hints[0]}"
+    for shell in (None, SimpleNamespace()):  # no IPython session; IPython in a terminal
+        monkeypatch.setattr("IPython.get_ipython", lambda shell=shell: shell)
+        checking._hints_given.clear()
+        assert said(hint, "05.1") == f"{text}\n" and shown == []
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=object()))
+    checking._hints_given.clear()
+    assert said(hint, "05.1") == ""
+    assert shown == [{"text/markdown": text, "text/plain": text}]
+
+
+def test_a_hint_does_not_load_ipython():
+    code = "import sys; from bphelpers.exercises import hint; hint('05.1'); print('IPython' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 @pytest.mark.parametrize("key", EXERCISE_KEYS)
@@ -308,6 +350,24 @@ def test_a_word_and_a_truth_value(lesson_98, said):
     assert said(check, "98.4", np.bool_(True)) == "98.4: right, True.\n"
     assert said(check, "98.4", False) == "98.4: not right yet. Got False, expected True.\n"
     assert "True or False is asked for, got the number 1." in said(check, "98.4", 1)
+
+
+def test_a_long_reply_is_wrapped_between_words(lesson_98, lines):
+    names = {f"w{i}-w{i + 1}": float(i) / 7 for i in range(1, 14)}
+    lesson_98(
+        key_98_3=exercise(lambda: names), key_98_B=Prediction("How far? " * 19 + "No?", explain="So. " * 40)
+    )
+    for printed in (
+        lines(check, "98.3", names),
+        lines(predict, "98.A", "x" * 100),
+        lines(predict, "98.B", ...),
+        lines(predict, "98.B", reveal=1.5),
+    ):
+        assert len(printed) > 1 and printed[0].startswith("98.")
+        assert all(len(line) <= 88 or " " not in line for line in printed)
+        assert all(line == line.strip() for line in printed)
+    words = " ".join(lines(check, "98.3", names)).split()
+    assert {"w12-w13", "1.71429,"} <= set(words)
 
 
 # --- check: functions ---

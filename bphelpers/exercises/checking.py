@@ -1,6 +1,7 @@
 """``check`` and ``hint``: what a lesson says about an answer."""
 
 import copy
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,8 @@ from bphelpers.exercises.comparing import (
     first_difference,
     parts_of,
 )
-from bphelpers.exercises.records import Exercise, find_exercise
-from bphelpers.exercises.wording import described
+from bphelpers.exercises.records import Exercise, find_exercise, is_prediction
+from bphelpers.exercises.wording import described, say
 
 _hints_given: dict[str, int] = {}
 
@@ -64,7 +65,7 @@ def check(key: str, answer: Any) -> None:
         verdict = "not answered yet. Replace the ... above and run both cells again."
     except Unreadable as reason:
         verdict = f"not right yet. {reason}"
-    print(f"{key}: {verdict}")
+    say(f"{key}: {verdict}")
 
 
 def hint(key: str) -> None:
@@ -78,19 +79,35 @@ def hint(key: str) -> None:
     Raises
     ------
     ValueError
-        Where no exercise has this key.
+        Where no exercise and no prediction has this key.
 
     Notes
     -----
+    In a notebook the hint is shown as Markdown, so that its formulas are set.
+
     Lesson: 00_start_here.
     """
+    if is_prediction(key):
+        say(f"{key} is a prediction: put a guess in its place.")
+        return
     hints = find_exercise(key).hints
     given = _hints_given.get(key, 0)
     if given < len(hints):
         _hints_given[key] = given + 1
-        print(f"{key}, hint {given + 1} of {len(hints)}: {hints[given]}")
+        _show(f"{key}, hint {given + 1} of {len(hints)}: {hints[given]}")
     else:
-        print(f"{key}: that was the last hint. The solution is folded under the exercise.")
+        say(f"{key}: that was the last hint. The solution is folded under the exercise.")
+
+
+def _show(text: str) -> None:
+    """Markdown in a notebook, plain text elsewhere. IPython is loaded already where there is a notebook."""
+    ipython = sys.modules.get("IPython")
+    if ipython is None or getattr(ipython.get_ipython(), "kernel", None) is None:
+        print(text)
+        return
+    from IPython.display import display
+
+    display({"text/markdown": text, "text/plain": text}, raw=True)
 
 
 def _verdict(exercise: Exercise, answer: Any) -> str:

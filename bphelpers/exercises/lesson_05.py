@@ -10,6 +10,10 @@ from bphelpers.data import mazur
 from bphelpers.exercises.records import Exercise, Prediction
 
 
+_Array = NDArray[np.floating]
+_Layer = tuple[_Array, _Array, _Array]
+
+
 class _Pass(NamedTuple):
     """One forward and backward pass of the 2-2-2 network, single example."""
 
@@ -35,6 +39,27 @@ def _dw4(blame: NDArray[np.floating], slope: bool = True, sender: int = 1) -> fl
     p = _pass()
     derivative = p.a1[1] * (1 - p.a1[1]) if slope else 1.0
     return float(blame.sum() * derivative * p.x[sender])
+
+
+def _layer_cases() -> list[_Layer]:
+    rng = np.random.default_rng(5)
+    sizes = ((3, 2, 4), (1, 2, 2), (2, 3, 3))  # examples, receivers, senders
+    return [(rng.normal(size=(n, i)), rng.normal(size=(n, j)), rng.normal(size=(i, j))) for n, i, j in sizes]
+
+
+def _exchanged(dz: _Array, x: _Array, W: _Array) -> _Layer:
+    dx, dW, db = F.linear_backward(dz, x, W)
+    return dW, dx, db
+
+
+def _averaged(dz: _Array, x: _Array, W: _Array) -> _Layer:
+    dx, dW, db = F.linear_backward(dz, x, W)
+    return dx, dW / len(x), db / len(x)
+
+
+def _last_example_only(dz: _Array, x: _Array, W: _Array) -> _Layer:
+    _, dW, db = F.linear_backward(dz[-1:], x[-1:], W)
+    return dz @ W, dW, db
 
 
 EXERCISES = {
@@ -105,6 +130,24 @@ EXERCISES = {
             "Rates side by side add. Each way contributes the delta of one neuron.",
             r"$\delta_{h1} + \delta_{h2}$, which are the first two entries of `db`.",
         ),
+    ),
+    "05.4": Exercise(
+        question="Write my_linear_backward(dz, x, W), which returns dx, dW, db for a layer of any size.",
+        reference=F.linear_backward,
+        mistakes={
+            "dW and dx change places: the order is dx, dW, db": _exchanged,
+            "dW and db are averaged over the examples: the loss has its 1/n already": _averaged,
+            "each example overwrites the one before: += where = stands": _last_example_only,
+            "db is not added up over the examples": (lambda dz, x, W: (*F.linear_backward(dz, x, W)[:2], dz)),
+        },
+        hints=(
+            "Begin with zeros: `dx` has the shape of `x`, `dW` that of `W`, `db` has one number for each row of `W`.",
+            "Three loops: over examples `n`, receivers `i`, senders `j`. In the innermost, `dW[i, j]` gains delta of "
+            "the receiver times output of the sender.",
+            "Inside: `dW[i, j] += dz[n, i] * x[n, j]` and `dx[n, j] += dz[n, i] * W[i, j]`. One loop further out: "
+            "`db[i] += dz[n, i]`.",
+        ),
+        cases=_layer_cases,
     ),
 }
 

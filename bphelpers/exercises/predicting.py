@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bphelpers.exercises.records import Prediction, find_prediction
-from bphelpers.exercises.wording import number
+from bphelpers.exercises.wording import number, say
 
 _guesses: dict[str, Any] = {}
 _revealed: set[str] = set()
@@ -36,9 +36,9 @@ def predict(key: str, guess: Any = ..., *, reveal: Any = ...) -> None:
     """
     prediction = find_prediction(key)
     if guess is not ... or reveal is ...:
-        print(f"{key}: {_record(key, prediction, guess)}")
+        say(f"{key}: {_record(key, prediction, guess)}")
     if reveal is not ...:
-        print(f"{key}: {_reveal(key, prediction, reveal)}")
+        say(f"{key}: {_reveal(key, prediction, reveal)}")
 
 
 def _record(key: str, prediction: Prediction, guess: Any) -> str:

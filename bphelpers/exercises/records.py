@@ -149,6 +149,15 @@ def find_prediction(key: str) -> Prediction:
     return _find(key, "PREDICTIONS", "prediction", "05.A")
 
 
+def is_prediction(key: str) -> bool:
+    """Whether a prediction has this key."""
+    try:
+        find_prediction(key)
+    except ValueError:
+        return False
+    return True
+
+
 def _find(key: str, table: str, kind: str, example: str) -> Any:
     match = re.fullmatch(r"(\d\d)\.\w+", key) if isinstance(key, str) else None
     if match is None:

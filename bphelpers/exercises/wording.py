@@ -1,10 +1,17 @@
 """Numbers in words: printed to the digits that survive another machine."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
 
 SHOWN = 8  # arrays with more entries are described, not printed
+WIDTH = 88  # columns; JupyterLab breaks longer lines in the middle of a word
+
+
+def say(text: str) -> None:
+    """Print ``text`` in lines of at most 88 columns; a word or a number is never broken."""
+    print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
 def number(value: Any, scale: float = 0.0, digits: int = 6) -> str:
