@@ -9,7 +9,6 @@ from bphelpers import functional as F
 from bphelpers.data import mazur
 from bphelpers.exercises.records import Exercise, Prediction
 
-
 _Array = NDArray[np.floating]
 _Layer = tuple[_Array, _Array, _Array]
 
@@ -141,11 +140,12 @@ EXERCISES = {
             "db is not added up over the examples": (lambda dz, x, W: (*F.linear_backward(dz, x, W)[:2], dz)),
         },
         hints=(
-            "Begin with zeros: `dx` has the shape of `x`, `dW` that of `W`, `db` has one number for each row of `W`.",
-            "Three loops: over examples `n`, receivers `i`, senders `j`. In the innermost, `dW[i, j]` gains delta of "
-            "the receiver times output of the sender.",
-            "Inside: `dW[i, j] += dz[n, i] * x[n, j]` and `dx[n, j] += dz[n, i] * W[i, j]`. One loop further out: "
-            "`db[i] += dz[n, i]`.",
+            "Begin with zeros: `dx` has the shape of `x`, `dW` that of `W`, `db` has one number for each row "
+            "of `W`.",
+            "Three loops: over examples `n`, receivers `i`, senders `j`. In the innermost, `dW[i, j]` gains "
+            "delta of the receiver times output of the sender.",
+            "Inside: `dW[i, j] += dz[n, i] * x[n, j]` and `dx[n, j] += dz[n, i] * W[i, j]`. One loop further "
+            "out: `db[i] += dz[n, i]`.",
         ),
         cases=_layer_cases,
     ),
