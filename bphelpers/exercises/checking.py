@@ -21,6 +21,7 @@ from bphelpers.exercises.records import Exercise, find_exercise, is_prediction
 from bphelpers.exercises.wording import described, say
 
 _hints_given: dict[str, int] = {}
+_wrong_before: set[str] = set()  # exercises with a wrong answer that no listed reason explained
 
 
 class _Unanswered(Exception):
@@ -54,13 +55,13 @@ def check(key: str, answer: Any) -> None:
     Notes
     -----
     A reason is named only if the mistake, made on purpose, reproduces the answer. Otherwise it prints what
-    was found, what was expected, and where.
+    was found, where, and roughly how far off it is; from the second time on, also what was expected.
 
     Lesson: 00_start_here.
     """
     exercise = find_exercise(key)
     try:
-        verdict = _verdict(exercise, answer)
+        verdict = _verdict(key, exercise, answer)
     except _Unanswered:
         verdict = "not answered yet. Replace the ... above and run both cells again."
     except Unreadable as reason:
@@ -110,17 +111,19 @@ def _show(text: str) -> None:
     display({"text/markdown": text, "text/plain": text}, raw=True)
 
 
-def _verdict(exercise: Exercise, answer: Any) -> str:
+def _verdict(key: str, exercise: Exercise, answer: Any) -> str:
     if _is_stub(answer):
         raise _Unanswered
     outcomes = _run(exercise, answer)
     for outcome in outcomes:
         try:
-            difference = first_difference(outcome.found, outcome.truth, exercise.tolerance)
+            difference = first_difference(
+                outcome.found, outcome.truth, exercise.tolerance, returned=exercise.cases is not None
+            )
         except Unreadable as reason:
             return "not right yet. " + (_listed_mistake(exercise, outcomes) or str(reason))
         if difference is not None:
-            return "not right yet. " + _explanation(exercise, outcomes, outcome, difference)
+            return "not right yet. " + _explanation(key, exercise, outcomes, outcome, difference)
     if exercise.cases is None:
         return f"right, {described(outcomes[0].truth)}."
     return f"right: the same numbers as the reference in every case tried ({len(outcomes)})."
@@ -170,7 +173,7 @@ def _shapes(arguments: tuple[Any, ...]) -> str:
         if isinstance(value, np.ndarray) and value.ndim
         else described(value)
         if isinstance(value, (int, float, np.number, str))
-        else type(value).__name__
+        else getattr(value, "__name__", type(value).__name__)
         for value in arguments
     )
 
@@ -204,13 +207,17 @@ _EMPTY_BODIES = {_empty.__code__.co_code, _empty_documented.__code__.co_code}
 
 
 def _explanation(
-    exercise: Exercise, outcomes: list[_Outcome], outcome: _Outcome, difference: Difference
+    key: str, exercise: Exercise, outcomes: list[_Outcome], outcome: _Outcome, difference: Difference
 ) -> str:
     reason = _listed_mistake(exercise, outcomes) or _general_mistake(exercise, outcomes, difference.name)
     if reason:
         return reason
     where = f" Called with {_shapes(outcome.arguments)}." if exercise.cases is not None else ""
-    return difference.sentence() + where
+    full, brief = difference.sentence(), difference.sentence(expected=False)
+    if full == brief or key in _wrong_before:  # the same where nothing is given away, as with a shape
+        return full + where
+    _wrong_before.add(key)
+    return f'{brief}{where} hint("{key}") helps.'
 
 
 def _listed_mistake(exercise: Exercise, outcomes: list[_Outcome]) -> str | None:
@@ -250,6 +257,8 @@ def _diagnosed(exercise: Exercise, outcome: _Outcome, name: str) -> Any:
         return None
     if distance(found[name], truth[name], exercise.tolerance) < np.inf:
         return _RIGHT
+    if truth[name].ndim == 0 and found[name].size != 1:
+        return None  # one number has no rows to add up
     rows = (len(a) for a in outcome.arguments if isinstance(a, np.ndarray) and a.ndim == 2)
     return gradcheck.diagnose(
         found[name],

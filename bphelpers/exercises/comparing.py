@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bphelpers.exercises.wording import number, side_by_side
+from bphelpers.exercises.wording import number, roughly, side_by_side
 
 
 class Unreadable(Exception):
@@ -25,35 +25,45 @@ class Difference:
         """Which part is meant, such as ``In dW:``, or nothing where the answer has one part only."""
         return f"In {self.name}: " if self.name else ""
 
-    def sentence(self) -> str:
-        """Got, expected and where."""
+    def sentence(self, *, expected: bool = True) -> str:
+        """Got, expected and where; without ``expected``, roughly how far off it is instead."""
         if self.found.shape != self.truth.shape:
             got = f"Got {_shape(self.found)}, expected {_shape(self.truth)}."
             return f"{self.prefix()}{'g' + got[1:] if self.name else got}"
         if self.truth.dtype.kind == "U":
-            return f"{self.prefix()}Got {self.found.item()!r}, expected {self.truth.item()!r}."
+            right = f", expected {self.truth.item()!r}" if expected else ", and that is not it"
+            return f"{self.prefix()}Got {self.found.item()!r}{right}."
+        compared = side_by_side if expected else roughly
         if self.truth.ndim == 0:
-            pair = side_by_side(self.found, self.truth)
-            return f"{self.prefix()}{pair if self.name else 'G' + pair[1:]}.{self._rounded()}"
+            digits = self._rounded()
+            pair = compared(self.found, self.truth)
+            if digits:
+                pair = f"got {number(self.found, digits=9)}. It is right to the {digits} digits that you gave"
+                pair += ": give more"
+            return f"{self.prefix()}{pair if self.name else 'G' + pair[1:]}."
         off = np.where(self.wrong, np.abs(np.nan_to_num(self.found) - self.truth), -1.0)
         worst = np.unravel_index(int(np.argmax(off)), off.shape)
         where = ", ".join(str(int(i)) for i in worst)
         return (
             f"{self.prefix()}{int(self.wrong.sum())} of {self.wrong.size} entries differ; "
-            f"furthest off is [{where}]: {side_by_side(self.found[worst], self.truth[worst])}."
+            f"furthest off is [{where}]: {compared(self.found[worst], self.truth[worst])}."
         )
 
-    def _rounded(self) -> str:
-        """Where the answer is the truth, rounded, say so."""
+    def _rounded(self) -> int:
+        """Significant digits to which the answer is the truth, rounded; 0 where it is not."""
         found, truth = float(self.found), float(self.truth)
         for digits in range(2, 9):
             if found == float(f"{truth:.{digits}g}"):
-                return f" It is right to the {digits} digits that you gave; the check compares more."
-        return ""
+                return digits
+        return 0
 
 
-def first_difference(found: Any, truth: Any, tolerance: float) -> Difference | None:
+def first_difference(
+    found: Any, truth: Any, tolerance: float, *, returned: bool = False
+) -> Difference | None:
     """The first part of ``found`` that departs from ``truth``, or ``None`` where all agree.
+
+    ``returned`` says that a function gave ``found``, rather than the learner.
 
     Raises
     ------
@@ -67,7 +77,7 @@ def first_difference(found: Any, truth: Any, tolerance: float) -> Difference | N
     """
     found = arranged(found, truth)
     for (name, right), (_, value) in zip(parts_of(truth), parts_of(found), strict=True):
-        value = _readable(value, right, name)
+        value = _readable(value, right, name, returned)
         if value.shape != right.shape:
             return Difference(name, value, right, np.zeros(0, dtype=bool))
         wrong = _wrong(value, right, tolerance)
@@ -130,6 +140,8 @@ def arranged(found: Any, truth: Any) -> Any:
         return tuple(found)
     if isinstance(found, dict):
         raise Unreadable(f"Expected {_wanted(np.asarray(truth))}, got {_kind(found)}.")
+    if isinstance(found, tuple) and len(found) == 1 and np.ndim(truth) == 0:
+        raise Unreadable("Got a tuple with one entry: is there a comma at the end of a line?")
     return list(found) if isinstance(found, tuple) else found
 
 
@@ -140,7 +152,7 @@ def _array(value: Any) -> np.ndarray:
         raise Unreadable("The rows have different lengths, so this is not an array.") from error
 
 
-def _readable(value: np.ndarray, right: np.ndarray, name: str) -> np.ndarray:
+def _readable(value: np.ndarray, right: np.ndarray, name: str, returned: bool) -> np.ndarray:
     """``value`` in the kind and shape of ``right`` where that loses nothing."""
     in_part = f"In {name}: " if name else ""
     if right.dtype.kind == "U":
@@ -148,7 +160,11 @@ def _readable(value: np.ndarray, right: np.ndarray, name: str) -> np.ndarray:
             raise Unreadable(f"{in_part}A text in quotation marks is asked for, got {_kind(value[()])}.")
         return np.asarray(str(value).strip())
     if value.dtype.kind == "U":
-        raise Unreadable(f"{in_part}This is text: leave the quotation marks out.")
+        raise Unreadable(
+            f"{in_part}Your function returns text, and a number is asked for."
+            if returned
+            else f"{in_part}This is text: leave the quotation marks out."
+        )
     if value.dtype.kind == "b" and right.dtype.kind != "b":
         raise Unreadable(f"{in_part}A number is asked for, got {_kind(value[()])}.")
     if right.dtype.kind == "b" and value.dtype.kind != "b":

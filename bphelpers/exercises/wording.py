@@ -34,11 +34,46 @@ def side_by_side(found: Any, truth: Any) -> str:
     >>> side_by_side(0.5, 0.25), side_by_side(0.12345678, 0.12345679)
     ('got 0.5, expected 0.25', 'got 0.12345678, expected 0.12345679')
     """
+    got, expected = _told_apart(found, truth)
+    return f"got {got}, expected {expected}"
+
+
+def roughly(found: Any, truth: Any) -> str:
+    """Got, and how it compares with the truth, too roughly to compute the truth from it.
+
+    >>> roughly(0.5, 0.08), roughly(-0.5, -0.49)  # doctest: +NORMALIZE_WHITESPACE
+    ('got 0.5, too large by a factor of two to ten',
+     'got -0.5, of the right sign and too large in size by less than a tenth')
+    """
+    got, _ = _told_apart(found, truth)
+    a, b = float(np.asarray(found)), float(np.asarray(truth))
+    if np.asarray(truth).dtype.kind == "b":
+        return f"got {got}, and that is not it"
+    if a == 0:
+        return f"got {got}, and it is another number"
+    if b == 0:
+        return f"got {got}, too {'large' if a > 0 else 'small'}"
+    side, factor = ("large", a / b) if abs(a) > abs(b) else ("small", b / a)
+    if factor < 0:
+        size = f" and too {side} in size {_by(-factor)}" if -factor >= 1.1 else ""
+        return f"got {got}, of the wrong sign{size}"
+    off = f"too {side}" if b > 0 else f"of the right sign and too {side} in size"
+    return f"got {got}, {off} {_by(factor)}"
+
+
+def _by(factor: float) -> str:
+    for limit, words in ((1.01, "a hundredth"), (1.1, "a tenth"), (2, "a factor of two")):
+        if factor < limit:
+            return f"by less than {words}"
+    return "by a factor of two to ten" if factor <= 10 else "by a factor of more than ten"
+
+
+def _told_apart(found: Any, truth: Any) -> tuple[str, str]:
     for digits in (6, 8, 10, 12):
         pair = number(found, digits=digits), number(truth, digits=digits)
         if pair[0] != pair[1]:
             break
-    return f"got {pair[0]}, expected {pair[1]}"
+    return pair
 
 
 def described(value: Any) -> str:
