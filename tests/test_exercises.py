@@ -191,6 +191,35 @@ def test_every_option_can_be_guessed_and_revealed(key, said):
         assert str(option) in said(predict, key, reveal=option)
 
 
+@pytest.mark.parametrize(
+    ("key", "answer", "words"),
+    [
+        ("05.1", -0.022603, "right, -0.0226025."),
+        (
+            "05.1",
+            -0.0226,
+            "not right yet. Got -0.0226. It is right to the 3 digits that you gave: give more.",
+        ),
+        ("05.2", 0.0009954, "right, 0.000995425."),
+        (
+            "05.2",
+            0.000995,
+            "not right yet. Got 0.000995. It is right to the 3 digits that you gave: give more.",
+        ),
+        ("05.3", 0.018726, "right, 0.0187256."),
+        (
+            "05.3",
+            [0.008771, 0.009954],
+            "not right yet. You get exactly this when both deltas are given: b1 reaches the error in two "
+            "ways, so add them.",
+        ),
+        ("05.3", [1, 2], "not right yet. Got an array of shape (2,), expected one number."),
+    ],
+)
+def test_an_answer_from_a_calculator(said, key, answer, words):
+    assert said(check, key, answer) == f"{key}: {words}\n"
+
+
 # --- check: values ---
 
 

@@ -61,6 +61,9 @@ def _last_example_only(dz: _Array, x: _Array, W: _Array) -> _Layer:
     return dz @ W, dW, db
 
 
+# The lesson prints six decimals, so an answer from a calculator carries about four digits.
+_ROUNDED = 1e-4
+
 EXERCISES = {
     "05.1": Exercise(
         question="Write the derivative of the error with respect to w7.",
@@ -80,9 +83,10 @@ EXERCISES = {
             "for each unit of $w_7$?",
             "The delta of the receiving neuron times the output of the sending neuron.",
         ),
+        tolerance=_ROUNDED,
     ),
     "05.2": Exercise(
-        question="Write the delta of h2, then the derivative of the error with respect to w4.",
+        question="Write the derivative of the error with respect to w4, by way of the delta of h2.",
         reference=lambda: _pass().dz1[1] * _pass().x[1],
         mistakes={
             "only the way through o1 is counted: h2 also feeds o2": (
@@ -99,6 +103,8 @@ EXERCISES = {
                 lambda: _dw4(_pass().dz2 * _pass().W2[1])
             ),
             "the input i1 is used: w4 comes from i2": lambda: _dw4(_pass().dz2 * _pass().W2[:, 1], sender=0),
+            "the input i2 is left out: this is the delta of h2 itself": lambda: _pass().dz1[1],
+            "the delta of h1 is used: that gives the derivative of w2": lambda: _pass().dz1[0] * _pass().x[1],
             "the sum of the deltas is multiplied by the sum of the weights": (
                 lambda: _dw4(_pass().dz2.sum() * _pass().W2[:, 1])
             ),
@@ -110,11 +116,13 @@ EXERCISES = {
             r"that is $\delta_{h2}$. "
             "Then by the sender of $w_4$, which is $i_2$.",
         ),
+        tolerance=_ROUNDED,
     ),
     "05.3": Exercise(
         question="Write the derivative of the error with respect to the bias b1 that h1 and h2 share.",
         reference=lambda: _pass().dz1.sum(),
         mistakes={
+            "both deltas are given: b1 reaches the error in two ways, so add them": lambda: _pass().dz1,
             "only the delta of h1 is counted": lambda: _pass().dz1[0],
             "only the delta of h2 is counted": lambda: _pass().dz1[1],
             "the deltas are averaged instead of added": lambda: _pass().dz1.mean(),
@@ -129,6 +137,7 @@ EXERCISES = {
             "Rates side by side add. Each way contributes the delta of one neuron.",
             r"$\delta_{h1} + \delta_{h2}$, which are the first two entries of `db`.",
         ),
+        tolerance=_ROUNDED,
     ),
     "05.4": Exercise(
         question="Write my_linear_backward(dz, x, W), which returns dx, dW, db for a layer of any size.",

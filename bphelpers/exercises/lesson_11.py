@@ -11,7 +11,9 @@ _Array = NDArray[np.float64]
 
 def _relu_cases() -> list[tuple[_Array, _Array]]:
     rng = np.random.default_rng(11)
-    return [(rng.normal(size=shape), rng.normal(size=shape)) for shape in ((2, 3), (1, 4))]
+    cases = [(rng.normal(size=shape), rng.normal(size=shape)) for shape in ((2, 3), (1, 4))]
+    on_the_kink = np.array([[0.0, -1.5, 2.0], [0.75, 0.0, -0.5]])
+    return [*cases, (rng.normal(size=(2, 3)), on_the_kink)]
 
 
 EXERCISES = {
@@ -21,6 +23,11 @@ EXERCISES = {
         mistakes={
             "the mask is left out: the gradient passes where z is negative too": lambda dout, z: dout,
             "the mask is the wrong way round": lambda dout, z: dout * (z <= 0),
+            "the mask is the wrong way round: z < 0 passes": lambda dout, z: dout * (z < 0),
+            "the gradient passes at z = 0 too, where 0 is taken: z > 0 is wanted, not z >= 0": (
+                lambda dout, z: dout * (z >= 0)
+            ),
+            "the two arguments are exchanged": lambda dout, z: z * (dout > 0),
             "the slope is returned without the gradient from above": lambda dout, z: (z > 0) * 1.0,
             "the mask looks at the sign of dout instead of z": lambda dout, z: dout * (dout > 0),
             "the output of ReLU is multiplied instead of its slope": lambda dout, z: dout * np.maximum(z, 0),
@@ -44,6 +51,10 @@ EXERCISES = {
             "the decay is subtracted from the gradient": lambda: 0.8 - 0.5 * (0.1 - 0.01 * 0.8),
             "the learning rate is forgotten": lambda: 0.8 - (0.1 + 0.01 * 0.8),
             "the decay is not multiplied by the weight": lambda: 0.8 - 0.5 * (0.1 + 0.01),
+            "w squared is charged instead of w": lambda: 0.8 - 0.5 * (0.1 + 0.01 * 0.8**2),
+            "the half is kept: the slope of half the square is w, without a half": (
+                lambda: 0.8 - 0.5 * (0.1 + 0.005 * 0.8)
+            ),
             "the decay is not multiplied by the learning rate": lambda: 0.8 - 0.5 * 0.1 - 0.01 * 0.8,
         },
         hints=(
