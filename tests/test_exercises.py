@@ -456,10 +456,9 @@ def test_a_word_and_a_truth_value(lesson_98, said):
 
 
 def test_a_long_reply_is_wrapped_between_words(lesson_98, lines):
-    names = {f"w{i}-w{i + 1}": float(i) / 7 for i in range(1, 14)}
-    lesson_98(
-        key_98_3=exercise(lambda: names), key_98_B=Prediction("How far? " * 19 + "No?", explain="So. " * 40)
-    )
+    names = {f"w{i}": float(i) / 7 for i in range(1, 14)}
+    question = "Is it here-or-there, " * 19 + "or not?"
+    lesson_98(key_98_3=exercise(lambda: names), key_98_B=Prediction(question, explain="So. " * 40))
     for printed in (
         lines(check, "98.3", names),
         lines(predict, "98.A", "x" * 100),
@@ -469,8 +468,9 @@ def test_a_long_reply_is_wrapped_between_words(lesson_98, lines):
         assert len(printed) > 1 and printed[0].startswith("98.")
         assert all(len(line) <= 88 or " " not in line for line in printed)
         assert all(line == line.strip() for line in printed)
-    words = " ".join(lines(check, "98.3", names)).split()
-    assert {"w12-w13", "1.71429,"} <= set(words)
+    words = " ".join(lines(check, "98.3", names) + lines(predict, "98.A", "x" * 100)).split()
+    assert {"1.71429,", "'" + "x" * 100 + "'"} <= set(words)
+    assert " ".join(lines(predict, "98.B", ...)).startswith(f"98.B: {question}")
 
 
 # --- check: functions ---
@@ -777,7 +777,13 @@ def test_a_number_outside_the_range_is_not_recorded(lesson_98, said, low, high, 
     truth = high or 5
     assert said(predict, "98.B", guess) == f"98.B: {words}\n"
     assert said(predict, "98.B", reveal=truth) == f"98.B: the answer is {truth}.\n"
-    assert said(predict, "98.B", truth) == f"98.B: your guess is {truth}. Run on.\n"  # the ends are inside
+    assert said(predict, "98.B", truth) == f"98.B: your guess is {truth}. Run on.\n"
+
+
+def test_both_ends_of_the_range_are_inside(lesson_98, said):
+    lesson_98(key_98_B=Prediction("What share?", low=0, high=1))
+    for end in (0, 1):
+        assert said(predict, "98.B", end) == f"98.B: your guess is {end}. Run on.\n"
 
 
 def test_a_number_outside_the_range_does_not_replace_a_guess(lesson_98, said):
