@@ -282,7 +282,8 @@ def run_all(page: Page) -> list[str]:
 
 
 _NAMELESS = """() => {
-    const wordless = img => img.alt.length <= 10 || img.alt.startsWith('<');  // '<Figure ...>' is no description
+    // '<Figure size 640x480>' is no description.
+    const wordless = img => img.alt.length <= 10 || img.alt.startsWith('<');
     const pictures = [...document.querySelectorAll('.jp-OutputArea img')].filter(wordless);
     const sliders = [...document.querySelectorAll('.jp-OutputArea [role=slider]:not([aria-label])')];
     const popups = [...document.querySelectorAll('.Toastify__toast, .jp-Dialog')];
