@@ -144,7 +144,7 @@ EXERCISES = {
         reference=F.linear_backward,
         mistakes={
             "dW and dx change places: the order is dx, dW, db": _exchanged,
-            "dW and db are averaged over the examples: the loss has its 1/n already": _averaged,
+            "dW and db are averaged over the examples: here they add up": _averaged,
             "each example overwrites the one before: += where = stands": _last_example_only,
             "db is not added up over the examples": (lambda dz, x, W: (*F.linear_backward(dz, x, W)[:2], dz)),
         },
