@@ -825,3 +825,9 @@ def test_true_and_false_and_numbers_can_be_options(lesson_98, said):
     assert said(predict, "98.B", reveal=np.bool_(False)) == "98.B: you said True; it is False.\n"
     said(predict, "98.C", 4)
     assert said(predict, "98.C", reveal=np.int64(4)) == "98.C: you said 4, and 4 it is.\n"
+
+
+def test_an_if_on_an_array_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    check("11.1", lambda dout, z: dout if z > 0 else 0)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "`if` cannot decide for all its numbers at once" in said and "a.any()" not in said

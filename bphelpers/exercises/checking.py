@@ -152,9 +152,11 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     except Exception as error:
         if ... in getattr(getattr(function, "__code__", None), "co_consts", ()):
             raise _Unanswered from error
-        raise Unreadable(
-            f"Your function stopped, called with {_shapes(arguments)}. {type(error).__name__}: {error}"
-        ) from error
+        if "truth value of an array" in str(error):
+            why = "An array is no single yes or no, so `if` cannot decide for all its numbers at once."
+        else:
+            why = f"{type(error).__name__}: {error}"
+        raise Unreadable(f"Your function stopped, called with {_shapes(arguments)}. {why}") from error
     if _is_stub(found):
         raise _Unanswered
     if found is None:

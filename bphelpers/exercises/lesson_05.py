@@ -56,6 +56,16 @@ def _averaged(dz: _Array, x: _Array, W: _Array) -> _Layer:
     return dx, dW / len(x), db / len(x)
 
 
+def _last_receiver_only(dz: _Array, x: _Array, W: _Array) -> _Layer:
+    _, dW, db = F.linear_backward(dz, x, W)
+    return dz[:, -1:] @ W[-1:], dW, db
+
+
+def _turned(dz: _Array, x: _Array, W: _Array) -> _Layer:
+    dx, dW, db = F.linear_backward(dz, x, W)
+    return dx, dW.T, db
+
+
 def _last_example_only(dz: _Array, x: _Array, W: _Array) -> _Layer:
     _, dW, db = F.linear_backward(dz[-1:], x[-1:], W)
     return dz @ W, dW, db
@@ -105,7 +115,7 @@ EXERCISES = {
             "the input i1 is used: w4 comes from i2": lambda: _dw4(_pass().dz2 * _pass().W2[:, 1], sender=0),
             "the input i2 is left out: this is the delta of h2 itself": lambda: _pass().dz1[1],
             "the delta of h1 is used: that gives the derivative of w2": lambda: _pass().dz1[0] * _pass().x[1],
-            "the sum of the deltas is multiplied by the sum of the weights": (
+            "the weights are left out, or added up alone (w6 + w8 is 1): each delta needs its own weight": (
                 lambda: _dw4(_pass().dz2.sum() * _pass().W2[:, 1])
             ),
         },
@@ -145,7 +155,12 @@ EXERCISES = {
         mistakes={
             "dW and dx change places: the order is dx, dW, db": _exchanged,
             "dW and db are averaged over the examples: here they add up": _averaged,
-            "each example overwrites the one before: += where = stands": _last_example_only,
+            "each example overwrites the one before: dW and db need += where = stands": _last_example_only,
+            "each receiver overwrites the one before: dx needs += where = stands": _last_receiver_only,
+            "db grows in the innermost loop, once for each sender: it belongs one loop further out": (
+                lambda dz, x, W: (*F.linear_backward(dz, x, W)[:2], dz.sum(axis=0) * x.shape[1])
+            ),
+            "dW has its indices the wrong way round: receiver first, sender second": _turned,
             "db is not added up over the examples": (lambda dz, x, W: (*F.linear_backward(dz, x, W)[:2], dz)),
         },
         hints=(

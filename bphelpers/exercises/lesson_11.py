@@ -46,6 +46,8 @@ EXERCISES = {
         ),
         reference=lambda: 0.8 - 0.5 * (0.1 + 0.01 * 0.8),
         mistakes={
+            "only the gradient is given, without the step": lambda: 0.1 + 0.01 * 0.8,
+            "only the step is given, not the weight after it": lambda: 0.5 * (0.1 + 0.01 * 0.8),
             "the decay is forgotten": lambda: 0.8 - 0.5 * 0.1,
             "the step goes uphill": lambda: 0.8 + 0.5 * (0.1 + 0.01 * 0.8),
             "the decay is subtracted from the gradient": lambda: 0.8 - 0.5 * (0.1 - 0.01 * 0.8),
