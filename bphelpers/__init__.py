@@ -1,6 +1,6 @@
 """Backpropagation by hand: the small helper package of the course.
 
-Every function here is derived in a lesson, checked against finite differences and against
+Every function here names the lesson that derives it, is checked against finite differences and against
 an independent oracle, and imported by later lessons. Start with ``notebooks/00_start_here.ipynb``.
 
 >>> import bphelpers as bp

@@ -197,14 +197,14 @@ def test_every_option_can_be_guessed_and_revealed(key, said):
         ("05.1", -0.022603, "right, -0.0226025."),
         (
             "05.1",
-            -0.0226,
-            "not right yet. Got -0.0226. It is right to the 3 digits that you gave: give more.",
+            -0.023,
+            "not right yet. Got -0.023. It is right to the 2 digits that you gave: give more.",
         ),
         ("05.2", 0.0009954, "right, 0.000995425."),
         (
             "05.2",
-            0.000995,
-            "not right yet. Got 0.000995. It is right to the 3 digits that you gave: give more.",
+            0.001,
+            "not right yet. Got 0.001. It is right to the 2 digits that you gave: give more.",
         ),
         ("05.3", 0.018726, "right, 0.0187256."),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import json
 import os
@@ -415,7 +416,11 @@ def test_lab_serves_lesson_00_offline(tmp_path: Path) -> None:
     command = launcher.lab_command(sys.executable)
     if "--no-browser" not in command:
         command.append("--no-browser")
-    with subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that starts the tests in the background has them ignore Ctrl-C, and they would pass that on.
+    heed_ctrl_c = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, env=env, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c
+    ) as process:
         try:
             address = re.compile(r"http://localhost:\d+(/\S+)\?token=\w+")
             match = next(filter(None, map(address.search, process.stderr)))

@@ -21,7 +21,7 @@ def _cases() -> list[tuple[_Function, float, float]]:
         return float(np.exp(x))
 
     def line(x: float) -> float:
-        return 5 * x - 1
+        return -5 * x - 1
 
     return [(cube, 2.0, 0.1), (exponential, 0.5, 0.01), (line, -4.0, 0.5)]
 
@@ -55,6 +55,7 @@ EXERCISES = {
                 lambda f, x, h: (f(x + h) - f(x - h)) / 2 * h
             ),
             "brackets are missing around the difference": lambda f, x, h: f(x + h) - f(x - h) / (2 * h),
+            "the size of the slope is given, without its sign": lambda f, x, h: abs(_slope(f, x, h)),
             "left and right are exchanged": lambda f, x, h: (f(x - h) - f(x + h)) / (2 * h),
             "the difference is not divided by the distance": lambda f, x, h: f(x + h) - f(x - h),
         },

@@ -72,7 +72,7 @@ def _last_example_only(dz: _Array, x: _Array, W: _Array) -> _Layer:
 
 
 # The lesson prints six decimals, so an answer from a calculator carries about four digits.
-_ROUNDED = 1e-4
+_ROUNDED = 5e-4
 
 EXERCISES = {
     "05.1": Exercise(
@@ -109,10 +109,15 @@ EXERCISES = {
                 lambda: _dw4(_pass().dz2 * _pass().W2[:, 1], slope=False)
             ),
             "the weights w5 and w7 are used, which leave h1": lambda: _dw4(_pass().dz2 * _pass().W2[:, 0]),
+            "the weights w5 and w6 are used, which enter o1: h2 leaves by w6 and w8": (
+                lambda: _dw4(_pass().dz2 * _pass().W2[0])
+            ),
             "the weights w7 and w8 are used, which enter o2: h2 leaves by w6 and w8": (
                 lambda: _dw4(_pass().dz2 * _pass().W2[1])
             ),
-            "the input i1 is used: w4 comes from i2": lambda: _dw4(_pass().dz2 * _pass().W2[:, 1], sender=0),
+            "the input i1 is used, where w4 comes from i2 (or a half is left over)": (
+                lambda: _dw4(_pass().dz2 * _pass().W2[:, 1], sender=0)
+            ),
             "the input i2 is left out: this is the delta of h2 itself": lambda: _pass().dz1[1],
             "the delta of h1 is used: that gives the derivative of w2": lambda: _pass().dz1[0] * _pass().x[1],
             "the weights are left out, or added up alone (w6 + w8 is 1): each delta needs its own weight": (
@@ -155,6 +160,12 @@ EXERCISES = {
         mistakes={
             "dW and dx change places: the order is dx, dW, db": _exchanged,
             "dW and db are averaged over the examples: here they add up": _averaged,
+            "dW is averaged over the examples: here they add up": (
+                lambda dz, x, W: (dz @ W, dz.T @ x / len(x), dz.sum(axis=0))
+            ),
+            "all three are averaged over the examples: here they add up, and dx has a row for each": (
+                lambda dz, x, W: (dz @ W / len(x), dz.T @ x / len(x), dz.mean(axis=0))
+            ),
             "each example overwrites the one before: dW and db need += where = stands": _last_example_only,
             "each receiver overwrites the one before: dx needs += where = stands": _last_receiver_only,
             "db grows in the innermost loop, once for each sender: it belongs one loop further out": (

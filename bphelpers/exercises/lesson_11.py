@@ -21,6 +21,8 @@ EXERCISES = {
         question="Write my_relu_backward(dout, z): the gradient with respect to the input z of ReLU.",
         reference=F.relu_backward,
         mistakes={
+            "the result is divided by the number of rows": lambda dout, z: dout * (z > 0) / len(z),
+            "the sign is turned round": lambda dout, z: -dout * (z > 0),
             "the mask is left out: the gradient passes where z is negative too": lambda dout, z: dout,
             "the mask is the wrong way round": lambda dout, z: dout * (z <= 0),
             "the mask is the wrong way round: z < 0 passes": lambda dout, z: dout * (z < 0),
