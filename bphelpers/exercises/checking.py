@@ -154,6 +154,8 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
             raise _Unanswered from error
         if "truth value of an array" in str(error):
             why = "An array is no single yes or no, so `if` cannot decide for all its numbers at once."
+        elif "matmul" in str(error):
+            why = "In `A @ B`, A must have as many columns as B has rows."
         else:
             why = f"{type(error).__name__}: {error}"
         raise Unreadable(f"Your function stopped, called with {_shapes(arguments)}. {why}") from error

@@ -48,8 +48,8 @@ EXERCISES = {
         hints=(
             "Example `i`, neuron `j`: add up `x[i, k] * W[j, k]` over `k`. Which product of matrices does "
             "that?",
-            "In `A @ B` the columns of `A` meet the rows of `B`. The columns of `x` are inputs; where are "
-            "the inputs in `W`?",
+            "In `A @ B`, `A` has as many columns as `B` has rows, and the product sums over them. The "
+            "columns of `x` are inputs; where are the inputs in `W`?",
             "In its columns. So transpose: `W.T` has a row for each input.",
         ),
         cases=_layer_cases,
@@ -74,9 +74,7 @@ EXERCISES = {
 }
 
 PREDICTIONS = {
-    "01.A": Prediction(
-        "What does the neuron h1 answer when both inputs are 0?", low=0, high=1, judged="difference"
-    ),
+    "01.A": Prediction("What does the neuron h1 answer when both inputs are 0?", judged="difference"),
     "01.B": Prediction(
         "Can twenty layers without squashing compute more than one?", options=("more", "the same")
     ),
