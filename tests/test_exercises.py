@@ -563,7 +563,7 @@ def _unknown(dout, x, W):
             _crashes,
             "Your function stopped, called with an array of shape (3, 2), an array of shape (3, 4), an array",
         ),
-        (_crashes, "ValueError: matmul: "),
+        (_crashes, "In `A @ B`, A must have as many columns as B has rows."),
         (lambda x: x, "TypeError: "),
         (lambda dout, x, W: 1, "Expected 3 results, separated by commas, got the number 1."),
         (_short, "Expected 3 results, separated by commas, got 2."),
