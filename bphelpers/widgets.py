@@ -129,6 +129,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         for slider in self.sliders.values():
             slider.observe(lambda _: self._changed(), names="value")
 
+        self._drawn: dict[str, Any] | None = None
         self._refresh()
         if self.error is not None:
             raise self.error
@@ -150,7 +151,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def values(self) -> dict[str, Any]:
         """Name to present value of each slider."""
-        return {name: slider.value for name, slider in self.sliders.items()}
+        return {name: _on_grid(slider) for name, slider in self.sliders.items()}
 
     def reset(self) -> None:
         """Put every slider back to its start, and draw once."""
@@ -199,11 +200,11 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         # keeps at most one message per slider on its way, merges later moves into one that waits, and sends
         # that when the kernel reports idle. So moves made during a redraw are dropped, save the last. A
         # timer or a thread here would report idle too early and let moves queue up.
-        if not self._quiet:
+        if not self._quiet and self.values != self._drawn:
             self._refresh()
 
     def _refresh(self) -> None:
-        values = self.values
+        values = self._drawn = self.values
         self.redraws += 1
         try:
             with mpl.rc_context(STYLE):
@@ -225,6 +226,16 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             self._picture.value = picture
         kind = "bp-words" if self.error is None else "bp-words bp-failed"
         self._words.value = f'<p class="{kind}" role="status" aria-live="polite">{html.escape(self.text)}</p>'
+
+
+def _on_grid(slider: Any) -> Any:
+    """The slider's value, on one of its steps exactly: the browser sends 2.000000000000001 for 2."""
+    if not isinstance(slider, ipywidgets.FloatSlider) or not slider.step:
+        return slider.value
+    if math.isclose(slider.value, slider.max, rel_tol=1e-12):
+        return slider.max  # which need not be on a step
+    steps = round((slider.value - slider.min) / slider.step)
+    return round(slider.min + steps * slider.step, 12)
 
 
 def _spelled(values: Mapping[str, Any]) -> str:

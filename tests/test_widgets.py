@@ -269,3 +269,14 @@ def test_a_bad_slider_is_named(name: str) -> None:
 def test_no_slider_no_live_figure() -> None:
     with pytest.raises(ValueError, match="at least one"):
         live_figure(lambda fig: None, lambda: "")
+
+
+def test_a_value_between_two_steps_is_put_on_a_step() -> None:
+    live = live_figure(
+        lambda fig, w: fig.text(0.5, 0.5, str(w)), lambda w: f"w = {w!r}", w=("w", -3.0, 3.0, 0.1, 2.0)
+    )
+    drawn = live.redraws
+    live.sliders["w"].value = 2.000000000000001  # what the browser answers to 2
+    assert live.values == {"w": 2.0} and live.text == "w = 2.0" and live.redraws == drawn
+    live.sliders["w"].value = 0.30000000000000027
+    assert live.text == "w = 0.3" and live.redraws == drawn + 1
