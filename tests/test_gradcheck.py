@@ -181,6 +181,115 @@ def test_words_are_refused():
         numerical_gradient(lambda x: 0.0, ["a"])
 
 
+# ---------------------------------------------------------------- one-sided and complex steps
+
+
+METHODS = ("centred", "forward", "complex")
+SMOOTH = {
+    "neuron": lambda v: 0.5 * (1 / (1 + np.exp(-(v @ [0.1, 0.3, 1.0]))) - 0.03) ** 2,
+    "waves": lambda v: np.sum(np.tanh(v) ** 2) + np.exp(np.sin(v[0]) * v[2]),
+    "large": lambda v: 1e9 + np.sum(v**3),
+    "flat": lambda v: 0.0 * v[0] + 2.0,
+    "wild": lambda v: np.sin(1e6 * v).sum(),
+    "near the end of a domain": lambda v: np.log(v - 0.2 + 1e-6).sum(),
+}
+
+
+def exactly(f, x):
+    """The gradient by complex steps written out, without the package's guards."""
+    return np.array([f(x + 1e-25j * row).imag / 1e-25 for row in np.eye(len(x))])
+
+
+@pytest.mark.parametrize("name", ["neuron", "waves"])
+@pytest.mark.parametrize(("method", "rtol"), [("forward", 1e-6), ("centred", 1e-8), ("complex", 1e-14)])
+def test_each_method_is_as_good_as_it_says(name, method, rtol):
+    f = SMOOTH[name]
+    for seed in SEEDS:
+        x = np.random.default_rng(seed).normal(size=3)
+        np.testing.assert_allclose(
+            numerical_gradient(f, x, method=method), exactly(f, x), rtol=rtol, atol=rtol
+        )
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_complex_step_raises_no_false_alarm(name):
+    x = np.array([0.5, 0.2, 1.83])
+    with np.errstate(all="ignore"):
+        assert np.array_equal(numerical_gradient(SMOOTH[name], x, h=1e-25, method="complex"),
+                              exactly(SMOOTH[name], x))  # fmt: skip
+
+
+def test_methods_by_hand():
+    h = 2.0**-20  # a power of two: 1 + h is exact
+    assert numerical_gradient(np.exp, 1.0, h, "forward") == (np.exp(1 + h) - np.exp(1.0)) / h
+    assert numerical_gradient(np.exp, 1.0, h, "centred") == (np.exp(1 + h) - np.exp(1 - h)) / (2 * h)
+    assert numerical_gradient(np.exp, 1.0, h, "complex") == np.exp(1 + 1j * h).imag / h
+    assert numerical_gradient(np.exp, 1.0, h) == numerical_gradient(np.exp, 1.0, h, method="centred")
+
+
+def test_default_steps_and_calls():
+    moved: dict[str, list[float]] = {}
+    for method in METHODS:
+        seen = moved[method] = []
+        numerical_gradient(lambda v, s=seen: [s.append(v[0] - 8), v[0] * v[1]][1], [8.0, 1.0], method=method)
+    eps = np.finfo(float).eps
+    assert max(moved["forward"]) == pytest.approx(8 * eps ** (1 / 2), rel=1e-6) and len(moved["forward"]) == 3
+    assert max(moved["centred"]) == pytest.approx(8 * eps ** (1 / 3), rel=1e-6) and len(moved["centred"]) == 4
+    assert moved["complex"][0] == 1e-20j and len(moved["complex"]) == 2 + 4
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.float64])
+def test_every_method_promotes_and_never_writes(method, dtype):
+    x = np.array([[1, 2], [3, 4]], dtype=dtype)
+    x.flags.writeable = False
+
+    def f(v):
+        total = (v**2).sum()
+        v[...] = 0
+        return total
+
+    gradient = numerical_gradient(f, x, method=method)
+    assert gradient.dtype == np.float64
+    np.testing.assert_allclose(gradient, 2 * x.astype(float), rtol=1e-6)
+    assert numerical_gradient(lambda v: 1.0 + v.sum(), np.zeros((0, 3)), method=method).shape == (0, 3)
+    assert numerical_gradient(lambda v: v * v, 3, method=method).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda v: np.abs(v).sum(), "one complex number, got the real number 3"),
+        (lambda v: v.real.sum(), "one complex number, got the real number 3"),
+        (lambda v: 1.0, "one complex number, got the real number 1"),
+        (lambda v: float(v[0]), "got an imaginary part dropped on the way"),
+        (lambda v: v.astype(float).sum(), "got an imaginary part dropped on the way"),
+        (lambda v: (v * v.conj()).sum(), "not analytic at x, or has a kink"),
+        (lambda v: v[0] + np.abs(v[1]), "not analytic at x, or has a kink"),
+        (lambda v: v[0] + np.maximum(v[1] - 2, 0), "not analytic at x, or has a kink"),
+        (lambda v: v, re.escape("one complex number, got an array of shape (2,)")),
+        (lambda v: v.sum() * np.nan, "finite number, got"),
+        (lambda v: v.sum().astype(np.complex64), "of dtype complex64"),
+        (lambda v: None, "one complex number, got None"),
+        (lambda v: F.sigmoid(v).sum(), "z must hold real numbers, got dtype complex128"),
+    ],
+)
+def test_what_spoils_a_complex_step_is_named(f, message):
+    with pytest.raises(ValueError, match=message):
+        numerical_gradient(f, [1.0, 2.0], method="complex")
+
+
+@pytest.mark.parametrize("h", [0.0, -1e-5, np.nan, np.inf, 1e-200])
+def test_useless_complex_steps_are_refused(h):
+    with pytest.raises(ValueError, match="h must be positive"):
+        numerical_gradient(np.sin, 1.0, h, "complex")
+
+
+def test_unknown_methods_are_refused():
+    with pytest.raises(ValueError, match="method must be 'centred', 'forward' or 'complex', got 'central'"):
+        numerical_gradient(np.sin, 1.0, method="central")
+
+
 # ---------------------------------------------------------------- relative_error
 
 
