@@ -43,9 +43,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): "the swapped difference is squared: (y - y_hat)^2 = (y_hat - y)^2, exactly so in floating point",
     (
         "optim.py",
-        "if self.weight_decay: | always",
-    ): "with weight_decay 0 it adds 0 * w = 0; skipped for speed",
-    ("optim.py", "if not self.momentum: | never"): "with momentum 0 the velocity is 0 * v + g = g; ditto",
+        "if not self.momentum: | never",
+    ): "with momentum 0 the velocity is 0 * v + g = g; skipped for speed",
     (
         "nn.py",
         "with np.load(path, allow_pickle=False) as archive: | drop allow_pickle= of load",
@@ -127,6 +126,7 @@ COMPARISON = {
 }
 TWINS = {"max": "min", "min": "max", "maximum": "minimum", "exp": "exp2", "random": "standard_normal"}
 CONSTANTS = {0: [1], 1: [2, 0], 2: [1]}
+COMMUTING = {"maximum", "minimum", "max", "min", "equal"}
 
 
 def edits(place: Place) -> Iterator[tuple[str, ast.AST]]:
@@ -203,7 +203,7 @@ def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
     if name in TWINS and isinstance(f, ast.Attribute):
         twin = ast.Attribute(f.value, TWINS[name], f.ctx)
         yield f"{name} -> {TWINS[name]}", ast.Call(twin, node.args, node.keywords)
-    for i in range(0 if name in {"maximum", "minimum", "equal"} else len(node.args) - 1):  # these commute
+    for i in range(0 if name in COMMUTING else len(node.args) - 1):
         args = [*node.args[:i], node.args[i + 1], node.args[i], *node.args[i + 2 :]]
         yield f"arguments {i + 1} and {i + 2} of {name} swapped", ast.Call(f, args, node.keywords)
 

@@ -4,6 +4,7 @@ A test that takes only ``optim`` is also run on broken copies of the module (tes
 """
 
 import importlib
+import math
 
 import numpy as np
 import pytest
@@ -138,36 +139,298 @@ def test_the_step_moves_the_array_itself(optim):
     assert seen is w.data and seen[0] == 0.5
 
 
+RULES = {
+    "SGD": lambda optim, **more: optim.SGD(lr=0.1, **more),
+    "momentum": lambda optim, **more: optim.SGD(lr=0.1, momentum=0.9, **more),
+    "nesterov": lambda optim, **more: optim.SGD(lr=0.1, momentum=0.9, nesterov=True, **more),
+    "RMSprop": lambda optim, **more: optim.RMSprop(lr=0.1, **more),
+    "RMSprop with momentum": lambda optim, **more: optim.RMSprop(lr=0.1, momentum=0.9, **more),
+    "Adam": lambda optim, **more: optim.Adam(lr=0.1, **more),
+    "AdamW": lambda optim, **more: optim.AdamW(lr=0.1, **more),
+}
+
+
+def test_rmsprop(optim):
+    w, s, expected = 1.0, 0.0, []
+    for g in GRADIENTS:
+        s = 0.9 * s + 0.1 * g * g
+        w = w - 0.05 * g / (math.sqrt(s) + 0.2)  # so large an eps shows that it stands outside the root
+        expected.append(w)
+    assert expected[0] == pytest.approx(1.0 - 0.05 * 0.5 / (math.sqrt(0.1 * 0.25) + 0.2))
+    found = walk(optim.RMSprop(lr=0.05, alpha=0.9, eps=0.2), 1.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_rmsprop_with_momentum_and_weight_decay(optim):
+    w, s, v, expected = 3.0, 0.0, 0.0, []
+    for gradient in GRADIENTS:
+        g = gradient + 0.2 * w
+        s = 0.7 * s + 0.3 * g * g
+        v = 0.5 * v + g / (math.sqrt(s) + 1e-3)
+        w = w - 0.05 * v
+        expected.append(w)
+    optimizer = optim.RMSprop(lr=0.05, alpha=0.7, eps=1e-3, weight_decay=0.2, momentum=0.5)
+    np.testing.assert_allclose(walk(optimizer, 3.0), expected, rtol=1e-14)
+
+
+def adam_by_sums(gradients, beta):
+    """The corrected running mean after each gradient, as the weighted mean that it is."""
+    means = []
+    for t in range(1, len(gradients) + 1):
+        weights = [beta ** (t - i) for i in range(1, t + 1)]
+        means.append(sum(k * g for k, g in zip(weights, gradients, strict=False)) / sum(weights))
+    return means
+
+
+def test_adam_takes_weighted_means_whose_weights_add_up_to_one(optim):
+    means = adam_by_sums(GRADIENTS, 0.6)
+    squares = adam_by_sums([g * g for g in GRADIENTS], 0.8)
+    steps = [0.05 * m / (math.sqrt(s) + 0.1) for m, s in zip(means, squares, strict=True)]
+    found = walk(optim.Adam(lr=0.05, betas=(0.6, 0.8), eps=0.1), 1.0)
+    np.testing.assert_allclose(found, 1.0 - np.cumsum(steps), rtol=1e-14)
+
+
+def test_first_step_of_adam_is_the_learning_rate(optim):
+    for gradient in (1e-3, -7.0, 1e5):
+        (found,) = walk(optim.Adam(lr=0.01), 0.0, [gradient])
+        assert found == pytest.approx(-0.01 * np.sign(gradient), rel=1e-4)
+
+
+def test_weight_decay_goes_through_the_averages_of_adam(optim):
+    w, m, s, expected = 3.0, 0.0, 0.0, []
+    for t, gradient in enumerate(GRADIENTS, start=1):
+        g = gradient + 0.3 * w
+        m, s = 0.6 * m + 0.4 * g, 0.8 * s + 0.2 * g * g
+        w = w - 0.05 * (m / (1 - 0.6**t)) / (math.sqrt(s / (1 - 0.8**t)) + 0.1)
+        expected.append(w)
+    found = walk(optim.Adam(lr=0.05, betas=(0.6, 0.8), eps=0.1, weight_decay=0.3), 3.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_weight_decay_stays_out_of_the_averages_of_adamw(optim):
+    w, m, s, expected = 3.0, 0.0, 0.0, []
+    for t, g in enumerate(GRADIENTS, start=1):
+        m, s = 0.6 * m + 0.4 * g, 0.8 * s + 0.2 * g * g
+        w = (1 - 0.05 * 0.3) * w
+        w = w - 0.05 * (m / (1 - 0.6**t)) / (math.sqrt(s / (1 - 0.8**t)) + 0.1)
+        expected.append(w)
+    found = walk(optim.AdamW(lr=0.05, betas=(0.6, 0.8), eps=0.1, weight_decay=0.3), 3.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_defaults_are_those_of_pytorch(optim):
+    rmsprop, adam, adamw = optim.RMSprop(), optim.Adam(), optim.AdamW()
+    assert (rmsprop.lr, rmsprop.alpha, rmsprop.eps) == (0.01, 0.99, 1e-8)
+    assert rmsprop.weight_decay == rmsprop.momentum == 0
+    assert (adam.lr, adam.betas, adam.eps, adam.weight_decay) == (0.001, (0.9, 0.999), 1e-8, 0)
+    assert (adamw.lr, adamw.betas, adamw.eps, adamw.weight_decay) == (0.001, (0.9, 0.999), 1e-8, 0.01)
+
+
+def test_each_parameter_has_its_own_averages(optim):
+    """A parameter that joins later starts at its own first update, and others do not disturb it."""
+    for rule in (RULES["RMSprop with momentum"], RULES["Adam"], RULES["AdamW"]):
+        together = rule(optim)
+        a, b = Parameter(np.array([1.0]), "a"), Parameter(np.array([[2.0, -1.0]]), "b")
+        for k, gradient in enumerate(GRADIENTS):
+            a.grad, b.grad = np.array([gradient]), np.full((1, 2), -3 * gradient)
+            together.step(parameter for parameter in ([a] if k < 2 else [a, b]))
+        assert a.data[0] == walk(rule(optim), 1.0)[-1]
+        late = [-3 * gradient for gradient in GRADIENTS[2:]]
+        assert b.data[0].tolist() == [walk(rule(optim), start, late)[-1] for start in (2.0, -1.0)]
+
+
+def test_no_rule_writes_into_the_gradient_or_keeps_it(optim):
+    for rule in RULES.values():
+        in_place, fresh = rule(optim), rule(optim)
+        w, again = Parameter(np.ones(1), "w"), Parameter(np.ones(1), "w")
+        w.grad = np.zeros(1)
+        for gradient in GRADIENTS:
+            w.grad[:] = gradient
+            again.grad = np.array([gradient])
+            in_place.step([w])
+            fresh.step([again])
+            assert w.grad == gradient
+        assert w.data == again.data
+
+
 def test_float32_stays_float32(optim):
-    for momentum in (0.0, 0.9):
-        optimizer = optim.SGD(np.float64(0.1), np.float64(momentum), weight_decay=np.float64(0.1))
+    rate = np.float64(0.1)
+    for optimizer in (
+        optim.SGD(rate, weight_decay=rate),
+        optim.SGD(rate, rate, weight_decay=rate),
+        optim.RMSprop(rate, rate, rate, rate, rate),
+        optim.Adam(rate, (rate, rate), rate, rate),
+        optim.AdamW(rate, (rate, rate), rate, rate),
+        optim.Scheduled(optim.Adam(rate), lambda step: np.float64(0.5)),
+    ):
         w = Parameter(np.ones(3, dtype=np.float32), "w")
         w.grad = np.ones(3, dtype=np.float32)
+        assert optim.clip_grad_norm([w], np.float64(0.5)) == pytest.approx(math.sqrt(3))
+        assert w.grad.dtype == np.float32
         optimizer.step([w])
         optimizer.step([w])
         assert w.data.dtype == np.float32
-        assert {type(optimizer.lr), type(optimizer.momentum), type(optimizer.weight_decay)} == {float}
+        state = [value for name, value in vars(optimizer).items() if name[0] != "_"]
+        assert not [value for value in state if isinstance(value, np.generic)]
+        kept = [
+            entry
+            for name in ("_velocity", "_means", "_squares")
+            for entry in getattr(optimizer, name, {}).values()
+        ]
+        assert {array.dtype for array in kept} <= {np.dtype(np.float32)}
+        assert type(optimizer.lr) is float
+    assert [type(beta) for beta in optim.Adam(betas=(rate, rate)).betas] == [float, float]
 
 
 def test_what_is_refused(optim):
-    for lr in (-0.1, float("nan"), float("inf")):
-        refuses(lambda lr=lr: optim.SGD(lr), "lr must be a finite number, 0 or more", f"got {lr}")
-        refuses(lambda lr=lr: optim.SGD(0.1, weight_decay=lr), "weight_decay must be a finite", f"got {lr}")
-    for momentum in (-0.1, 1.0, float("nan")):
-        refuses(
-            lambda m=momentum: optim.SGD(0.1, m), "momentum must lie from 0 to below 1", f"got {momentum}"
-        )
+    makers = [optim.SGD, optim.RMSprop, optim.Adam, optim.AdamW]
+    for wrong in (-0.1, float("nan"), float("inf")):
+        for make in makers:
+            refuses(lambda w=wrong, m=make: m(w), "lr must be a finite number, 0 or more", f"got {wrong}")
+            refuses(
+                lambda w=wrong, m=make: m(0.1, weight_decay=w),
+                "weight_decay must be a finite",
+                f"got {wrong}",
+            )
+    for wrong in (-0.1, 1.0, float("nan")):
+        said = ("must lie from 0 to below 1", f"got {wrong}")
+        refuses(lambda w=wrong: optim.SGD(0.1, w), "momentum", *said)
+        refuses(lambda w=wrong: optim.RMSprop(momentum=w), "momentum", *said)
+        refuses(lambda w=wrong: optim.RMSprop(alpha=w), "alpha", *said)
+        for make in (optim.Adam, optim.AdamW):
+            refuses(lambda w=wrong, m=make: m(betas=(w, 0.9)), "betas[0]", *said)
+            refuses(lambda w=wrong, m=make: m(betas=(0.9, w)), "betas[1]", *said)
+    for wrong in (0.0, -1e-8, float("nan"), float("inf")):
+        for make in (optim.RMSprop, optim.Adam, optim.AdamW):
+            refuses(lambda w=wrong, m=make: m(eps=w), "eps must be a finite number above 0", f"got {wrong}")
+    for betas in ((0.9,), (0.9, 0.99, 0.999)):
+        refuses(lambda betas=betas: optim.Adam(betas=betas), "betas must be two numbers", str(betas))
     refuses(lambda: optim.SGD(0.1, nesterov=True), "nesterov needs momentum")
     optim.SGD(0.0, momentum=0.0, weight_decay=0.0)
+    optim.RMSprop(0.0, alpha=0.0)
+    optim.Adam(0.0, betas=(0.0, 0.0))
     assert optim.SGD(0.1).momentum == optim.SGD(0.1).weight_decay == 0
     assert optim.SGD(0.1).nesterov is False
 
 
 def test_a_refused_step_moves_nothing(optim):
-    w, b = Parameter(np.ones((2, 3)), "W1"), Parameter(np.ones(2), "b1")
-    w.grad = np.ones((2, 3))
-    refuses(lambda: optim.SGD(0.1).step([w, b]), "b1 has no gradient yet")
-    for shape in [(1,), (), (2, 2)]:
-        b.grad = np.ones(shape)
-        refuses(lambda: optim.SGD(0.1).step([w, b]), f"b1.grad must have shape (2,), got {shape}")
-    assert (w.data == 1).all() and (b.data == 1).all()
+    for rule in RULES.values():
+        optimizer = rule(optim)
+        w, b = Parameter(np.ones((2, 3)), "W1"), Parameter(np.ones(2), "b1")
+        w.grad = np.ones((2, 3))
+        refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), "b1 has no gradient yet")
+        for shape in [(1,), (), (2, 2)]:
+            b.grad = np.ones(shape)
+            said = f"b1.grad must have shape (2,), got {shape}"
+            refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), said)
+        for wrong in (float("nan"), float("inf"), -float("inf")):
+            b.grad = np.array([1.0, wrong])
+            refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), "b1.grad must be finite, got 1 of 2")
+        assert (w.data == 1).all() and (b.data == 1).all()
+        b.grad = np.ones(2)
+        optimizer.step([w, b])
+        assert w.data[0, 0] == b.data[0] == walk(rule(optim), 1.0, [1.0])[0], "a refused step was remembered"
+
+
+# --- schedules ---
+
+
+def test_schedules_give_these_factors(optim):
+    def factors(schedule, n):
+        return [schedule(step) for step in range(n)]
+
+    assert factors(lambda k: optim.warmup(k, 4), 6) == [0.25, 0.5, 0.75, 1, 1, 1]
+    assert factors(lambda k: optim.warmup(k, 1), 2) == [1, 1]
+    assert factors(lambda k: optim.step_decay(k, 2), 5) == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    assert factors(lambda k: optim.step_decay(k, 3, 0.5), 7) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+    assert factors(lambda k: optim.inverse_decay(k, 3), 7)[::3] == pytest.approx([1, 1 / 2, 1 / 3])
+    wave = [1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2, 0, 0, 0]
+    assert factors(lambda k: optim.cosine(k, 4), 7) == pytest.approx(wave, abs=1e-15)
+
+
+def test_schedules_refuse_a_length_that_is_not_positive(optim):
+    for wrong in (0, -3, float("nan")):
+        refuses(lambda w=wrong: optim.warmup(0, w), "steps must be a finite number above 0", f"got {wrong}")
+        refuses(lambda w=wrong: optim.cosine(0, w), "steps must be a finite number above 0", f"got {wrong}")
+        refuses(lambda w=wrong: optim.step_decay(0, w), "every must be a finite number above 0")
+        refuses(lambda w=wrong: optim.step_decay(0, 2, w), "factor must be a finite number above 0")
+        refuses(lambda w=wrong: optim.inverse_decay(0, w), "scale must be a finite number above 0")
+
+
+def test_scheduled_multiplies_the_learning_rate(optim):
+    asked = []
+
+    def schedule(step):
+        asked.append(step)
+        return [1.0, 0.5, 0.0, 3.0, 0.25][step]
+
+    optimizer = optim.Scheduled(optim.SGD(lr=0.1), schedule)
+    assert optimizer.lr == 0.1
+    found = walk(optimizer, 1.0)
+    steps = np.array([1.0, 0.5, 0.0, 3.0, 0.25]) * 0.1 * GRADIENTS
+    np.testing.assert_allclose(found, 1.0 - np.cumsum(steps), rtol=1e-14)
+    assert asked == [0, 1, 2, 3, 4]
+    assert optimizer.lr == optimizer.optimizer.lr == 0.1 * 0.25
+    assert optimizer.updates == 5
+
+
+def test_scheduled_refuses_a_wrong_factor_and_does_not_count_a_refused_step(optim):
+    for wrong in (-1.0, float("nan"), float("inf")):
+        optimizer = optim.Scheduled(optim.SGD(lr=0.1), lambda step, wrong=wrong: wrong)
+        refuses(
+            lambda o=optimizer: walk(o, 1.0), "schedule(0) must be a finite number, 0 or more", str(wrong)
+        )
+    w = Parameter(np.ones(1), "w")
+    optimizer = optim.Scheduled(optim.SGD(lr=0.1), lambda step: 1 / (1 + step))
+    refuses(lambda: optimizer.step([w]), "w has no gradient yet")
+    assert (optimizer.updates, w.data[0]) == (0, 1.0)
+    w.grad = np.ones(1)
+    optimizer.step([w])
+    assert w.data[0] == pytest.approx(0.9)
+
+
+# --- clipping ---
+
+
+def test_clipping_keeps_the_direction_and_bounds_the_joint_length(optim):
+    a, b = Parameter(np.zeros((2, 1)), "a"), Parameter(np.zeros(2), "b")
+    given = [np.array([[3.0], [-4.0]]), np.array([0.0, 12.0])]  # of length 13
+    a.grad, b.grad = given
+    norm = optim.clip_grad_norm((p for p in [a, b]), max_norm=2.6)
+    assert type(norm) is float and norm == pytest.approx(13.0, rel=1e-15)
+    np.testing.assert_allclose(a.grad, [[0.6], [-0.8]], rtol=1e-7)
+    np.testing.assert_allclose(b.grad, [0.0, 2.4], rtol=1e-7)
+    # To the last digit with the small number that keeps the fraction from 0 / 0, as in PyTorch.
+    np.testing.assert_allclose(b.grad[1], 12.0 * 2.6 / (13.0 + 1e-6), rtol=1e-14)
+    assert given[0].tolist() == [[3.0], [-4.0]] and given[1].tolist() == [0.0, 12.0]
+
+
+def test_clipping_leaves_short_gradients_alone(optim):
+    w = Parameter(np.zeros(2), "w")
+    for gradient, limit in (([3.0, 4.0], 5.1), ([0.0, 0.0], 1e-9), ([1e5, 0.0], math.inf)):
+        w.grad = np.array(gradient)
+        assert optim.clip_grad_norm([w], limit) == np.hypot(*gradient)
+        assert w.grad.tolist() == gradient
+    assert optim.clip_grad_norm([], 1.0) == 0.0
+
+
+def test_what_clipping_refuses_changes_nothing(optim):
+    a, b = Parameter(np.zeros(1), "a"), Parameter(np.zeros(2), "b")
+    a.grad = np.array([10.0])
+    refuses(lambda: optim.clip_grad_norm([a, b], 1.0), "b has no gradient yet")
+    b.grad = np.array([math.nan, math.inf])
+    refuses(lambda: optim.clip_grad_norm([a, b], 1.0), "b.grad must be finite, got 2 of 2")
+    b.grad = np.array([1e200, 1.0])
+    with np.errstate(over="ignore"):
+        refuses(lambda: optim.clip_grad_norm([a, b], 1.0), "too large to be added up")
+    assert a.grad[0] == 10 and b.grad[1] == 1
+    b.grad = np.array([1.0, 1.0])
+    for wrong in (0.0, -1.0, math.nan):
+        refuses(lambda w=wrong: optim.clip_grad_norm([a, b], w), "max_norm must be above 0", f"got {wrong}")
+
+
+def test_clipping_measures_float32_in_float64(optim):
+    w = Parameter(np.zeros(2, dtype=np.float32), "w")
+    w.grad = np.array([3e30, 4e30], dtype=np.float32)  # whose squares float32 cannot hold
+    assert optim.clip_grad_norm([w], 1.0) == pytest.approx(5e30, rel=1e-6)
+    np.testing.assert_allclose(w.grad, [0.6, 0.8], rtol=1e-6)
