@@ -3,9 +3,12 @@
 The tests use it; so can you:
 
     python tests/browser_tools.py check notebooks/05_backprop_by_hand.ipynb
+    python tests/browser_tools.py sweep notebooks/05_backprop_by_hand.ipynb
     python tests/browser_tools.py screenshot notebooks/05_backprop_by_hand.ipynb /tmp/pictures
 
-`check` prints what is wrong, `screenshot` runs the lesson and writes the page as PNG files, top to bottom.
+`check` prints what is wrong; each slider takes a step and visits its ends. `sweep` presses the arrow key
+through the whole range of each, value by value, which takes a minute or more. `screenshot` runs the lesson
+and writes the page as PNG files, top to bottom.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -348,6 +351,56 @@ def _move(live: Locator, handle: Locator) -> list[str]:
     return faults
 
 
+def sweep_sliders(page: Page) -> tuple[int, list[str]]:
+    """Press the arrow key from one end of every slider to the other. Returns how many values were visited."""
+    visited = 0
+    faults: list[str] = []
+    lives = page.locator(".bp-live-figure")
+    for k in range(lives.count()):
+        live = lives.nth(k)
+        handles = live.locator("[role=slider], input[type=range]")
+        for j in range(handles.count()):
+            label = live.locator(".widget-label").nth(j).inner_text()
+            values, faulty = _sweep(live, handles.nth(j))
+            visited += values
+            faults += [f"slider {label!r}: {fault}" for fault in faulty]
+    return visited, faults
+
+
+def _sweep(live: Locator, handle: Locator) -> tuple[int, list[str]]:
+    picture, words = live.locator("img").first, live.locator("[role=status]")
+    # What the page shows: aria-valuenow is rounded to one decimal.
+    readout = handle.locator("xpath=ancestor::*[contains(@class, 'jupyter-widgets')]").last.locator(
+        ".widget-readout"
+    )
+
+    def press(key: str) -> list[str]:
+        before = readout.inner_text(), picture.evaluate(_DIGEST), words.inner_text()
+        handle.press(key)
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while True:
+            after = readout.inner_text(), picture.evaluate(_DIGEST), words.inner_text()
+            faults = _compare(f"{key} at {before[0]}", before, after)
+            if live.locator(".bp-failed").count():
+                return [f"at {after[0]}: {words.inner_text()}"]
+            if not faults or time.monotonic() > deadline:
+                return faults
+            handle.page.wait_for_timeout(20)
+
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    if not _at(handle, "max"):
+        press("End")
+    last = readout.inner_text()
+    faults = press("Home")
+    values = 1
+    while not faults and readout.inner_text() != last:
+        faults = press("ArrowRight")
+        values += 1
+    live.get_by_role("button", name="Reset").press("Enter")
+    return values, faults
+
+
 def _at(handle: Locator, end: str) -> bool:
     return handle.get_attribute("aria-valuenow") == handle.get_attribute(f"aria-value{end}")
 
@@ -379,12 +432,17 @@ def _compare(key: str, before: tuple[str, str, str], after: tuple[str, str, str]
     ]
 
 
-def faults_of(browser: Browser, server: LabServer, notebook: str) -> tuple[int, list[str]]:
-    """Everything wrong with a lesson in the browser, and the number of sliders that were moved."""
+def faults_of(
+    browser: Browser,
+    server: LabServer,
+    notebook: str,
+    move: Callable[[Page], tuple[int, list[str]]] = move_sliders,
+) -> tuple[int, list[str]]:
+    """Everything wrong with a lesson in the browser, and how many sliders, or values, were tried."""
     with open_lesson(browser, server, notebook) as (page, seen):
         faults = run_all(page)
         faults += nameless(page)
-        moved, more = move_sliders(page)
+        moved, more = move(page)
         page.wait_for_timeout(300)
         return moved, faults + more + seen.errors + [f"asked another machine: {url}" for url in seen.outside]
 
@@ -420,7 +478,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["check", "screenshot"])
+    parser.add_argument("what", choices=["check", "sweep", "screenshot"])
     parser.add_argument("notebook", type=Path)
     parser.add_argument("out", type=Path, nargs="?", default=Path("pictures"))
     parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
@@ -432,8 +490,11 @@ def main() -> int:
             for path in screenshots(browser, server, asked.notebook.name, asked.out):
                 print(path)
             return 0
-        moved, faults = faults_of(browser, server, asked.notebook.name)
-        print(f"{moved} slider(s) moved, {len(faults)} fault(s)")
+        sweep = asked.what == "sweep"
+        moved, faults = faults_of(
+            browser, server, asked.notebook.name, sweep_sliders if sweep else move_sliders
+        )
+        print(f"{moved} {'value(s) visited' if sweep else 'slider(s) moved'}, {len(faults)} fault(s)")
         print(*faults, sep="\n")
         return 1 if faults else 0
 
