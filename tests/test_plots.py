@@ -21,6 +21,11 @@ from bphelpers.plots.charts import spread
 
 rng = np.random.default_rng(20)
 
+NEURON = {"u": ("×", ("x", "w")), "z": ("+", ("u", "b")), "p": ("σ", ("z",)), "E": ("½(p−t)²", ("p",))}
+NEURON_AT = {"x": (0, 0), "w": (0, 1), "b": (1, 1.5), "u": (1, 0.5), "z": (2, 1), "p": (3, 1), "E": (4, 1)}
+TWICE = {"q": ("+", ("x", "y")), "L": ("×", ("q", "y"))}
+TWICE_AT = {"x": (0, 0), "y": (0, 1.6), "q": (1, 0.3), "L": (2, 1)}
+
 
 @pytest.fixture(autouse=True)
 def same_numbers_whatever_ran_before() -> None:
@@ -48,6 +53,19 @@ def full_network(*sizes: int, direction: str = "forward", **more) -> Figure:
     )
 
 
+def graph_of_a_neuron(sign: float = 1.0, **more) -> Figure:
+    numbers = dict(zip(NEURON_AT, sign * rng.normal(size=7), strict=True))
+    return plots.computation_graph(NEURON, NEURON_AT, values=numbers, derivatives=numbers, **more)
+
+
+def graph_with_a_value_used_twice(sign: float = 1.0) -> Figure:
+    numbers = dict.fromkeys(TWICE_AT, sign * 1.25)
+    parts = {("y", "q"): sign * 0.5, ("y", "L"): sign * 0.75}
+    return plots.computation_graph(
+        TWICE, TWICE_AT, values=numbers, derivatives=numbers | parts, title="y is used twice"
+    )
+
+
 EXAMPLES = {
     "network 2-2-2 forward": lambda: full_network(2, 2, 2),
     "network 2-2-2 backward": lambda: full_network(2, 2, 2, direction="backward", digits=4),
@@ -57,6 +75,11 @@ EXAMPLES = {
     "network 3-1": lambda: full_network(3, 1),
     "network sizes": lambda: plots.network_diagram([2, 2, 2], highlight="w1", title="One weight"),
     "network wide": lambda: plots.network_diagram([64, 32, 16, 10], layer_names=["64", "32", "16", "10"]),
+    "graph": lambda: graph_of_a_neuron(title="Forward and back"),
+    "graph of negative numbers": lambda: graph_of_a_neuron(sign=-1.0, now="z"),
+    "graph without numbers": lambda: plots.computation_graph(NEURON, NEURON_AT, title="Not yet"),
+    "graph used twice": graph_with_a_value_used_twice,
+    "graph used twice, negative": lambda: graph_with_a_value_used_twice(-1.0),
     "curves": lambda: plots.learning_curves(
         {name: np.exp(-np.arange(30) / k) + 0.01 for k, name in enumerate(["a", "bee", "sea", "d"], start=3)},
         title="All fall",
@@ -117,7 +140,7 @@ def overlapping(fig: Figure) -> list[tuple[str, str]]:
     return [(a, b) for (a, box_a), (b, box_b) in combinations(boxes, 2) if box_a.overlaps(box_b)]
 
 
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.startswith("network")])
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.startswith(("network", "graph"))])
 def test_no_two_words_of_a_network_overlap(name: str) -> None:
     assert not overlapping(EXAMPLES[name]())
 
@@ -127,6 +150,20 @@ def test_no_two_words_of_a_network_overlap(name: str) -> None:
 def test_labels_keep_clear_of_each_other_in_small_networks(sizes: tuple[int, ...], direction: str) -> None:
     for _ in range(6):  # minus signs make labels wider, and move their neighbours
         assert not overlapping(full_network(*sizes, direction=direction))
+
+
+def test_a_graph_says_what_it_was_given_and_no_more() -> None:
+    fig = plots.computation_graph(
+        TWICE, TWICE_AT, values={"x": -1, "y": 4, "q": 3}, derivatives={("y", "L"): 3}, digits=0
+    )
+    words = {text.get_text() for text in fig.axes[0].texts} - {"", "+", "×"}
+    assert words == {"x = −1", "y = 4", "q = 3", "L", "3"}
+
+
+def test_a_graph_is_drawn_into_axes_that_are_there() -> None:
+    fig = plots.new_figure(6, 3, layout=None)
+    ax = fig.add_axes((0, 0, 1, 1))
+    assert plots.computation_graph(TWICE, TWICE_AT, ax=ax) is fig and len(fig.axes) == 1 and ax.texts
 
 
 def test_curve_names_do_not_overlap_when_the_ends_meet() -> None:
@@ -244,6 +281,22 @@ BAD = {
     "unknown weight": (lambda: plots.network_diagram([2, 1], highlight=["w9"]), "no weight is called"),
     "direction": (lambda: plots.network_diagram([2, 1], direction="up"), "direction"),
     "names": (lambda: plots.network_diagram([2, 1], weight_names=[[["a"]]]), "weight_names"),
+    "empty graph": (lambda: plots.computation_graph({}, {}), "at least one"),
+    "place missing": (lambda: plots.computation_graph(TWICE, {"x": (0, 0)}), "at: expected a place for each"),
+    "used before": (
+        lambda: plots.computation_graph({"a": ("+", ("b",)), "b": ("+", ("a",))}, {"a": (0, 0), "b": (1, 0)}),
+        "a uses b before it is computed",
+    ),
+    "stranger": (lambda: plots.computation_graph(TWICE, TWICE_AT, values={"w": 1}), "the graph has no 'w'"),
+    "stranger line": (
+        lambda: plots.computation_graph(TWICE, TWICE_AT, derivatives={("x", "L"): 1}),
+        r"the graph has no \('x', 'L'\)",
+    ),
+    "nan in graph": (
+        lambda: plots.computation_graph(TWICE, TWICE_AT, values={"x": np.nan}),
+        "values: expected finite",
+    ),
+    "stranger now": (lambda: plots.computation_graph(TWICE, TWICE_AT, now="w"), "the graph has no 'w'"),
     "nan curve": (lambda: plots.learning_curves({"E": [1, np.nan]}, title="x"), "1 of 2 that are NaN"),
     "empty curve": (lambda: plots.learning_curves({"E": []}, title="x"), "at least one value"),
     "no curve": (lambda: plots.learning_curves({}, title="x"), "at least one curve"),

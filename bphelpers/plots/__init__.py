@@ -17,6 +17,7 @@ from bphelpers.plots.charts import (
     learning_curves,
     weight_images,
 )
+from bphelpers.plots.graph import computation_graph
 from bphelpers.plots.network import network_diagram
 from bphelpers.plots.style import (
     BACKWARD,
@@ -52,6 +53,7 @@ __all__ = [
     "UPDATE",
     "bars_compared",
     "close",
+    "computation_graph",
     "confusion_matrix",
     "image_gallery",
     "learning_curves",
