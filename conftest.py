@@ -5,6 +5,7 @@ At the root, so that it also holds for the lessons and for the docstrings' examp
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -76,5 +77,22 @@ def pytest_terminal_summary(terminalreporter) -> None:
             terminalreporter.line(f"ERROR {line}")
 
 
-def pytest_report_header() -> str:
-    return f"browser: {find_chromium() or 'none found'}; Python: {sys.executable}"
+def has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without PyTorch, which nothing here depends on, what compares with it live is left out, not skipped.
+
+    The same comparison with the numbers that PyTorch gave is always run: see tests/test_torch.py.
+    """
+    if not has_torch():
+        live = [item for item in items if item.get_closest_marker("torch")]
+        items[:] = [item for item in items if item not in live]
+        if live:
+            config.hook.pytest_deselected(items=live)
+
+
+def pytest_report_header() -> list[str]:
+    torch = "compared with live" if has_torch() else "not installed; compared with the numbers it gave"
+    return [f"browser: {find_chromium() or 'none found'}; Python: {sys.executable}", f"PyTorch: {torch}"]

@@ -23,7 +23,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from conftest import find_chromium
+from conftest import find_chromium, has_torch
 from tools import launcher, notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -602,6 +602,19 @@ def test_a_skip_fails_in_ci_only(tmp_path: Path, plugins: tuple[str, ...], ci: s
     assert "1 passed, 1 skipped" in done.stdout.splitlines()[-1]
     assert done.returncode == status, done.stdout
     assert ("ERROR test_one.py::test_b: Skipped: no reason" in done.stdout) == bool(ci)
+
+
+LIVE = "import pytest\n@pytest.mark.torch\ndef test_live(): import torch\ndef test_a(): pass\n"
+
+
+@pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
+def test_only_what_compares_with_pytorch_live_may_be_left_out(tmp_path: Path, ci: str, status: int) -> None:
+    done = run_small_suite(tmp_path, LIVE, CI=ci)
+    assert done.returncode == 0, done.stdout
+    said = ("2 passed", "live") if has_torch() else ("1 passed, 1 deselected", "PyTorch: not installed")
+    assert said[0] in done.stdout.splitlines()[-1] and said[1] in done.stdout
+    done = run_small_suite(tmp_path, LIVE + "def test_b(): pytest.skip('no reason')\n", CI=ci)
+    assert done.returncode == status, done.stdout
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", "1 error"), ("", "1 skipped")])
