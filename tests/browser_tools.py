@@ -370,9 +370,8 @@ def sweep_sliders(page: Page) -> tuple[int, list[str]]:
 def _sweep(live: Locator, handle: Locator) -> tuple[int, list[str]]:
     picture, words = live.locator("img").first, live.locator("[role=status]")
     # What the page shows: aria-valuenow is rounded to one decimal.
-    readout = handle.locator("xpath=ancestor::*[contains(@class, 'jupyter-widgets')]").last.locator(
-        ".widget-readout"
-    )
+    nearest = "xpath=ancestor::*[.//*[contains(@class, 'widget-readout')]][1]"
+    readout = handle.locator(nearest).locator(".widget-readout")
 
     def press(key: str) -> list[str]:
         before = readout.inner_text(), picture.evaluate(_DIGEST), words.inner_text()
