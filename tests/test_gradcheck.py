@@ -219,6 +219,10 @@ def test_the_complex_step_raises_no_false_alarm(name):
                               exactly(SMOOTH[name], x))  # fmt: skip
 
 
+def test_a_large_complex_step_is_crude_and_no_cause_for_alarm():
+    assert numerical_gradient(np.sin, 1.0, 0.125, "complex") == np.sin(1 + 0.125j).imag / 0.125
+
+
 def test_methods_by_hand():
     h = 2.0**-20  # a power of two: 1 + h is exact
     assert numerical_gradient(np.exp, 1.0, h, "forward") == (np.exp(1 + h) - np.exp(1.0)) / h

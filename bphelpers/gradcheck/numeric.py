@@ -121,7 +121,7 @@ def _complex_step(f: Callable[[Any], Any], point: Array, h: float) -> Array:
         moved = point.astype(np.complex128)
         moved[index] += 1j * h
         gradient[index] = _one_complex(f, moved, f"f, with entry {list(index)} moved by {h:.1g}i,").imag / h
-    if point.size:
+    if point.size and h <= 1e-6:  # with larger steps the error of the formula, h^2, could be mistaken for it
         _refuse_if_not_analytic(f, point, gradient)
     return gradient
 
