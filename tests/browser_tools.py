@@ -369,16 +369,14 @@ def sweep_sliders(page: Page) -> tuple[int, list[str]]:
 
 def _sweep(live: Locator, handle: Locator) -> tuple[int, list[str]]:
     picture, words = live.locator("img").first, live.locator("[role=status]")
-    # What the page shows: aria-valuenow is rounded to one decimal.
-    nearest = "xpath=ancestor::*[.//*[contains(@class, 'widget-readout')]][1]"
-    readout = handle.locator(nearest).locator(".widget-readout")
+    readout = _readout(handle)
 
     def press(key: str) -> list[str]:
-        before = readout.inner_text(), picture.evaluate(_DIGEST), words.inner_text()
+        before = _state(handle, picture, words)
         handle.press(key)
         deadline = time.monotonic() + PATIENCE_MS / 1000
         while True:
-            after = readout.inner_text(), picture.evaluate(_DIGEST), words.inner_text()
+            after = _state(handle, picture, words)
             faults = _compare(f"{key} at {before[0]}", before, after)
             if live.locator(".bp-failed").count():
                 return [f"at {after[0]}: {words.inner_text()}"]
@@ -404,8 +402,15 @@ def _at(handle: Locator, end: str) -> bool:
     return handle.get_attribute("aria-valuenow") == handle.get_attribute(f"aria-value{end}")
 
 
+def _readout(handle: Locator) -> Locator:
+    """The number beside the slider. The slider's own aria-valuenow is rounded to one decimal."""
+    return handle.locator("xpath=ancestor::*[.//*[contains(@class, 'widget-readout')]][1]").locator(
+        ".widget-readout"
+    )
+
+
 def _state(handle: Locator, picture: Locator, words: Locator) -> tuple[str, str, str]:
-    return (handle.get_attribute("aria-valuenow") or "", picture.evaluate(_DIGEST), words.inner_text())
+    return (_readout(handle).inner_text(), picture.evaluate(_DIGEST), words.inner_text())
 
 
 def _changed(
