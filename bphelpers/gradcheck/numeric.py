@@ -120,7 +120,7 @@ def _complex_step(f: Callable[[Any], Any], point: Array, h: float) -> Array:
     for index in np.ndindex(point.shape):
         moved = point.astype(np.complex128)
         moved[index] += 1j * h
-        gradient[index] = _one_complex(f, moved, f"f, with entry {list(index)} moved by {h:.1g}i,").imag / h
+        gradient[index] = _one_complex(f, moved, f"f, with {_entry(index)} moved by {h:.1g}i,").imag / h
     if point.size and h <= 1e-6:  # with larger steps the error of the formula, h^2, could be mistaken for it
         _refuse_if_not_analytic(f, point, gradient)
     return gradient
@@ -223,7 +223,11 @@ def value_at(f: Callable[[Array], Any], point: Array, index: Index, step: float)
     """``f`` with one entry moved by ``step``; ``f`` gets its own copy each time."""
     moved = point.copy()
     moved[index] += step
-    return one_number(f(moved), f"f, with entry {list(index)} moved by {step:.1g},")
+    return one_number(f(moved), f"f, with {_entry(index)} moved by {step:.1g},")
+
+
+def _entry(index: Index) -> str:
+    return f"entry {list(index)}" if index else "x"
 
 
 def step_at(x: float, h: float | None, default: float = STEP) -> float:

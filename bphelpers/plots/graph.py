@@ -99,7 +99,8 @@ def computation_graph(
             if often:
                 _write(ax, _middle(*route[1:]), "", "" if back is None else _number(back, digits))
             else:
-                _write(ax, _middle(*route[:2]), *_labels(name, values, derivatives, digits))
+                level = route[:2] if user else route[::2]
+                _write(ax, _middle(*level), *_labels(name, values, derivatives, digits))
         if often:
             labels = _labels(name, values, derivatives, digits)
             if name in steps:
@@ -166,7 +167,7 @@ def _route(
     x += _half_width(steps[name][0] if name in steps else "")
     if user is None:
         end = (places[name][0] + 0.88 * _COLUMN, y)
-        return (x, y), end, end
+        return (x, y), _middle((x, y), end), end
     x_user, y_user = places[user]
     x_user -= _half_width(steps[user][0]) + 0.02
     y_user += max(-1.0, min(1.0, 1.5 * (y - y_user))) * 0.7 * _HALF  # lines from above arrive above
