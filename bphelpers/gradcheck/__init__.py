@@ -8,6 +8,7 @@ reproduces the wrong one, number by number. It never guesses.
 - :func:`check_gradients`, :func:`assert_gradients_match`: gradients of any loss of named arrays.
 - :func:`check_op`: one backward function. :func:`check_network`: a whole network.
 - :func:`diagnose`, :func:`op_mistakes`: what the checks use, and what exercises use.
+- :data:`BUGS`: ten broken backward passes to try it on.
 
 Lesson: 09_gradient_checking.
 """
@@ -15,11 +16,15 @@ Lesson: 09_gradient_checking.
 from bphelpers.gradcheck.compare import ArrayCheck, GradientReport, assert_gradients_match, check_gradients
 from bphelpers.gradcheck.diagnosis import Diagnosis, diagnose
 from bphelpers.gradcheck.mistakes import check_op, op_mistakes
+from bphelpers.gradcheck.museum import BUGS, BackwardPass, Bug
 from bphelpers.gradcheck.network import check_network
 from bphelpers.gradcheck.numeric import Kink, numerical_gradient, relative_error
 
 __all__ = [
+    "BUGS",
     "ArrayCheck",
+    "BackwardPass",
+    "Bug",
     "Diagnosis",
     "GradientReport",
     "Kink",
