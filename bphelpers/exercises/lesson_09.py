@@ -199,4 +199,8 @@ PREDICTIONS = {
         judged="difference",
         unit="bugs",
     ),
+    "09.E": Prediction(
+        "How does the program of chapter 9 train, next to the right gradient?",
+        options=("as fast", "half as fast", "never"),
+    ),
 }
