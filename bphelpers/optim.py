@@ -16,6 +16,10 @@ from bphelpers.nn import Parameter
 Array = NDArray[np.floating]
 
 
+class GradientNotFinite(ValueError):
+    """A gradient holds NaN or infinity; no parameter has moved."""
+
+
 class _Optimizer:
     """What all rules share: a learning rate, weight decay, and a step that moves all parameters or none."""
 
@@ -443,7 +447,9 @@ def _gradient(p: Parameter) -> Array:
         raise ValueError(f"{p.name}.grad must have shape {p.data.shape}, got {p.grad.shape}")
     if not np.isfinite(p.grad).all():
         bad = np.sum(~np.isfinite(p.grad))
-        raise ValueError(f"{p.name}.grad must be finite, got {bad} of {p.grad.size} that are NaN or infinite")
+        raise GradientNotFinite(
+            f"{p.name}.grad must be finite, got {bad} of {p.grad.size} that are NaN or infinite"
+        )
     return p.grad
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bphelpers.data import minibatches
 from bphelpers.nn import Loss, Module, Parameter
+from bphelpers.optim import GradientNotFinite
 
 
 class Optimizer(Protocol):
@@ -55,8 +56,8 @@ class History:
         return f"History({self.epochs} epochs, {self.steps} steps{end}{why})"
 
 
-class _LossNotFinite(Exception):
-    pass
+class _NotFinite(Exception):
+    """The loss or a gradient is NaN or infinite; says which, in which epoch and step."""
 
 
 def evaluate(net: Module, loss: Loss, X: ArrayLike, y: ArrayLike) -> tuple[float, float | None]:
@@ -185,7 +186,7 @@ def fit(
                     break
     except KeyboardInterrupt:
         history.stopped = f"interrupted after {history.epochs} full epochs and {history.steps} steps"
-    except _LossNotFinite as error:
+    except _NotFinite as error:
         history.stopped = str(error)
         advice = "A smaller learning rate may help, or a look for NaN in the data."
         warnings.warn(f"Training stopped: {error}. {advice}", RuntimeWarning, stacklevel=2)
@@ -217,11 +218,14 @@ def _one_epoch(
     parameters = net.parameters()
     for rows in minibatches(len(X), batch_size, rng):
         value = loss.forward(net.forward(X[rows]), y[rows])
+        where = f"epoch {history.epochs + 1}, step {history.steps + 1}"
         if not np.isfinite(value):
-            where = f"epoch {history.epochs + 1}, step {history.steps + 1}"
-            raise _LossNotFinite(f"the loss became {value} in {where}")
+            raise _NotFinite(f"the loss became {value} in {where}")
         net.backward(loss.backward())
-        optimizer.step(parameters)
+        try:
+            optimizer.step(parameters)
+        except GradientNotFinite as error:
+            raise _NotFinite(f"{error}, in {where}") from error
         history.steps += 1
         total += value * len(rows)
     return total / len(X)
@@ -235,7 +239,7 @@ def _validate(
     value, accuracy = evaluate(net, loss, *validation)
     if not np.isfinite(value):
         where = f"epoch {history.epochs + 1}, after step {history.steps}"
-        raise _LossNotFinite(f"the validation loss became {value} in {where}")
+        raise _NotFinite(f"the validation loss became {value} in {where}")
     return value, accuracy
 
 

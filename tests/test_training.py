@@ -287,6 +287,16 @@ def test_a_diverging_network_says_nothing_else(training):
         )
 
 
+def test_a_gradient_that_is_not_finite_stops_before_the_step(training):
+    # y_hat = 0, target 1e9: the loss is 1e18, but its slope 2e9 times the input 1e300 is too large for a float.
+    net = one_weight()
+    data = (np.full((1, 1), 1e300), np.full((1, 1), 1e9))
+    before = net.state_dict()
+    message = "W1.grad must be finite, got 1 of 1 that are NaN or infinite, in epoch 1, step 1"
+    history = stopped(training, message, net=net, data=data, batch_size=1)
+    assert history.steps == 0 and (net[0].W.data == before["W1"]).all()
+
+
 def test_nan_in_the_data_stops_before_the_step(training):
     for bad in (np.nan, np.inf):
         inputs = X.copy()
