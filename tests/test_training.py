@@ -288,7 +288,7 @@ def test_a_diverging_network_says_nothing_else(training):
 
 
 def test_a_gradient_that_is_not_finite_stops_before_the_step(training):
-    # y_hat = 0, target 1e9: the loss is 1e18, but its slope 2e9 times the input 1e300 is too large for a float.
+    # y_hat = 0, target 1e9: the loss is 1e18, but its slope 2e9 times the input 1e300 is beyond all floats.
     net = one_weight()
     data = (np.full((1, 1), 1e300), np.full((1, 1), 1e9))
     before = net.state_dict()
