@@ -24,7 +24,7 @@ from unittest import mock
 
 import nbformat
 
-from bphelpers import widgets
+from bphelpers.widgets import live
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -600,7 +600,7 @@ def solution_faults(lesson: Lesson, run: Run) -> list[str]:
 def slider_faults(run: Run) -> list[str]:
     """Positions of the sliders, over the whole range of each, at which the picture or its words fail."""
     candidates = [value for _, value in run.shown] + list(run.namespace.values())
-    figures = {id(value): value for value in candidates if isinstance(value, widgets.LiveFigure)}
+    figures = {id(value): value for value in candidates if isinstance(value, live.LiveFigure)}
     faults = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -618,7 +618,7 @@ def _rendered_now_and_then(figure: Any) -> Iterator[None]:
 
     Pixels take most of the time, and a slider may have hundreds of positions.
     """
-    positions = sum(len(widgets._range(slider)) for slider in figure.sliders.values())
+    positions = sum(len(live._range(slider)) for slider in figure.sliders.values())
     stride = max(1, positions // 60)
     count = itertools.count()
 
@@ -626,8 +626,8 @@ def _rendered_now_and_then(figure: Any) -> Iterator[None]:
         number = next(count)
         return render(fig) if number % stride == 0 or number >= positions else b""
 
-    render = widgets._png
-    with mock.patch.object(widgets, "_png", sometimes):
+    render = live._png
+    with mock.patch.object(live, "_png", sometimes):
         yield
 
 

@@ -1,0 +1,15 @@
+"""Pictures that move: sliders wired to plots.
+
+`live_figure` redraws a figure of your own for every move of a slider.
+
+>>> import bphelpers as bp
+>>> def draw(fig, slope):
+...     _ = fig.subplots().plot([0, 1], [0, slope])
+>>> bp.widgets.live_figure(
+...     draw, lambda slope: f"The line rises by {slope:.1f}.", slope=("slope", 0.0, 2.0, 0.1, 1.0))
+The line rises by 1.0.
+"""
+
+from bphelpers.widgets.live import LiveFigure, live_figure
+
+__all__ = ["LiveFigure", "live_figure"]
