@@ -106,8 +106,9 @@ class Counted:
     Notes
     -----
     It adds, subtracts, multiplies and divides, with numbers of its own kind and with plain ones, changes its
-    sign and has an exponential. Any other operator raises a TypeError instead of going uncounted.
-    ``float(x)`` takes the value out; what is done to that is not counted. Lesson: 07_why_it_is_cheap.
+    sign and has an exponential. Any other operator, a comparison or a truth value raises a TypeError instead
+    of going uncounted. Only ``float(x)`` takes the value out, and what is done to that is not counted:
+    ``math`` functions and storing into an array of floats call it too. Lesson: 07_why_it_is_cheap.
 
     Examples
     --------
@@ -129,6 +130,15 @@ class Counted:
 
     def __float__(self) -> float:
         return self.value
+
+    def __bool__(self) -> bool:
+        raise TypeError("a counted number has no truth value: take float(x) first")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("a counted number is not compared: take float(x) first")
+
+    __ne__ = __eq__
+    __hash__ = None  # type: ignore[assignment]  # what cannot be compared cannot be looked up
 
     def __neg__(self) -> "Counted":
         return Counted(-self.value, self.tally)

@@ -1,5 +1,6 @@
 """The operation counter: every operation is counted once, and the numbers are those of plain floats."""
 
+import math
 import operator
 from dataclasses import astuple
 
@@ -148,11 +149,30 @@ def test_counted_numbers_are_not_watched_twice(tally):
 @pytest.mark.parametrize(
     "operation",
     [lambda x: x**2, lambda x: x % 2, lambda x: x // 2, lambda x: x < 2, lambda x: abs(x), lambda x: x * "a",
-     lambda x: 1j + x, lambda x: np.tanh(np.array([x])), lambda x: x / None, lambda x: x - [1]],
+     lambda x: 1j + x, lambda x: np.tanh(np.array([x])), lambda x: x / None, lambda x: x - [1],
+     lambda x: x == 2.0, lambda x: x != x, lambda x: np.float64(2) == x,
+     lambda x: np.array([x]) == np.array([x]), lambda x: np.array([x]) != 2.0, lambda x: x > 1,
+     lambda x: np.maximum(np.array([x]), 0), hash],
 )  # fmt: skip
 def test_what_is_not_counted_is_refused(operation, tally):
     with pytest.raises(TypeError):
         operation(tally.watch(2.0))
+    assert counts(tally) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("value", [0.0, 2.0])
+def test_a_truth_value_is_refused(value, tally):
+    with pytest.raises(TypeError, match="truth value"):
+        bool(tally.watch(value))
+    with pytest.raises(TypeError):
+        np.where(tally.watch([value]), 1, 0)
+
+
+def test_taking_the_value_out_is_the_one_way_that_goes_uncounted(tally):
+    x = tally.watch([1.0, 2.0])
+    floats = np.zeros(2)
+    floats[:] = x
+    assert floats.tolist() == [1.0, 2.0] and math.exp(x[0]) == math.e and float(x[1]) * 2 == 4
     assert counts(tally) == [0, 0, 0, 0]
 
 

@@ -1,14 +1,13 @@
-"""Exercises and predictions of lesson 07: multiplications, paths and bytes."""
+"""Exercises and predictions of lesson 07: multiplications, paths and memory."""
 
+from itertools import pairwise
 from math import prod
 
 from bphelpers.exercises.records import Exercise, Prediction
 
-_SIZES = [64, 32, 10]  # of the network in exercise 07.3, inputs first
 
-
-def _bytes(sizes: list[int], examples: int = 50, each: int = 8) -> int:
-    return each * examples * sum(sizes)
+def _parameters(sizes: list[int]) -> int:
+    return sum(n_in * n_out for n_in, n_out in pairwise(sizes)) + sum(sizes[1:])
 
 
 EXERCISES = {
@@ -21,6 +20,8 @@ EXERCISES = {
             "the deltas are counted for the 20 inputs: each of the 30 neurons has one": (
                 lambda: 2 * 20 + 2 * 30 * 20
             ),
+            "each of the 20 numbers that come in takes one multiplication: it is each of the 30 neurons, and "
+            "two, for da * a * (1 - a)": lambda: 20 + 2 * 30 * 20,
             "nothing is handed on: that is right for a first layer only": lambda: 2 * 30 + 30 * 20,
             "dW alone is counted": lambda: 30 * 20,
             "the forward pass is counted as well": lambda: 2 * 30 + 3 * 30 * 20,
@@ -62,36 +63,52 @@ EXERCISES = {
         gradient=False,
     ),
     "07.3": Exercise(
-        question="How many bytes does 64-32-10 remember for backward, with a batch of 50 examples?",
-        reference=lambda: _bytes(_SIZES),
+        question="Write smallest_batch(sizes), from which on there are more activations than parameters.",
+        reference=lambda sizes: _parameters(sizes) // sum(sizes) + 1,
         mistakes={
-            "numbers are counted, and each takes 8 bytes": lambda: _bytes(_SIZES, each=1),
-            "one example is counted, and the batch has 50": lambda: _bytes(_SIZES, examples=1),
-            "the inputs are left out: the first layer's dW needs them": lambda: _bytes(_SIZES[1:]),
-            "the outputs are left out: their slopes need them": lambda: _bytes(_SIZES[:-1]),
-            "the hidden layer alone is counted": lambda: _bytes(_SIZES[1:-1]),
-            "each number is taken for 4 bytes: float64 has 8": lambda: _bytes(_SIZES, each=4),
-            "the parameters are counted": lambda: 8 * (64 * 32 + 32 + 32 * 10 + 10),
+            "the division is rounded down and left so: there the activations are not yet more": (
+                lambda sizes: _parameters(sizes) // sum(sizes)
+            ),
+            "a tie is taken for more: the division is rounded up": (
+                lambda sizes: -(-_parameters(sizes) // sum(sizes))
+            ),
+            "the biases are left out: they are parameters too": (
+                lambda sizes: (_parameters(sizes) - sum(sizes[1:])) // sum(sizes) + 1
+            ),
+            "the inputs are left out: the first layer's dW needs them": (
+                lambda sizes: _parameters(sizes) // sum(sizes[1:]) + 1
+            ),
+            "the outputs are left out: their slopes need them": (
+                lambda sizes: _parameters(sizes) // sum(sizes[:-1]) + 1
+            ),
+            "the hidden layers alone are counted: inputs and outputs are remembered as well": (
+                lambda sizes: _parameters(sizes) // sum(sizes[1:-1]) + 1
+            ),
+            "the parameters are counted in bytes and the activations in numbers": (
+                lambda sizes: 8 * _parameters(sizes) // sum(sizes) + 1
+            ),
         },
         hints=(
-            "Backward needs the inputs of every layer and the outputs of every sigmoid. Which arrays are "
-            "these?",
-            "The batch itself, the hidden activations and the outputs: $64 + 32 + 10$ numbers for each "
-            "example.",
-            "Times 50 examples, times 8 bytes.",
+            "How many numbers does one example leave behind? Backward needs the inputs of every layer and "
+            "the outputs of every sigmoid.",
+            "One example leaves `sum(sizes)` numbers. The parameters are `forward_cost(sizes) + "
+            "sum(sizes[1:])`.",
+            "Divide the second by the first, round down, and take one more. At a tie they are as many, so "
+            "one more is right there as well.",
         ),
+        cases=[([64, 32, 10],), ([16, 10, 4],), ([784, 128, 64, 10],), ([2, 2, 2],)],
         gradient=False,
     ),
 }
 
 PREDICTIONS = {
     "07.A": Prediction(
-        "Through five layers of ten, the recursion goes back with 1,000 multiplications. How many do path "
-        "sums take?",
+        "Five layers of ten, forward pass included: the recursion takes 1,500 multiplications. How many "
+        "times as many do path sums take?",
         low=1,
     ),
     "07.B": Prediction(
-        "Layers of ten: from how many layers on are forward differences cheaper than path sums?",
+        "Layers of ten: from how many layers on are one-sided differences cheaper than path sums?",
         low=1,
         judged="difference",
         unit="layers",
@@ -99,5 +116,6 @@ PREDICTIONS = {
     "07.C": Prediction(
         "784-128-64-10: for each multiplication of its forward pass, how many does its backward pass take?",
         low=0,
+        explain="It would be about two if every layer handed blame on. The first does not.",
     ),
 }
