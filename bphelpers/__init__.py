@@ -24,6 +24,7 @@ _SUBMODULES = (
     "nn",
     "optim",
     "plots",
+    "trace",
     "training",
     "widgets",
 )
