@@ -740,6 +740,31 @@ def test_weights_transposed():
         assert report["W"].diagnosis.mistake == "transposed"
 
 
+@pytest.mark.parametrize(
+    ("mistake", "sizes", "dW"),
+    [
+        ("transpose of dz missing", (3, 3, 4), lambda dz, a: dz @ a),
+        ("inputs transposed", (4, 3, 4), lambda dz, a: dz.T @ a.T),
+        ("transpose of dz missing", (3, 3, 3), lambda dz, a: dz @ a),
+        ("inputs transposed", (3, 3, 3), lambda dz, a: dz.T @ a.T),
+    ],
+)
+def test_a_transpose_in_dw_that_shapes_cannot_see(mistake, sizes, dW):
+    n, receivers, senders = sizes
+    rng = np.random.default_rng(0)
+    x, weights, b = rng.normal(size=(n, senders)), rng.normal(size=(receivers, senders)), np.zeros(receivers)
+    report = check_op("linear", lambda dout, x, W: (dout @ W, dW(dout, x), dout.sum(axis=0)), x, weights, b)
+    assert [array.ok for array in report.arrays] == [True, False, True]
+    assert report["W"].diagnosis.mistake == mistake
+    assert report["W"].diagnosis.alternatives == ()
+    net, loss = nn.Sequential(nn.Linear(senders, receivers, rng=rng), nn.Sigmoid()), nn.MSELoss()
+    y = rng.uniform(size=(n, receivers))
+    a = net.forward(x)
+    dz = 2 * (a - y) / n * a * (1 - a)
+    report = check_network(net, loss, x, y, grads={"W1": dW(dz, x), "b1": dz.sum(axis=0)})
+    assert report["b1"].ok and report["W1"].diagnosis.mistake == mistake
+
+
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 @pytest.mark.parametrize("lr", [1e-3, 0.1, 3.0])
 @pytest.mark.parametrize("known", [True, False])

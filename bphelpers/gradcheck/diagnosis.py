@@ -82,6 +82,14 @@ SENTENCES = {
         "These numbers come out when the gradient goes back through W.T: forward is x @ W.T, so the way "
         "back is dz @ W."
     ),
+    "transpose of dz missing": (
+        "These numbers come out when dz is not transposed: dz @ a pairs receivers with examples, and "
+        "dz.T @ a adds up over the examples."
+    ),
+    "inputs transposed": (
+        "These numbers come out when the layer's inputs are transposed: dz.T @ a.T pairs examples with "
+        "senders, and dz.T @ a adds up over the examples."
+    ),
     "bias summed over the wrong axis": (
         "These numbers come out when the bias gradient is added up over the neurons: rows are examples, "
         "so add up over the rows with dz.sum(axis=0)."

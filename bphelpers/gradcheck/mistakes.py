@@ -82,8 +82,13 @@ def linear_mistakes(dout: Array, x: Array, W: Array) -> dict[str, Gradients]:
         "bias not summed": {"b": dout},
         "bias summed over the wrong axis": {"b": dout.sum(axis=1)},
     }
-    if W.shape[0] == W.shape[1]:
+    (n, receivers), senders = dout.shape, x.shape[1]
+    if receivers == senders:
         wrong["weights transposed on the way back"] = {"x": dout @ W.T}
+    if n == receivers:
+        wrong["transpose of dz missing"] = {"W": dout @ x}
+    if n == senders:
+        wrong["inputs transposed"] = {"W": dout.T @ x.T}
     return wrong
 
 

@@ -207,7 +207,12 @@ class _Rerun:
                 f"In the gradient of {self.loss}",
                 self.backward(loss_rule(self.steps[-1].a, self.y)),
             )
-        for mistake in ("bias summed over the wrong axis", "weights transposed on the way back"):
+        for mistake in (
+            "bias summed over the wrong axis",
+            "weights transposed on the way back",
+            "transpose of dz missing",
+            "inputs transposed",
+        ):
             yield mistake, "", self.backward(linear=mistake)
 
     def _early_update(self, found: Gradients, lr: float | None) -> Iterator[tuple[str, str, Gradients]]:
