@@ -223,6 +223,19 @@ def test_a_large_complex_step_is_crude_and_no_cause_for_alarm():
     assert numerical_gradient(np.sin, 1.0, 0.125, "complex") == np.sin(1 + 0.125j).imag / 0.125
 
 
+@pytest.mark.parametrize("h", [1e-6, 1e-10, 1e-20])
+def test_steps_up_to_a_millionth_are_compared(h):
+    with pytest.raises(ValueError, match="not analytic"):
+        numerical_gradient(lambda v: v * np.conj(v), 1.0, h, "complex")
+
+
+def test_what_the_comparison_cannot_see_is_as_documented():
+    assert numerical_gradient(lambda v: v * np.conj(v), 1.0, 1e-5, "complex") == 0  # nothing compared
+    spoilt = numerical_gradient(lambda v: 1e7 * v[0] + v[1] * np.conj(v[1]), [1.0, 1.0], method="complex")
+    assert spoilt[1] == 0  # a millionth of the largest is 10, the truth is 2
+    assert numerical_gradient(lambda v: np.maximum(v, 0) ** 2, 1.0, method="complex") == 2  # no kink near
+
+
 def test_methods_by_hand():
     h = 2.0**-20  # a power of two: 1 + h is exact
     assert numerical_gradient(np.exp, 1.0, h, "forward") == (np.exp(1 + h) - np.exp(1.0)) / h

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 
 import bphelpers as bp
@@ -25,6 +27,11 @@ NEURON = {"u": ("×", ("x", "w")), "z": ("+", ("u", "b")), "p": ("σ", ("z",)), 
 NEURON_AT = {"x": (0, 0), "w": (0, 1), "b": (1, 1.5), "u": (1, 0.5), "z": (2, 1), "p": (3, 1), "E": (4, 1)}
 TWICE = {"q": ("+", ("x", "y")), "L": ("×", ("q", "y"))}
 TWICE_AT = {"x": (0, 0), "y": (0, 1.6), "q": (1, 0.3), "L": (2, 1)}
+DOUBLED = {"b": ("+", ("a", "a")), "c": ("+", ("b", "b"))}
+DOUBLED_AT = {"a": (0, 0), "b": (1, 0), "c": (2, 0)}
+DOUBLED_BACK = {"c": 1, "b": 2, "a": 4} | {
+    (*line, k): back for line, back in ((("b", "c"), 1), (("a", "b"), 2)) for k in (0, 1)
+}
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +87,9 @@ EXAMPLES = {
     "graph without numbers": lambda: plots.computation_graph(NEURON, NEURON_AT, title="Not yet"),
     "graph used twice": graph_with_a_value_used_twice,
     "graph used twice, negative": lambda: graph_with_a_value_used_twice(-1.0),
+    "graph used twice by one node": lambda: plots.computation_graph(
+        DOUBLED, DOUBLED_AT, values=dict.fromkeys(DOUBLED_AT, -3.0), derivatives=DOUBLED_BACK, title="Doubled"
+    ),
     "curves": lambda: plots.learning_curves(
         {name: np.exp(-np.arange(30) / k) + 0.01 for k, name in enumerate(["a", "bee", "sea", "d"], start=3)},
         title="All fall",
@@ -158,6 +168,58 @@ def test_a_graph_says_what_it_was_given_and_no_more() -> None:
     )
     words = {text.get_text() for text in fig.axes[0].texts} - {"", "+", "×"}
     assert words == {"x = −1", "y = 4", "q = 3", "L", "3"}
+
+
+def test_a_graph_has_a_line_for_each_use() -> None:
+    fig = plots.computation_graph(DOUBLED, DOUBLED_AT, derivatives=DOUBLED_BACK, digits=0)
+    words = sorted(text.get_text() for text in fig.axes[0].texts)
+    assert [word for word in words if word.isdigit()] == ["1", "1", "2", "2"]
+    assert len(graph_lines(fig)) == 2 + 2 + 1
+
+
+def graph_lines(fig: Figure) -> list[FancyArrowPatch]:
+    return [patch for patch in fig.axes[0].patches if isinstance(patch, FancyArrowPatch)]
+
+
+def points_left(line: FancyArrowPatch) -> bool:
+    vertices = line.get_path().vertices  # the line, and after it the head of the arrow
+    return bool(vertices[-2][0] < vertices[0][0])
+
+
+def test_values_go_forward_in_blue_above_and_derivatives_back_in_orange_below() -> None:
+    numbers = dict(zip(NEURON_AT, (0.1, 0.5, 1.8, 0.05, 1.85, 0.86, 0.3), strict=True))
+    forward = plots.computation_graph(NEURON, NEURON_AT, values=numbers)
+    returned = {"E": 1.0, "p": 0.8, "z": 0.1}
+    back = plots.computation_graph(NEURON, NEURON_AT, values=numbers, derivatives=returned)
+    for there, again, name in zip(graph_lines(forward), graph_lines(back), NEURON_AT, strict=True):
+        assert there.get_edgecolor() == to_rgba(plots.FORWARD)
+        assert again.get_edgecolor() == to_rgba(plots.BACKWARD if name in returned else plots.FORWARD)
+        assert not points_left(there) and points_left(again) == (name in returned)
+    texts = {text.get_text(): text for text in back.axes[0].texts}
+    for name, derivative in returned.items():
+        upper, lower = texts[f"{name} = {numbers[name]:.3f}"], texts[f"d{name} = {derivative:.3f}"]
+        assert (upper.get_color(), lower.get_color()) == (plots.FORWARD, plots.BACKWARD)
+        assert upper.get_position()[1] > lower.get_position()[1]
+        assert (upper.get_va(), lower.get_va()) == ("bottom", "top")
+
+
+def test_each_line_of_a_value_used_twice_carries_its_own_part() -> None:
+    fig = plots.computation_graph(TWICE, TWICE_AT, derivatives={("y", "L"): 3.0}, values={"y": 4.0})
+    drawn = [line.get_edgecolor() for line in graph_lines(fig)]  # x to q, y to q, y to L, q to L, L
+    assert drawn.count(to_rgba(plots.BACKWARD)) == 1 and drawn[2] == to_rgba(plots.BACKWARD)
+    assert drawn.count(to_rgba(plots.FORWARD)) == 1 and drawn.count(to_rgba(plots.LIGHT)) == 3
+
+
+@pytest.mark.parametrize("now", [None, *NEURON_AT])
+def test_the_line_of_the_present_step_is_thick(now: str | None) -> None:
+    widths = [line.get_linewidth() for line in graph_lines(graph_of_a_neuron(now=now))]
+    assert [width > 2 for width in widths] == [name == now for name in NEURON_AT]
+
+
+def test_no_graph_shows_minus_zero() -> None:
+    fig = plots.computation_graph(TWICE, TWICE_AT, values={"x": -0.0004, "y": -0.0006, "q": -0.0})
+    words = {text.get_text() for text in fig.axes[0].texts}
+    assert {"x = 0.000", "y = −0.001", "q = 0.000"} <= words
 
 
 def test_a_graph_is_drawn_into_axes_that_are_there() -> None:
@@ -291,6 +353,14 @@ BAD = {
     "stranger line": (
         lambda: plots.computation_graph(TWICE, TWICE_AT, derivatives={("x", "L"): 1}),
         r"the graph has no \('x', 'L'\)",
+    ),
+    "part of a value used once": (
+        lambda: plots.computation_graph(TWICE, TWICE_AT, derivatives={("x", "q"): 1}),
+        r"'x' is used once, so it has no part \('x', 'q'\)",
+    ),
+    "which of two lines": (
+        lambda: plots.computation_graph(DOUBLED, DOUBLED_AT, derivatives={("a", "b"): 1}),
+        r"the graph has no \('a', 'b'\)",
     ),
     "nan in graph": (
         lambda: plots.computation_graph(TWICE, TWICE_AT, values={"x": np.nan}),

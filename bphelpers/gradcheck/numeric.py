@@ -65,8 +65,8 @@ def numerical_gradient(
         :math:`(f(x + h) - f(x - h)) / 2h`, which errs by about h^2 and eps/h;
         :math:`(f(x + h) - f(x)) / h`, which errs by about h and eps/h and needs half the calls;
         :math:`\operatorname{Im} f(x + ih) / h`, which errs by h^2 and subtracts nothing, so that almost every
-        digit is right. It needs an ``f`` made of analytic operations: ``abs``, ``max``, ``conj`` and
-        comparisons with the imaginary part spoil it.
+        digit is right. It needs an ``f`` made of analytic operations: ``abs``, ``conj``, ``max`` at its
+        kink and comparisons with the imaginary part spoil it.
 
     Returns
     -------
@@ -77,7 +77,9 @@ def numerical_gradient(
     ValueError
         Where ``f`` does not return a finite number, the step is not positive or too small to change ``x``, or
         ``method`` is unknown. With ``"complex"``: where ``f`` returns a real number or drops an imaginary
-        part, or where its slope along some direction is not the one found: then it is not analytic.
+        part; and, for ``h`` up to 1e-6, where its slope along one direction is not the one found, since then
+        it is not analytic. (With a larger ``h`` nothing is compared, and a spoilt entry smaller than a
+        millionth of the largest goes unnoticed.)
 
     Notes
     -----

@@ -13,6 +13,8 @@ from matplotlib.path import Path
 from bphelpers.plots.style import BACKWARD, FORWARD, GREY, INK, LIGHT, PAPER, finite, new_figure, styled
 
 Steps = Mapping[str, tuple[str, Sequence[str]]]
+Line = tuple[str, str] | tuple[str, str, int]  # from, to; and which one, where several lead there
+Derivatives = Mapping[str | Line, float]
 Point = tuple[float, float]
 
 _COLUMN, _ROW = 1.45, 0.62  # inches between columns and between rows
@@ -26,7 +28,7 @@ def computation_graph(
     at: Mapping[str, Point],
     *,
     values: Mapping[str, float] | None = None,
-    derivatives: Mapping[str | tuple[str, str], float] | None = None,
+    derivatives: Derivatives | None = None,
     now: str | None = None,
     digits: int = 3,
     title: str = "",
@@ -35,7 +37,8 @@ def computation_graph(
     """A formula as a graph: values flow forward along its lines, derivatives flow back.
 
     A value that is used once has its numbers on its line: forward above, backward below. One that is used
-    several times has them at its node, and each of its lines carries the part that comes back through it.
+    several times has them at its node, and each of its lines carries the part that comes back through it: a
+    line for each use, so two lines lead to a node that uses the value twice, as ``a + a`` does.
 
     Parameters
     ----------
@@ -49,7 +52,8 @@ def computation_graph(
         Name to number, as far as they are known: names without one are left blank.
     derivatives
         Name to the derivative of the output with respect to it, written ``dname``; and, for a value that
-        is used several times, ``(name, user)`` to the part of it that comes through that user.
+        is used several times, ``(name, user)`` to the part of it that comes through that user, or
+        ``(name, user, 0)`` and ``(name, user, 1)`` where that user uses it twice.
     now
         The value that is being computed: its line is thick.
     digits
@@ -62,8 +66,8 @@ def computation_graph(
     Raises
     ------
     ValueError
-        If a value has no place, is used before it is computed, or a number is not finite or belongs to
-        nothing.
+        If a value has no place, is used before it is computed, a number is not finite or belongs to nothing,
+        or a part is given of a value that is used once.
 
     Lesson: 04_chain_rule.
 
@@ -76,7 +80,7 @@ def computation_graph(
     """
     values, derivatives = values or {}, derivatives or {}
     _refuse(steps, at, values, derivatives, now)
-    uses = {name: [user for user, (_, sources) in steps.items() if name in sources] for name in at}
+    uses = {name: _lines_from(name, steps) for name in at}
     shared_input = any(len(uses[name]) > 1 and name not in steps and at[name][0] < 0.5 for name in at)
     left, top = (0.85 if shared_input else 0.25), 0.35 + (0.4 if title else 0.0)
     width = left + _COLUMN * (max(column for column, _ in at.values()) + 1) + 0.2
@@ -89,15 +93,18 @@ def computation_graph(
     if title:
         ax.text(0.15, height - 0.1, title, weight="bold", size=12, va="top")
     places = {name: (left + _COLUMN * c, height - top - _ROW * r) for name, (c, r) in at.items()}
-    for name, users in uses.items():
-        often = len(users) > 1
-        for user in (*users,) or (None,):
-            back = derivatives.get((name, user) if often and user else name)
+    for name, lines in uses.items():
+        often = len(lines) > 1
+        for line in (*lines,) or (None,):
+            user = line[1] if line else None
+            back = derivatives.get(line if often and line else name)
             colour = BACKWARD if back is not None else FORWARD if name in values else LIGHT
-            route = _route(places, steps, name, user, often)
+            route = _route(places, steps, name, line, often)
             _line(ax, route, colour, back is not None, 3.0 if name == now else 1.2)
             if often:
-                _write(ax, _middle(*route[1:]), "", "" if back is None else _number(back, digits))
+                bend, end = route[1:]
+                spot = _middle(bend, end) if len(line or ()) < 3 else (bend[0] + 0.22, bend[1])
+                _write(ax, spot, "", "" if back is None else _number(back, digits))
             else:
                 level = route[:2] if user else route[::2]
                 _write(ax, _middle(*level), *_labels(name, values, derivatives, digits))
@@ -114,11 +121,20 @@ def computation_graph(
     return figure
 
 
+def _lines_from(name: str, steps: Steps) -> list[Line]:
+    """The lines that leave a value, one for each use, as the keys of the parts that come back."""
+    lines: list[Line] = []
+    for user, (_, sources) in steps.items():
+        times = sources.count(name)
+        lines += [(name, user)] if times == 1 else [(name, user, k) for k in range(times)]
+    return lines
+
+
 def _refuse(
     steps: Steps,
     at: Mapping[str, Point],
     values: Mapping[str, float],
-    derivatives: Mapping[str | tuple[str, str], float],
+    derivatives: Derivatives,
     now: str | None,
 ) -> None:
     if not steps:
@@ -131,23 +147,26 @@ def _refuse(
         known.add(name)
     if set(at) != known:
         raise ValueError(f"at: expected a place for each of {sorted(known)}, got {sorted(at)}")
-    lines = {(source, name) for name, (_, sources) in steps.items() for source in sources}
+    uses = {name: _lines_from(name, steps) for name in at}
+    lines = [line for leaving in uses.values() for line in leaving]
     asked = (*values, *derivatives, *(() if now is None else (now,)))
     strangers = [key for key in asked if key not in known and key not in lines]
     if strangers:
         raise ValueError(f"values, derivatives, now: the graph has no {strangers[0]!r}")
+    for name, leaving in uses.items():
+        if len(leaving) == 1 and leaving[0] in derivatives:
+            raise ValueError(f"derivatives: {name!r} is used once, so it has no part {leaving[0]!r}")
     for what, numbers in (("values", values), ("derivatives", derivatives)):
         if numbers:
             finite(what, list(numbers.values()))
 
 
 def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    rounded = round(value, digits) + 0.0  # minus zero is no number to show
+    return f"{rounded:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _labels(
-    name: str, values: Mapping[str, float], derivatives: Mapping[str | tuple[str, str], float], digits: int
-) -> tuple[str, str]:
+def _labels(name: str, values: Mapping[str, float], derivatives: Derivatives, digits: int) -> tuple[str, str]:
     upper = f"{name} = {_number(values[name], digits)}" if name in values else name
     lower = f"d{name} = {_number(derivatives[name], digits)}" if name in derivatives else ""
     return upper, lower
@@ -158,18 +177,22 @@ def _half_width(word: str) -> float:
 
 
 def _route(
-    places: Mapping[str, Point], steps: Steps, name: str, user: str | None, often: bool
+    places: Mapping[str, Point], steps: Steps, name: str, line: Line | None, often: bool
 ) -> tuple[Point, Point, Point]:
     """Begin, bend and end of a line: level where its numbers stand, near its source or, if that has several
     lines, near its user. The line of the output leads out to the right.
     """
     x, y = places[name]
     x += _half_width(steps[name][0] if name in steps else "")
-    if user is None:
+    if line is None:
         end = (places[name][0] + 0.88 * _COLUMN, y)
         return (x, y), _middle((x, y), end), end
+    user = line[1]
     x_user, y_user = places[user]
     x_user -= _half_width(steps[user][0]) + 0.02
+    if len(line) == 3:  # one use above the other, level far enough from the node's own numbers
+        y_user += 0.7 * _HALF * (1 - 2 * line[2] / (steps[user][1].count(name) - 1))
+        return (x, y), (x_user - 0.75, y_user), (x_user, y_user)
     y_user += max(-1.0, min(1.0, 1.5 * (y - y_user))) * 0.7 * _HALF  # lines from above arrive above
     bend = (x_user - 0.6, y_user) if often else (min(x + _LEVEL, x_user - 0.1), y)
     return (x, y), bend, (x_user, y_user)
