@@ -831,3 +831,14 @@ def test_an_if_on_an_array_is_explained(capsys: pytest.CaptureFixture[str]) -> N
     check("11.1", lambda dout, z: dout if z > 0 else 0)
     said = " ".join(capsys.readouterr().out.split())
     assert "`if` cannot decide for all its numbers at once" in said and "a.any()" not in said
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (lambda a, b, floor: max(abs(a), abs(b), floor), "and neither can `max`."),
+        (lambda a, b, floor: np.maximum(abs(a), abs(b), floor), "takes two arrays"),
+    ],
+)
+def test_the_largest_of_three_arrays_the_wrong_way_is_explained(said, size, words):
+    assert words in " ".join(said(check, "09.1", lambda a, b, floor: abs(a - b) / size(a, b, floor)).split())

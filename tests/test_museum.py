@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import functools
 
 import numpy as np
 import pytest
 
-from bphelpers import nn
+from bphelpers import data, nn
 from bphelpers.gradcheck import BUGS, check_gradients, check_network
 
 IDS = [bug.name for bug in BUGS]
@@ -92,3 +93,102 @@ def test_a_wrong_gradient_differs_by_more_than_round_off():
             np.inf if right[k].shape != wrong[k].shape else np.abs(right[k] - wrong[k]).max() for k in right
         )
         assert gap > 1e-3, bug.name
+
+
+# --- the symptoms, on the digits of the lesson ---
+
+DIGITS = tuple(array[:200] for array in data.digits())
+RATES = {"sigmoid": 1.0, "relu": 0.3}
+
+
+@functools.cache
+def trained(backward):
+    """Losses at updates 0, 10, ... 300 and the final accuracy, medians of three starts."""
+    X, y = DIGITS
+    lr, losses, hits = RATES[backward.hidden], [], []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        layers = nn.Linear(64, 10, rng=rng), nn.Linear(10, 10, rng=rng)
+        p = nn.Sequential(layers[0], nn.Sigmoid(), layers[1]).state_dict()
+        losses.append([])
+        for update in range(301):
+            if update % 10 == 0:
+                losses[-1].append(backward.loss(X, y, **p))
+            grads = backward.gradients(X, y, lr=lr, **p)
+            p = {name: p[name] - lr * grads[name] for name in p}
+        hits.append(np.mean(backward.forward(X, **p)["P"].argmax(axis=1) == y))
+    return np.median(losses, axis=0), float(np.median(hits))
+
+
+# Each label's words, and what they claim of the losses, those of the right pass, and the accuracy.
+SYMPTOMS = {
+    "None while the hidden layer is as wide as the output layer; with other widths the program stops.": (
+        lambda loss, right, hits: hits > 0.95 and loss[-1] < 1.1 * right[-1]
+    ),
+    "Hardly any while W2 is square: the loss ends a little higher. With other widths the program stops.": (
+        lambda loss, right, hits: hits > 0.95 and 1.1 * right[-1] < loss[-1] < 1.6 * right[-1]
+    ),
+    "None. The loss falls as it should.": (
+        lambda loss, right, hits: hits > 0.95 and np.allclose(loss, right, rtol=0.1)
+    ),
+    "The training loss falls a little too well. Then a batch of another size stops the program.": (
+        lambda loss, right, hits: 0.5 * right[-1] < loss[-1] < 0.95 * right[-1]
+    ),
+    "The loss falls faster at first, and as a rule less far in the end.": (
+        lambda loss, right, hits: loss[5] < 0.9 * right[5] and loss[-1] > 1.5 * right[-1]
+    ),
+    "The loss falls, and stays too high.": (
+        lambda loss, right, hits: loss[-1] < 0.5 * loss[0] and loss[-1] > 5 * right[-1]
+    ),
+    "Everything learns, about ten times too slowly.": (
+        lambda loss, right, hits: right[5] < loss[-1] < right[2]  # 300 updates do what 20 to 50 should do
+    ),
+    "No class is ever told to be quiet: nothing is learned.": (
+        lambda loss, right, hits: hits < 0.2 and 0.9 < loss[-1] / loss[0] < 1.1
+    ),
+    "The hidden layer climbs while the output layer descends: the loss hardly moves.": (
+        lambda loss, right, hits: hits < 0.4 and 0.8 < loss[-1] / loss[0] < 1.1
+    ),
+    "Every step is too long by the batch size: the loss explodes.": (
+        lambda loss, right, hits: loss[-1] > 10 * loss[0]
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=IDS)
+def test_the_symptom_on_the_label_is_what_one_sees(bug):
+    loss, hits = trained(bug.broken)
+    right, _ = trained(bug.intact)
+    assert SYMPTOMS[bug.symptom](loss, right, hits), (loss, right, hits)
+
+
+@pytest.mark.parametrize("name", ["W2 turned on the way back", "dW2 turned"])
+def test_other_widths_stop_the_program(name):
+    bug = next(bug for bug in BUGS if bug.name == name)
+    rng = np.random.default_rng(0)
+    start = {"W1": (5, 4), "b1": (5,), "W2": (3, 5), "b2": (3,)}
+    start = {key: rng.normal(size=shape) for key, shape in start.items()}
+    with pytest.raises(ValueError, match=r"shape|broadcast|match"):  # at the update at the latest
+        grads = bug.broken.gradients(rng.normal(size=(7, 4)), np.arange(7) % 3, **start)
+        _ = {key: start[key] - grads[key] for key in start}
+
+
+def test_the_bias_that_is_not_added_up_stops_at_another_batch_size():
+    bug = next(bug for bug in BUGS if bug.name == "bias not added up")
+    _, X, y, start = room("sigmoid", 0)
+    grads = bug.broken.gradients(X, y, **start)
+    moved = {name: start[name] - grads[name] for name in start}
+    assert moved["b1"].shape == (7, 3)
+    with pytest.raises(ValueError, match="broadcast"):
+        bug.broken.forward(X[:4], **moved)
+
+
+def test_behind_saturated_units_the_report_says_what_was_not_tested():
+    """The headline counts as agreement only what could have disagreed."""
+    bug = BUGS[0]
+    net, X, y, start = room(bug.hidden, 0)
+    start["b1"] = start["b1"] + 30
+    net.load_state_dict(start)
+    report = check_network(net, nn.CrossEntropyLoss(), X, y, grads=bug.broken.gradients(X, y, **start))
+    assert report.ok
+    assert str(report).startswith("2 of 4 gradients agree with centred differences, 2 not testable.\n")

@@ -153,7 +153,12 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if ... in getattr(getattr(function, "__code__", None), "co_consts", ()):
             raise _Unanswered from error
         if "truth value of an array" in str(error):
-            why = "An array is no single yes or no, so `if` cannot decide for all its numbers at once."
+            why = (
+                "An array is no single yes or no, so `if` cannot decide for all its numbers at once, and "
+                "neither can `max`."
+            )
+        elif "must be of ArrayType" in str(error) or "arguments to np.maximum" in str(error):
+            why = "`np.maximum(u, v)` takes two arrays; a third would be where the result is put."
         elif "matmul" in str(error):
             why = "In `A @ B`, A must have as many columns as B has rows."
         else:

@@ -105,7 +105,8 @@ EXERCISES = {
         },
         hints=(
             "The numerator is `np.abs(a - b)`. What is the largest of three things, entry by entry?",
-            "`np.maximum(u, v)` takes the larger of two, entry by entry. Use it twice.",
+            "`max` compares whole arrays; `np.maximum(u, v)` takes the larger of two, entry by entry. Use it "
+            "twice.",
             "The denominator is `np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)`.",
         ),
         cases=_error_cases,
@@ -129,6 +130,9 @@ EXERCISES = {
             "the direction is scaled to length 1 in the measurement and not in the promise": _with_measured(
                 lambda f, w, v, h: (f(w + h * _unit(v)) - f(w - h * _unit(v))) / (2 * h)
             ),
+            "the measurement is divided by the length of v as well": _with_measured(
+                lambda f, w, v, h: (f(w + h * v) - f(w - h * v)) / (2 * h * float(np.sqrt(np.sum(v * v))))
+            ),
             "the promise is multiplied by h: a rate is asked for": (
                 lambda f, w, g, v, h: (h * float(np.sum(g * v)), _directional(f, w, g, v, h)[1])
             ),
@@ -150,16 +154,18 @@ EXERCISES = {
         question="Which mistake is in the backward pass that you may call and not read?",
         reference=lambda: "sigmoid",
         mistakes={
-            "the slope is taken to be left out: then the ratio would be 1 / (1 - a^2), never below 1": (
+            "you suspect a forgotten slope, but then the ratio would be 1 / (1 - a^2), never below 1": (
                 lambda: "forgotten"
             ),
-            "the slope is taken to be in twice: then the ratio would be 1 - a^2, never negative": (
+            "you suspect a double slope, but then the ratio would be 1 - a^2, never negative": (
                 lambda: "twice"
             ),
-            "the average is suspected: with one example the batch size is 1 and changes nothing": (
+            "you suspect the average, but with one example the batch size is 1 and changes nothing": (
                 lambda: "averaged"
             ),
-            "late weights are suspected: then the ratio would not be a function of a alone": lambda: "late",
+            "you suspect late weights, but then the ratio would not be a function of a alone": (
+                lambda: "late"
+            ),
         },
         hints=(
             "`W2` and `b2` are right, so the mistake lies on the way back. With a batch of one, dividing by "
@@ -200,7 +206,7 @@ PREDICTIONS = {
         unit="bugs",
     ),
     "09.E": Prediction(
-        "How does the program of chapter 9 train, next to the right gradient?",
+        "How does the gradient of chapter 9 train, next to the right one?",
         options=("as fast", "half as fast", "never"),
     ),
 }

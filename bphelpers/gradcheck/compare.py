@@ -147,14 +147,16 @@ class GradientReport:
         raise KeyError(f"no gradient named {name!r}; there are {[check.name for check in self.arrays]}")
 
     def __str__(self) -> str:
-        right = sum(check.ok for check in self.arrays)
+        right = sum(check.ok and not check.hidden for check in self.arrays)
+        untested = sum(check.ok and check.hidden for check in self.arrays)
         head = ("gradient", "shape", "relative error", "worst at", "analytic", "measured")
         rows = [head, *(check.row() for check in self.arrays)]
         columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
         padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns]
         table = ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
         said = [sentence for check in self.arrays for sentence in check.sentences()]
-        count = f"{right} of {len(self.arrays)} gradients agree with centred differences."
+        count = f"{right} of {len(self.arrays)} gradients agree with centred differences"
+        count += f", {untested} not testable." if untested else "."
         return "\n".join([count, *table, *said, *self._reasons()])
 
     __repr__ = __str__

@@ -1,6 +1,6 @@
 """The bug museum: ten broken backward passes of a two-layer network, each one line away from the right one.
 
-Every exhibit can be run. What is shown is what runs: the right pass is a text of eight lines, an exhibit
+Every exhibit can be run. What is shown is what runs: the right pass is a text of seven lines, an exhibit
 replaces one of them, and :meth:`BackwardPass.gradients` executes the text.
 """
 
@@ -149,35 +149,35 @@ BUGS = (
         "dW2 turned",
         "dW2 = dZ2.T @ A1",
         "dW2 = A1.T @ dZ2",
-        "None while W2 is square; with other widths the program stops.",
+        "Hardly any while W2 is square: the loss ends a little higher. With other widths the program stops.",
         "transposed",
     ),
     Bug(
         "weights moved too early",
         "dA1 = dZ2 @ W2",
         "dA1 = dZ2 @ (W2 - lr * dW2)",
-        "None. The loss falls as it should, or a little faster.",
+        "None. The loss falls as it should.",
         "hidden delta from updated weights",
     ),
     Bug(
         "bias not added up",
         "db1 = dZ1.sum(axis=0)",
         "db1 = dZ1",
-        "The training loss falls a little too well; a batch of another size stops the program.",
+        "The training loss falls a little too well. Then a batch of another size stops the program.",
         "bias not summed",
     ),
     Bug(
         "slope forgotten",
         "dZ1 = dA1 * A1 * (1 - A1)",
         "dZ1 = dA1",
-        "The loss falls faster at first, and less far in the end.",
+        "The loss falls faster at first, and as a rule less far in the end.",
         "activation derivative missing",
     ),
     Bug(
         "mask forgotten",
         "dZ1 = dA1 * (Z1 > 0)",
         "dZ1 = dA1",
-        "The loss falls, and comes to rest too high.",
+        "The loss falls, and stays too high.",
         "ReLU mask missing",
         hidden="relu",
     ),
@@ -185,14 +185,14 @@ BUGS = (
         "slope of the output twice",
         "dZ2 = (P - Y) / n",
         "dZ2 = (P - Y) * P * (1 - P) / n",
-        "Everything learns, several times too slowly.",
+        "Everything learns, about ten times too slowly.",
         "output derivative twice",
     ),
     Bug(
         "diagonal only",
         "dZ2 = (P - Y) / n",
         "dZ2 = -Y * (1 - P) / n",
-        "No class is ever told to be quiet: the loss hardly moves.",
+        "No class is ever told to be quiet: nothing is learned.",
         "softmax Jacobian diagonal only",
     ),
     Bug(
