@@ -6,7 +6,7 @@ A `Formula` is a row of parts. Parts are where a line may break, so a long sum f
 >>> f.latex
 'z^{(1)}_{1} = 0.3775'
 >>> f.parts[1].mathml
-'<mo>=</mo><mn>0.3775</mn>'
+'<mo form="infix">=</mo><mn>0.3775</mn>'
 """
 
 import math
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 SIGNIFICANT = 6  # digits shown: few enough to be the same with any BLAS
 MINUS = "\N{MINUS SIGN}"
+_SIGN = f'<mo form="prefix">{MINUS}</mo>'
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,10 @@ def number(value: float) -> Formula:
     """A number with six significant digits."""
     mantissa, exponent = _split(value)
     negative = mantissa.startswith("-")
-    mathml = (f"<mo>{MINUS}</mo>" if negative else "") + f"<mn>{mantissa.lstrip('-')}</mn>"
+    mathml = (_SIGN if negative else "") + f"<mn>{mantissa.lstrip('-')}</mn>"
     if exponent is None:
         return _one(mantissa, mathml)
-    sign = f"<mo>{MINUS}</mo>" if exponent < 0 else ""
+    sign = _SIGN if exponent < 0 else ""
     power = f"<msup><mn>10</mn><mrow>{sign}<mn>{abs(exponent)}</mn></mrow></msup>"
     return _one(rf"{mantissa} \cdot 10^{{{exponent}}}", f"{mathml}<mo>·</mo>{power}")
 
@@ -173,27 +174,27 @@ def sum_over(index: str) -> Formula:
 
 def equals() -> Formula:
     """An equals sign; the line may break before it."""
-    return Formula((_Break("=", "<mo>=</mo>"),))
+    return _between("=", "=")
 
 
 def becomes() -> Formula:
     """An arrow to the left: the new value of what stands there."""
-    return Formula((_Break(r"\leftarrow", "<mo>←</mo>"),))
+    return _between(r"\leftarrow", "←")
 
 
 def plus() -> Formula:
     """A plus sign; the line may break before it."""
-    return Formula((_Break("+", "<mo>+</mo>"),))
+    return _between("+", "+")
 
 
 def minus() -> Formula:
     """A minus sign; the line may break before it."""
-    return Formula((_Break("-", f"<mo>{MINUS}</mo>"),))
+    return _between("-", MINUS)
 
 
 def negative() -> Formula:
     """A sign in front of what follows."""
-    return _one("-", f'<mo form="prefix">{MINUS}</mo>')
+    return _one("-", _SIGN)
 
 
 def times() -> Formula:
@@ -227,6 +228,11 @@ def total(terms: Iterable[Formula], most: int | None = None) -> Formula:
     for term in terms[1:]:
         row = row + plus() + term
     return row
+
+
+def _between(latex: str, sign: str) -> Formula:
+    # As it begins a part, it has to be told that it stands between two things.
+    return Formula((_Break(latex, f'<mo form="infix">{sign}</mo>'),))
 
 
 def _one(latex: str, mathml: str) -> Formula:

@@ -1,6 +1,7 @@
-"""Pictures that move: sliders wired to plots.
+"""Pictures that move.
 
-`live_figure` redraws a figure of your own for every move of a slider.
+`live_figure` redraws a figure of your own for every move of a slider. `scrubber` takes one training iteration
+apart, step by step.
 
 >>> import bphelpers as bp
 >>> def draw(fig, slope):
@@ -11,5 +12,6 @@ The line rises by 1.0.
 """
 
 from bphelpers.widgets.live import LiveFigure, live_figure
+from bphelpers.widgets.scrubber import Scrubber, scrubber
 
-__all__ = ["LiveFigure", "live_figure"]
+__all__ = ["LiveFigure", "Scrubber", "live_figure", "scrubber"]

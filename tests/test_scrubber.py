@@ -1,0 +1,163 @@
+"""The scrubber without a browser: its frames, texts and page fragment, and that its files are shipped."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from test_trace import CASES, Case
+
+from bphelpers import data, nn
+from bphelpers.trace import HalfSquares, running_example, running_names
+from bphelpers.widgets import Scrubber, scrubber
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def example(**more: Any) -> Scrubber:
+    net, x, y, lr = running_example()
+    return scrubber(net, HalfSquares(), x, y, lr, **more)
+
+
+def shown_number(text: str) -> float:
+    return float(text.split()[-1].replace("−", "-"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_labels_show_what_the_steps_find(case: Any) -> None:
+    made: Case = case()
+    drawn = scrubber(*made, lr=0.3)
+    digits = 2 if drawn.data["crowded"] else 3
+    labels = {label["id"] for label in drawn.data["labels"]}
+    for step, frame in zip(drawn.steps, drawn.data["steps"], strict=True):
+        sets = dict(frame["sets"])
+        assert set(sets) <= labels
+        for name, value in step.finds.items():
+            label = name.removesuffix(" new")
+            if label in labels:
+                assert shown_number(sets[label]) == pytest.approx(value, rel=5.1 * 10**-digits), name
+        if not drawn.data["crowded"]:
+            assert {name.removesuffix(" new") for name in step.finds} <= set(sets), "a number without a place"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_frames_point_at_what_is_drawn(case: Any) -> None:
+    frames = scrubber(*case(), lr=0.3).data
+    neurons, edges, labels = ({item["id"] for item in frames[key]} for key in ("neurons", "edges", "labels"))
+    assert set(frames["kinds"]) == labels
+    for step in frames["steps"]:
+        assert set(step["neurons"]) <= neurons and step["neurons"]
+        assert set(step["edges"]) <= edges
+        assert set(step["shows"]) <= labels
+        assert step["direction"] in ("forward", "backward", "update") and step["what"] and step["sentence"]
+        for part in step["symbols"] + step["numbers"]:
+            ElementTree.fromstring(f"<math>{part}</math>")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_everything_stands_inside_the_picture(case: Any) -> None:
+    frames = scrubber(*case()).data
+    for thing in frames["neurons"] + frames["labels"] + frames["headings"]:
+        assert 0 < thing["x"] < frames["width"] and 8 < thing["y"] < frames["height"], thing
+
+
+def test_all_edges_of_a_layer_light_up_when_its_neuron_adds() -> None:
+    frames = example().data
+    assert frames["steps"][2]["edges"] == ["1_2_1", "1_2_2"]
+    loss = next(step for step in frames["steps"] if step["what"] == "loss")
+    assert loss["edges"] == ["3_1_1", "3_1_2"] and "3_1" in loss["neurons"]
+
+
+def test_labels_of_the_running_example_do_not_cover_each_other() -> None:
+    """Weights and their derivatives stand apart from one another and from the neurons."""
+    frames = example().data
+    spots = [(label["x"], label["y"]) for label in frames["labels"] if label["kind"] == "edge"]
+    for k, (x, y) in enumerate(spots):
+        for other_x, other_y in spots[:k]:
+            assert abs(x - other_x) >= 70 or abs(y - other_y) >= 14
+        assert all(np.hypot(x - n["x"], y - n["y"]) > n["r"] for n in frames["neurons"])
+
+
+def test_the_author_s_names() -> None:
+    frames = example(names=running_names(), fixed=("b1", "b2")).data
+    texts = {label["id"]: label["text"] for label in frames["labels"]}
+    assert texts["W2_11"] == "w5 0.4" and texts["y_1"] == "t 0.01"
+    assert {(n["name"], n["sub"]) for n in frames["neurons"]} >= {("out", "h1"), ("i", "2"), ("E", "")}
+    assert ["W2_11", "w5 0.359"] in [pair for step in frames["steps"] for pair in step["sets"]]
+
+
+def test_a_batch_says_which_example_its_neurons_show() -> None:
+    X, y = data.xor()
+    net = nn.Sequential(nn.Linear(2, 1, rng=np.random.default_rng(0)))
+    frames = scrubber(net, nn.BCEWithLogitsLoss(), X, y, example=2).data
+    assert frames["note"] == ", example 3 of 4"
+    assert dict(frames["steps"][0]["sets"]) == {"x_1": "1", "x_2": "0"}
+    assert example().data["note"] == ""
+
+
+def test_a_weighted_sum_without_activation_stands_in_the_circle() -> None:
+    net = nn.Sequential(nn.Linear(1, 1, rng=np.random.default_rng(0)))
+    frames = scrubber(net, nn.MSELoss(), [1.0], [2.0]).data
+    sets = dict(frames["steps"][1]["sets"])
+    assert sets["a1_1"] == sets["z1_1"].removeprefix("z ")
+
+
+def test_start_is_a_step() -> None:
+    assert example(start=41).data["start"] == 41
+    with pytest.raises(ValueError, match="start: expected 0 to 41, got 42"):
+        example(start=42)
+
+
+def test_text_and_page_fragment_are_stable() -> None:
+    """Compared by nbval: no address, nothing random; and the same after the network has been used."""
+    one, two = example(), example()
+    assert repr(one) == repr(two) and repr(one).startswith("One training iteration of a 2-2-2 network")
+    assert one.html() == two.html()
+    assert one.model_id not in one.html()
+    bundle, _ = one._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(one) and bundle["text/html"] == one.html()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_page_fragment_holds_all_that_it_needs() -> None:
+    page = example().html()
+    (frames,) = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(frames) == example().data
+    assert "function mount(" in page and "@media print" in page
+    addresses = set(re.findall(r"https?://[^\"' ]+", page))
+    assert addresses == {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}, (
+        "only namespaces"
+    )
+    assert not re.search(r"\bimport\b.*from|\burl\(|\bsrc=|\bfetch\(", page)
+    assert page.count("<li>") == len(example().steps), "the words stand there without the script"
+    assert len(page) < 80_000
+
+
+def test_a_page_cannot_be_broken_by_a_name() -> None:
+    net, x, y, _ = running_example()
+    page = scrubber(net, HalfSquares(), x, y, names={"L": "</script><b>"}).html()
+    assert "</script><b>" not in page
+
+
+def test_the_script_does_no_mathematics_of_its_own() -> None:
+    """The picture's geometry apart, no number is made in JavaScript."""
+    script = (ROOT / "bphelpers/widgets/scrubber.js").read_text(encoding="utf-8")
+    assert not re.search(r"Math\.(exp|log|tanh|pow|random)|toFixed|toPrecision|parseFloat", script)
+    assert len(script.splitlines()) < 250
+
+
+@pytest.mark.slow
+def test_script_and_style_are_shipped(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"bphelpers/widgets/scrubber.js", "bphelpers/widgets/scrubber.css"} <= set(names)
