@@ -215,7 +215,7 @@ class Seen:
 
 def _stays_here(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme in ("data", "blob", "about") or parts.hostname in AT_HOME
+    return parts.scheme in ("data", "blob", "about", "file") or parts.hostname in AT_HOME
 
 
 @contextlib.contextmanager
@@ -306,16 +306,48 @@ def move_sliders(page: Page) -> tuple[int, list[str]]:
     faults: list[str] = []
     handles = "[role=slider], input[type=range]"
     lives = page.locator(".bp-live-figure")
-    inside = lives.locator(handles)
+    scrubbers = page.locator(".bp-scrubber")
+    inside = lives.locator(handles).count() + scrubbers.count()
     total = page.locator(f".jp-OutputArea :is({handles})").count()
-    if total != inside.count():
-        faults.append(f"{total - inside.count()} slider(s) outside of a live figure: not moved")
+    if total != inside:
+        faults.append(f"{total - inside} slider(s) outside of a live figure: not moved")
     for k in range(lives.count()):
         live = lives.nth(k)
         for j in range(live.locator(handles).count()):
             label = live.locator(".widget-label").nth(j).inner_text()
             faults += [f"slider {label!r}: {fault}" for fault in _move(live, live.locator(handles).nth(j))]
-    return inside.count(), faults
+    for k in range(scrubbers.count()):
+        faults += [f"scrubber {k + 1}: {fault}" for fault in scrub(scrubbers.nth(k))]
+    return inside, faults
+
+
+def scrub(scrubber: Locator) -> list[str]:
+    """From the first step to the last by keyboard: each must change picture, formula and sentence."""
+    slider = scrubber.locator("input[type=range]")
+    slider.focus()
+    slider.press("Home")
+    faults = []
+    before = _frame(scrubber)
+    for step in range(1, int(slider.get_attribute("max") or 0) + 1):
+        slider.press("ArrowRight")
+        after = _frame(scrubber)
+        if int(after[0]) != step:
+            return [*faults, f"ArrowRight leads to step {after[0]} instead of {step}"]
+        parts = zip(("", "picture", "formula", "sentence"), before, after, strict=True)
+        faults += [f"step {step} leaves the {part} as it was" for part, a, b in parts if part and a == b]
+        before = after
+    return faults
+
+
+_FRAME = """scrubber => {
+    const text = selector => scrubber.querySelector(selector).textContent;
+    return [scrubber.querySelector('input').value, scrubber.querySelector('svg').outerHTML,
+            text('.symbols') + text('.numbers'), text('[role=status]')];
+}"""
+
+
+def _frame(scrubber: Locator) -> list[str]:
+    return list(scrubber.evaluate(_FRAME))
 
 
 def _move(live: Locator, handle: Locator) -> list[str]:

@@ -5,14 +5,20 @@ The negative controls at the end send broken notebooks through the same function
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
-from browser_tools import LabServer, chromium, faults_of, lab_server, open_lesson, run_all
-from playwright.sync_api import Browser
+from browser_tools import LabServer, Seen, chromium, faults_of, lab_server, open_lesson, run_all, scrub
+from nbconvert import HTMLExporter
+from playwright.sync_api import Browser, Page
+
+from bphelpers.trace import HalfSquares, running_example
+from bphelpers.widgets import Scrubber, scrubber
 
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 pytestmark = pytest.mark.browser
@@ -105,8 +111,162 @@ def test_a_slow_picture_skips_moves_and_ends_on_the_last(browser: Browser, serve
     assert lag < 3.0, f"{lag:.1f} s behind the hand"  # drawing all would take 8 s
 
 
+# ------------------------------------------------------------------------------ the scrubber
+
+SCRUBBER = """
+import bphelpers as bp
+net, x, y, lr = bp.trace.running_example()
+bp.widgets.scrubber(net, bp.trace.HalfSquares(), x, y, lr)
+"""
+
+
+def test_a_scrubber_takes_every_step_in_jupyterlab(browser: Browser, server: LabServer) -> None:
+    assert faults_of(browser, server, put(server, "scrubber", SCRUBBER)) == (1, [])
+
+
+def test_a_scrubber_s_keys_do_not_reach_the_notebook(browser: Browser, server: LabServer) -> None:
+    """Arrow keys would select another cell, Space would scroll; in the slider they step and play."""
+    with open_lesson(browser, server, put(server, "keys", "%md one", SCRUBBER, "1 + 1")) as (page, seen):
+        assert run_all(page) == []
+        assert page.locator("[data-bp-scrubber]").count() == 0, "not mounted by anywidget"
+        slider = page.locator(".bp-scrubber input")
+        slider.focus()
+        for key in ("End", "ArrowUp", "ArrowDown", "ArrowLeft", "PageDown", "Home", "ArrowRight"):
+            slider.press(key)
+            assert slider.evaluate("e => document.activeElement === e"), key
+        assert slider.input_value() == "1"
+        play_and_pause(page)
+        assert seen.errors == [] and seen.outside == []
+
+
+def play_and_pause(page: Page) -> None:
+    """Space and the buttons, by keyboard alone, from step 1."""
+    slider = page.locator(".bp-scrubber input")
+    slider.press(" ")
+    page.wait_for_function("() => Number(document.querySelector('.bp-scrubber input').value) >= 2")
+    slider.press(" ")
+    stopped = slider.input_value()
+    page.wait_for_timeout(1500)
+    assert slider.input_value() == stopped
+    for name, value in (
+        ("To the end", 41),
+        ("One step back", 40),
+        ("To the start", 0),
+        ("One step forward", 1),
+    ):
+        page.get_by_role("button", name=name).focus()
+        page.keyboard.press("Enter")
+        assert slider.input_value() == str(value), name
+    page.get_by_role("button", name="Play").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Pause").focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("button", name="Play").count() == 1
+
+
+@pytest.fixture(scope="module")
+def example() -> Scrubber:
+    net, x, y, lr = running_example()
+    return scrubber(net, HalfSquares(), x, y, lr)
+
+
+@pytest.mark.parametrize("saved_by", ["make notebooks", "JupyterLab"])
+def test_a_scrubber_works_in_a_saved_page_without_kernel_or_network(
+    browser: Browser, tmp_path: Path, example: Scrubber, saved_by: str
+) -> None:
+    """Exported by nbconvert, opened as a file. JupyterLab also saves which widget it was, not its state."""
+    data, metadata = example._repr_mimebundle_()
+    if saved_by == "make notebooks":
+        del data["application/vnd.jupyter.widget-view+json"]
+    cell = nbformat.v4.new_code_cell(
+        "x", outputs=[nbformat.v4.new_output("display_data", data, metadata=metadata)]
+    )
+    # nbconvert's own page asks for a formula typesetter and a module loader; the scrubber needs neither.
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
+    page_text, _ = exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    path = tmp_path / "saved.html"
+    path.write_text(page_text, encoding="utf-8")
+    with saved_page(browser, path) as (page, seen):
+        assert scrub(page.locator(".bp-scrubber")) == []
+        assert not page.locator(".bp-scrubber li").first.is_visible()  # folded
+        page.locator(".bp-scrubber summary").press("Enter")
+        assert page.locator(".bp-scrubber li").all_inner_texts() == [step.sentence for step in example.steps]
+        slider = page.locator(".bp-scrubber input")
+        slider.press("Home")
+        slider.press("ArrowRight")
+        play_and_pause(page)
+        assert [error for error in seen.errors if "ERR_" not in error] == []
+        assert seen.outside == []
+
+
+@contextlib.contextmanager
+def saved_page(browser: Browser, path: Path, **more: Any) -> Iterator[tuple[Page, Seen]]:
+    context = browser.new_context(offline=True, **more)
+    page = context.new_page()
+    seen = Seen()
+    seen.watch(context, page)
+    try:
+        page.goto(path.as_uri())
+        page.wait_for_selector(".bp-scrubber", timeout=10_000)
+        yield page, seen
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 600, 1180])
+def test_a_scrubber_fits_and_can_be_read(
+    browser: Browser, tmp_path: Path, example: Scrubber, width: int, theme: str
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><body>{example.html()}", encoding="utf-8")
+    with saved_page(browser, path, viewport={"width": width, "height": 900}, color_scheme=theme) as (
+        page,
+        seen,
+    ):
+        for step in (0, 14, 20, 41):
+            page.locator("input").fill(str(step))
+            assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.evaluate(_CONTRASTS) > 4.5
+        assert seen.errors == []
+
+
+# The lowest contrast of any text with the ground, as WCAG defines it.
+_CONTRASTS = """() => {
+    const root = document.querySelector('.bp-scrubber');
+    const light = css => {
+        const [r, g, b] = css.match(/[\\d.]+/g).slice(0, 3).map(Number).map(v => v / 255)
+            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const ground = light(getComputedStyle(root).backgroundColor);
+    const texts = [...root.querySelectorAll('text, p, span, .formula, button:not(:disabled)')];
+    const colours = texts.map(e => getComputedStyle(e)[e.closest('svg') ? 'fill' : 'color']);
+    return Math.min(...colours.map(light).map(l => Math.max(l, ground) / Math.min(l, ground)));
+}"""
+
+
+def test_a_scrubber_prints_its_frame_and_all_steps(
+    browser: Browser, tmp_path: Path, example: Scrubber
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><body>{example.html()}", encoding="utf-8")
+    with saved_page(browser, path) as (page, _):
+        page.emulate_media(media="print")
+        assert page.locator("svg").is_visible()
+        assert page.locator("li").last.is_visible()
+        assert not page.get_by_role("button").first.is_visible()
+
+
 # ------------------------------------------------------------------------------ negative controls
 
+STUCK = (
+    SCRUBBER.replace("bp.widgets", "stuck = bp.widgets")
+    + """
+stuck.data = stuck.data | {"steps": [stuck.data["steps"][k // 2] for k in range(8)]}
+stuck
+"""
+)
 
 RAISES_AT_END = GOOD.replace("fig.subplots()", "1 / (40 - k); fig.subplots()")
 DEAD = GOOD.replace("[k])", "[4])")
@@ -115,6 +275,7 @@ CONTROLS = {
     "slider that raises": ((RAISES_AT_END,), "ZeroDivisionError"),
     "picture that stays": ((DEAD,), "leaves the picture as it was"),
     "sentence that stays": ((MUTE,), "leaves the sentence as it was"),
+    "scrubber that is stuck": ((STUCK,), "step 1 leaves the picture as it was"),
     "slider without a live figure": (
         ("import ipywidgets\nipywidgets.IntSlider()",),
         "outside of a live figure",
