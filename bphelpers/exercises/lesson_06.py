@@ -10,91 +10,99 @@ _Array = NDArray[np.floating]
 _Layer = tuple[_Array, _Array, _Array]
 
 
-def _layer_cases() -> list[_Layer]:
+def _columns(dZ: _Array, A: _Array, W: _Array) -> _Layer:
+    return W.T @ dZ, dZ @ A.T, dZ.sum(axis=1)
+
+
+def _square_layers() -> list[_Layer]:
+    """All sizes equal, so that a wrong transpose runs and can be named; the numbers decide."""
     rng = np.random.default_rng(6)
-    sizes = ((2, 3, 4), (5, 2, 3), (4, 6, 2))  # examples, receivers, senders: all different
-    return [(rng.normal(size=(n, j)), rng.normal(size=(n, k)), rng.normal(size=(j, k))) for n, j, k in sizes]
+    return [tuple(rng.normal(size=(3, size, size))) for size in (2, 3, 4)]
 
 
 def _delta_cases() -> list[_Layer]:
+    """As many neurons as in the next layer, so that weights wrongly turned run and can be named."""
     rng = np.random.default_rng(66)
-    sizes = ((2, 3, 4), (5, 2, 3), (4, 6, 2))
     return [
-        (rng.normal(size=(n, j)), rng.normal(size=(j, k)), F.sigmoid(rng.normal(size=(n, k))))
-        for n, j, k in sizes
+        (rng.normal(size=(n, k)), rng.normal(size=(k, k)), F.sigmoid(rng.normal(size=(n, k))))
+        for n, k in ((2, 3), (5, 2), (3, 3))
     ]
-
-
-def _averaged(dz: _Array, x: _Array, W: _Array) -> _Layer:
-    dx, dW, db = F.linear_backward(dz, x, W)
-    return dx, dW / len(x), db / len(x)
 
 
 EXERCISES = {
     "06.1": Exercise(
-        question="Write my_linear_backward(dz, x, W) without loops: dx and dW as matrix products, then db.",
-        reference=F.linear_backward,
+        question="Write columns_backward(dZ, A, W) for Z = W @ A + b[:, None], where examples are columns.",
+        reference=_columns,
         mistakes={
-            "dW and dx change places: the order is dx, dW, db": (
-                lambda dz, x, W: (dz.T @ x, dz @ W, dz.sum(axis=0))
+            "the formulas are those of this course, where examples are rows": (
+                lambda dZ, A, W: (dZ @ W, dZ.T @ A, dZ.sum(axis=0))
             ),
-            "dW lies on its side: receivers are its rows, so dz lies down and not x": (
-                lambda dz, x, W: (dz @ W, x.T @ dz, dz.sum(axis=0))
+            "dA and dW are those of this course, where examples are rows": (
+                lambda dZ, A, W: (dZ @ W, dZ.T @ A, dZ.sum(axis=1))
             ),
-            "dx lies on its side: examples are its rows": (
-                lambda dz, x, W: (W.T @ dz.T, dz.T @ x, dz.sum(axis=0))
+            "dA is that of this course: with examples in columns, the j of W and the j of dZ have to meet": (
+                lambda dZ, A, W: (dZ @ W, dZ @ A.T, dZ.sum(axis=1))
             ),
-            "dW and db are averaged over the examples: the 1/n belongs to the loss": _averaged,
-            "db adds up over the neurons: examples are the rows, so it is axis 0": (
-                lambda dz, x, W: (dz @ W, dz.T @ x, dz.sum(axis=1))
+            "W is not turned on the way back: in W @ dZ a k meets a j": (
+                lambda dZ, A, W: (W @ dZ, dZ @ A.T, dZ.sum(axis=1))
             ),
-            "db is not added up over the examples": lambda dz, x, W: (dz @ W, dz.T @ x, dz),
-            "db is averaged over the examples: the 1/n belongs to the loss": (
-                lambda dz, x, W: (dz @ W, dz.T @ x, dz.mean(axis=0))
+            "W is turned and stands on the wrong side: in dZ @ W.T an n meets a k": (
+                lambda dZ, A, W: (dZ @ W.T, dZ @ A.T, dZ.sum(axis=1))
             ),
+            "dA lies on its side: senders are its rows": (
+                lambda dZ, A, W: (dZ.T @ W, dZ @ A.T, dZ.sum(axis=1))
+            ),
+            "dW is that of this course: in dZ.T @ A a j meets a k": (
+                lambda dZ, A, W: (W.T @ dZ, dZ.T @ A, dZ.sum(axis=1))
+            ),
+            "dW has no transpose: in dZ @ A an n meets a k": (
+                lambda dZ, A, W: (W.T @ dZ, dZ @ A, dZ.sum(axis=1))
+            ),
+            "dW lies on its side: receivers are its rows": (
+                lambda dZ, A, W: (W.T @ dZ, A @ dZ.T, dZ.sum(axis=1))
+            ),
+            "dA and dW change places: the order is dA, dW, db": (
+                lambda dZ, A, W: (dZ @ A.T, W.T @ dZ, dZ.sum(axis=1))
+            ),
+            "db adds up over the receivers: examples are the columns, so it is axis 1": (
+                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ.sum(axis=0))
+            ),
+            "db is not added up over the examples": lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ),
             "db is added up over everything: each neuron has a bias of its own": (
-                lambda dz, x, W: (dz @ W, dz.T @ x, dz.sum())
+                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ.sum())
             ),
-            "db has a second axis: its shape is (neurons,)": (
-                lambda dz, x, W: (dz @ W, dz.T @ x, dz.sum(axis=0, keepdims=True))
+            "db has a second axis: its shape is (receivers,)": (
+                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ.sum(axis=1, keepdims=True))
+            ),
+            "dW and db are averaged over the examples: the 1/n belongs to the loss": (
+                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T / dZ.shape[1], dZ.mean(axis=1))
+            ),
+            "db is averaged over the examples: the 1/n belongs to the loss": (
+                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ.mean(axis=1))
+            ),
+            "everything is averaged over the examples: the 1/n belongs to the loss": (
+                lambda dZ, A, W: tuple(array / dZ.shape[1] for array in _columns(dZ, A, W))
             ),
         },
         hints=(
-            "Three sums: `dx[n, k]` over `j`, `dW[j, k]` over `n`, `db[j]` over `n`. The summed index has to "
-            "stand inside.",
-            "In `dz[n, j] * W[j, k]` the `j` stands inside already. In `dz[n, j] * x[n, k]` the `n` stands "
-            "outside: which factor has to lie down?",
-            "`dz` lies down: `dz.T @ x`. For `db`, add up the rows of `dz`.",
+            "Write the letters: $dZ_{jn}$, $A_{kn}$, $W_{jk}$. The three sums are the same as before.",
+            "$dA_{kn}$ sums over $j$, so the $j$ of $W_{jk}$ and the $j$ of $dZ_{jn}$ meet inside, with $k$ "
+            "left of them and $n$ right. $dW_{jk}$ sums over $n$.",
+            "`W.T @ dZ` has the letters k, j, j, n. For `dW`, `A` is the one that lies down. `db` adds up "
+            "each row of `dZ`.",
         ),
-        cases=_layer_cases,
+        cases=_square_layers,
     ),
     "06.2": Exercise(
-        question="How many terms are added up in one entry of Z (bias aside), of dA, and of dW?",
-        reference=lambda: (64, 10, 32),
-        mistakes={
-            "the terms of dA and of dW change places": lambda: (64, 32, 10),
-            "the terms of Z and of dA change places": lambda: (10, 64, 32),
-            "the entries are counted instead of the terms in one": lambda: (32 * 10, 32 * 64, 10 * 64),
-            "every sum is taken over the senders": lambda: (64, 64, 64),
-            "the terms of Z are counted in dA as well: on the way back the receivers are summed": (
-                lambda: (64, 64, 32)
-            ),
-            "the terms of Z are counted in dW as well: there the examples are summed": lambda: (64, 10, 64),
-            "one example is counted in dW: the batch has 32": lambda: (64, 10, 1),
-        },
-        hints=(
-            "Each of the three arrays shares one letter with each other. What is summed is the letter that "
-            "the result does not have.",
-            "Z is (examples, receivers): the senders are missing. dA is (examples, senders): what is "
-            "missing?",
-            "dA lacks the receivers, dW lacks the examples.",
-        ),
-        gradient=False,
-    ),
-    "06.3": Exercise(
         question="Write my_delta(dz_next, W_next, a): the deltas of a sigmoid layer from those of the next.",
         reference=lambda dz_next, W_next, a: dz_next @ W_next * a * (1 - a),
         mistakes={
+            "the weights are transposed: the j of dz_next and the j of W_next meet without it": (
+                lambda dz_next, W_next, a: dz_next @ W_next.T * a * (1 - a)
+            ),
+            "the weights are left out: dz_next is only multiplied by the slope": (
+                lambda dz_next, W_next, a: dz_next * a * (1 - a)
+            ),
             "the slope of the sigmoid is left out": lambda dz_next, W_next, a: dz_next @ W_next,
             "only half of the slope stands there: it is a * (1 - a)": (
                 lambda dz_next, W_next, a: dz_next @ W_next * (1 - a)
@@ -102,6 +110,7 @@ EXERCISES = {
             "the activation stands where its slope belongs: a * (1 - a)": (
                 lambda dz_next, W_next, a: dz_next @ W_next * a
             ),
+            "the brackets around 1 - a are missing": lambda dz_next, W_next, a: dz_next @ W_next * a * 1 - a,
             "the slope of tanh stands where the sigmoid's belongs: a * (1 - a)": (
                 lambda dz_next, W_next, a: dz_next @ W_next * (1 - a**2)
             ),
@@ -126,18 +135,14 @@ EXERCISES = {
 
 PREDICTIONS = {
     "06.A": Prediction(
-        "All sizes equal: how many of the seven wrong products run and have the right shape?",
+        "As many receivers as senders: how many of the five wrong lines run, fit, and are wrong?",
         low=0,
-        high=7,
-        unit="products",
+        high=5,
+        unit="lines",
         judged="difference",
     ),
     "06.B": Prediction(
-        "How many numbers does the full Jacobian of 128 sums with respect to their 128 x 784 weights hold?",
-        low=1,
-    ),
-    "06.C": Prediction(
-        "With a wrong transpose in the hidden layer, what share of the test images is read correctly?",
+        "With a wrong transpose on the way back, what share of the test images is read after 60 passes?",
         low=0,
         high=1,
         judged="difference",
