@@ -269,7 +269,9 @@ class AdamW(Adam):
 
     Notes
     -----
-    Source: I. Loshchilov and F. Hutter, Decoupled weight decay regularization, 2019. Lesson: 08_updates.
+    The numbers are those of ``torch.optim.AdamW``. Source: I. Loshchilov and F. Hutter, Decoupled weight
+    decay regularization, 2019, where the learning rate does not multiply the decay (a schedule scales both).
+    Lesson: 08_updates.
 
     Examples
     --------
