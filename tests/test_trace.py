@@ -160,17 +160,72 @@ def test_numbers_plugged_in_give_the_value(case: Callable[[], Case]) -> None:
             assert _calculated(left) == pytest.approx(_read(right), rel=3e-4, abs=2e-6), (step.name, left)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_the_formula_in_symbols_gives_the_value(case: Callable[[], Case]) -> None:
+    """Each symbol replaced by what an earlier step found: the right side is the value, to all its digits."""
+    net, loss, x, y = case()
+    known = {f"{p.name}_{i + 1}": float(v) for p in net.parameters() if p.data.ndim == 1
+             for i, v in enumerate(p.data)}  # fmt: skip
+    known |= {f"{p.name}_{j + 1}{k + 1}": float(v) for p in net.parameters() if p.data.ndim == 2
+              for (j, k), v in np.ndenumerate(p.data)}  # fmt: skip
+    classes = isinstance(loss, nn.CrossEntropyLoss)
+    known |= {f"y_{j}": float(v) for j, v in enumerate(np.eye(3)[y[0]] if classes else y[0], 1)}
+    tried = 0
+    for step in trace(net, loss, x[:1], y[:1], lr=0.3):
+        if step.kind != "input" and len(step.finds) == 1:
+            right = re.split(r" = |\\leftarrow", step.formula)[-1]
+            assert _calculated(_valued(right, known)) == pytest.approx(step.value, rel=1e-11), step.formula
+            tried += 1
+        known |= step.finds
+        if step.kind in ("sum", "d_sum"):  # without an activation, the sum is what comes out
+            known |= {
+                name.replace("z", "a"): v
+                for name, v in step.finds.items()
+                if name.replace("z", "a") not in known
+            }
+    assert tried > 4
+
+
+def _valued(latex: str, known: dict[str, float]) -> str:
+    """The formula with the values of its symbols."""
+    depth = max(int(name[1]) for name in known if name[0] == "W")
+
+    def value(name: str) -> str:
+        return f"({known[name]!r})"
+
+    def name_of(symbol: re.Match[str]) -> str:
+        letter, layer, index = symbol.groups()
+        if "hat" in letter:
+            return f"a{depth}_{index}"
+        return f"{letter.replace(chr(92) + 'delta', 'dz')}{layer or ''}_{index}"
+
+    def slope(match: re.Match[str]) -> str:
+        inner = re.fullmatch(_SYMBOL, match[1])
+        assert inner, match[0]
+        return value(f"d{name_of(inner)}")
+
+    latex = re.sub(r"\\frac\{\\partial L\}\{\\partial ((?:[^{}]|\{[^{}]*\})*)\}", slope, latex)
+    latex = re.sub(_SYMBOL, lambda match: value(name_of(match)), latex)
+    return latex.replace(r"\eta", "0.3")
+
+
+_SYMBOL = r"(\\hat y|\\delta|[abpxyzW])(?:\^\{\((\d)\)\})?_\{(\d+)\}"
+
+
 def _calculated(latex: str) -> float:
     """A right side of ours, as Python: only the few signs that it can hold."""
     text = latex.replace(r" \cdot 10^", "*10^").replace(r"\cdot", "*")
+    text = re.sub(r"\\mathrm\{(\w+)\}'", r"slope\1", text)
     text = re.sub(r"\\mathrm\{(\w+)\}", r"\1", text).replace(r"\sigma", "sigma")
+    text = text.replace(r"\log", "log").replace(r"\tanh", "tanh").replace("^", "**")
     while r"\frac" in text:
         text = re.sub(
             r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}", r"((\1)/(\2))", text, count=1
         )
-    text = text.replace("^", "**").replace("{", "(").replace("}", ")")
-    text = re.sub(r"([\d)]) (?=\(|\d)", r"\1*", text).replace(" ", "")
+    text = text.replace("{", "(").replace("}", ")")
+    text = re.sub(r"([\d)]) (?=\(|\d|log)", r"\1*", text).replace(" ", "")
     names = {"sigma": lambda z: 1 / (1 + np.exp(-z)), "ReLU": lambda z: max(z, 0.0), "e": np.e}
+    names |= {"log": np.log, "tanh": np.tanh, "slopeReLU": lambda z: float(z > 0)}
     return float(eval(text, {"__builtins__": {}}, names))  # our own text
 
 
