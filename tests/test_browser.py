@@ -199,6 +199,24 @@ def test_a_scrubber_works_in_a_saved_page_without_kernel_or_network(
         assert seen.outside == []
 
 
+def test_a_notebook_that_is_not_trusted_shows_the_words(
+    browser: Browser, server: LabServer, example: Scrubber
+) -> None:
+    """JupyterLab runs no script of a notebook that came from elsewhere until its cells are run."""
+    data = {"text/plain": repr(example), "text/html": example.html()}
+    output = nbformat.v4.new_output("execute_result", data, execution_count=1)
+    name = put(server, "untrusted", SCRUBBER)
+    nb = nbformat.read(server.folder / name, as_version=4)
+    nb.cells[0].outputs = [output]
+    nbformat.write(nb, server.folder / name)
+    with open_lesson(browser, server, name) as (page, seen):
+        page.locator(".jp-OutputArea summary").click()
+        assert page.locator(".jp-OutputArea li").all_inner_texts() == [str(step) for step in example.steps]
+        assert page.locator(".jp-OutputArea p").inner_text().startswith(repr(example))
+        assert "function mount" not in page.locator(".jp-OutputArea").inner_text()
+        assert page.locator(".bp-scrubber").count() == 0 and seen.errors == []
+
+
 @contextlib.contextmanager
 def saved_page(browser: Browser, path: Path, **more: Any) -> Iterator[tuple[Page, Seen]]:
     context = browser.new_context(offline=True, **more)

@@ -128,7 +128,8 @@ class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
         key = hashlib.sha256(frames.encode()).hexdigest()[:12]
         words = "".join(f"<li>{html.escape(step.sentence)}</li>" for step in self.steps)
         return (
-            f'<div data-bp-scrubber="{key}">\n<p>{html.escape(repr(self))}</p>\n'
+            f'<div data-bp-scrubber="{key}">\n'
+            f"<p>{html.escape(repr(self))} Run the cell for the drawing.</p>\n"
             f"<details><summary>All steps in words</summary><ol>{words}</ol></details>\n"
             f'<script type="application/json">{frames}</script>\n</div>\n'
             f"<style>\n{_STYLE}</style>\n"
