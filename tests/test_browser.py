@@ -269,8 +269,10 @@ def test_a_scrubber_prints_its_frame_and_all_steps(
 ) -> None:
     path = tmp_path / "page.html"
     path.write_text(f"<!doctype html><meta charset=utf-8><body>{example.html()}", encoding="utf-8")
-    with saved_page(browser, path) as (page, _):
+    with saved_page(browser, path, color_scheme="dark") as (page, _):
         page.emulate_media(media="print")
+        ground = page.locator(".bp-scrubber").evaluate("e => getComputedStyle(e).backgroundColor")
+        assert ground == "rgb(255, 255, 255)"
         assert page.locator("svg").is_visible()
         assert page.locator("li").last.is_visible()
         assert not page.get_by_role("button").first.is_visible()

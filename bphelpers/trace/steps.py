@@ -478,11 +478,11 @@ class _Tracer:
             numbers = f.total(f.factor(v) + f.times() + f.factor(w) for v, w in zip(d, W, strict=True))
             weights = tuple((l + 1, i, j) for i in after)
             neurons = ((l, j), *((l + 1, i) for i in after))
-            fed = "the delta of the neuron" if len(d) == 1 else "the deltas of the neurons"
-            words = (
-                f"Back to {self.neuron(l, j)}: {fed} that it feeds, each times the weight between, "
-                f"{'add up to' if len(d) > 1 else 'is'} {digits(value)}."
-            )
+            fed = "the delta of the neuron that it feeds times the weight between"
+            if len(d) > 1:
+                fed = "the deltas of the neurons that it feeds, each times the weight between, added up"
+            end = f": {self._sum_in_words(d, W, None)} is" if len(d) <= 3 else ", which makes"
+            words = f"Back to {self.neuron(l, j)}: {fed}{end} {digits(value)}."
         name, kind = (f"dz{l}_{j}", "d_sum") if letter == "z" else (f"da{l}_{j}", "d_activation")
         return Step(
             name, kind, "backward",
@@ -509,8 +509,8 @@ class _Tracer:
                     f"dW{l}_{j}{k}", "d_weight", "backward",
                     self.slope_of_loss("W", l, f"{j}{k}") + f.equals() + symbols,
                     numbers + f.equals() + f.number(dW[k - 1]),
-                    f"For the weight to {self.neuron(l, j)} from {self.neuron(l - 1, k)}: the delta of the "
-                    f"receiver times what the sender puts out{self._added()}, is {digits(dW[k - 1])}.",
+                    f"For the weight to {self.neuron(l, j)} from {self.neuron(l - 1, k)}: "
+                    f"{self._product_in_words(l, j, k)}, is {digits(dW[k - 1])}.",
                     {f"dW{l}_{j}{k}": float(dW[k - 1])}, ((l, j), (l - 1, k)), ((l, j, k),),
                 )  # fmt: skip
             return
@@ -529,6 +529,13 @@ class _Tracer:
             {f"dW{l}_{j}{k}": float(dW[k - 1]) for k in senders},
             ((l, j), *((l - 1, k) for k in senders)), tuple((l, j, k) for k in senders),
         )  # fmt: skip
+
+    def _product_in_words(self, l: int, j: int, k: int) -> str:
+        if self.n > 1:
+            return f"the delta of the receiver times what the sender puts out{self._added()}"
+        layer = self.layers[l - 1]
+        delta, sent = layer.dz[0, j - 1], layer.inputs[0, k - 1]
+        return f"the delta of the receiver, {digits(delta)}, times what the sender puts out, {digits(sent)}"
 
     def _added(self) -> str:
         return f", added up over {self.n} examples" if self.n > 1 else ""
