@@ -177,10 +177,10 @@ EXERCISES = {
         hints=(
             "Begin with zeros: `dx` has the shape of `x`, `dW` that of `W`, `db` has one number for each row "
             "of `W`.",
-            "Three loops: over examples `n`, receivers `i`, senders `j`. In the innermost, `dW[i, j]` gains "
+            "Three loops: over examples `n`, receivers `j`, senders `k`. In the innermost, `dW[j, k]` gains "
             "delta of the receiver times output of the sender.",
-            "Inside: `dW[i, j] += dz[n, i] * x[n, j]` and `dx[n, j] += dz[n, i] * W[i, j]`. One loop further "
-            "out: `db[i] += dz[n, i]`.",
+            "Inside: `dW[j, k] += dz[n, j] * x[n, k]` and `dx[n, k] += dz[n, j] * W[j, k]`. One loop further "
+            "out: `db[j] += dz[n, j]`.",
         ),
         cases=_layer_cases,
     ),
