@@ -101,6 +101,12 @@ class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
         All frames, as the browser gets them: ``steps`` with the texts that each sets, ``neurons``, ``edges``
         and ``labels`` with where they stand.
 
+    Notes
+    -----
+    A lesson that is stored, or saved by JupyterLab, becomes a page that needs nothing else by
+    ``jupyter nbconvert --to html``. With ``--execute`` nbconvert also stores the state of widgets, and then
+    takes their program from the network; ``--ExecutePreprocessor.store_widget_state=False`` keeps it from that.
+
     Lesson: 05_backprop_by_hand.
     """
 
