@@ -105,7 +105,7 @@ class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
     -----
     A lesson that is stored, or saved by JupyterLab, becomes a page that needs nothing else by
     ``jupyter nbconvert --to html``. With ``--execute`` nbconvert also stores the state of widgets, and then
-    takes their program from the network; ``--ExecutePreprocessor.store_widget_state=False`` keeps it from that.
+    takes their program from the network; ``--ExecutePreprocessor.store_widget_state=False`` prevents it.
 
     Lesson: 05_backprop_by_hand.
     """
