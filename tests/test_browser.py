@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 from browser_tools import LabServer, Seen, chromium, faults_of, lab_server, open_lesson, run_all, scrub
 from nbconvert import HTMLExporter
@@ -197,6 +198,22 @@ def test_a_scrubber_works_in_a_saved_page_without_kernel_or_network(
         play_and_pause(page)
         assert [error for error in seen.errors if "ERR_" not in error] == []
         assert seen.outside == []
+
+
+def test_a_scrubber_changes_the_example(browser: Browser, tmp_path: Path) -> None:
+    net, x, y, _ = running_example()
+    batch = scrubber(net, HalfSquares(), np.vstack([x, 2 * x]), np.vstack([y, y]), example=range(2))
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><body>{batch.html()}", encoding="utf-8")
+    with saved_page(browser, path) as (page, seen):
+        page.locator("input").press("ArrowRight")
+        assert page.locator("[role=status]").inner_text() == batch.data["steps"][1]["sentence"]
+        page.get_by_role("combobox").select_option("example 2 of 2")
+        other = batch.data["others"][0]["steps"]
+        assert page.locator("[role=status]").inner_text() == other[1]["sentence"]
+        assert page.locator("li").all_text_contents() == [step["sentence"] for step in other]
+        assert page.locator(".count").inner_text().endswith("example 2 of 2")
+        assert scrub(page.locator(".bp-scrubber")) == [] and seen.errors == []
 
 
 def test_a_notebook_that_is_not_trusted_shows_the_words(

@@ -89,7 +89,7 @@ def test_labels_of_the_running_example_do_not_cover_each_other() -> None:
 def test_the_author_s_names() -> None:
     frames = example(names=running_names(), fixed=("b1", "b2")).data
     texts = {label["id"]: label["text"] for label in frames["labels"]}
-    assert texts["W2_11"] == "w5 0.4" and texts["y_1"] == "t 0.01"
+    assert texts["W2_11"] == "w5 0.4" and ["y_1", "t 0.01"] in frames["steps"][0]["sets"]
     assert {(n["name"], n["sub"]) for n in frames["neurons"]} >= {("out", "h1"), ("i", "2"), ("E", "")}
     assert ["W2_11", "w5 0.359"] in [pair for step in frames["steps"] for pair in step["sets"]]
 
@@ -98,9 +98,20 @@ def test_a_batch_says_which_example_its_neurons_show() -> None:
     X, y = data.xor()
     net = nn.Sequential(nn.Linear(2, 1, rng=np.random.default_rng(0)))
     frames = scrubber(net, nn.BCEWithLogitsLoss(), X, y, example=2).data
-    assert frames["note"] == ", example 3 of 4"
-    assert dict(frames["steps"][0]["sets"]) == {"x_1": "1", "x_2": "0"}
+    assert frames["note"] == "example 3 of 4" and frames["others"] == []
+    assert dict(frames["steps"][0]["sets"]) == {"x_1": "1", "x_2": "0", "y_1": "y 1"}
     assert example().data["note"] == ""
+
+
+def test_several_examples_of_a_batch() -> None:
+    X, y = data.xor()
+    net = nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0)), nn.Tanh())
+    both = scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=[1, 3]).data
+    alone = scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=3).data
+    assert both["others"] == [{"note": "example 4 of 4", "steps": alone["steps"]}]
+    assert both["note"] == "example 2 of 4"
+    with pytest.raises(ValueError, match="example: expected at least one"):
+        scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=[])
 
 
 def test_a_weighted_sum_without_activation_stands_in_the_circle() -> None:

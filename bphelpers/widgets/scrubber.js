@@ -82,7 +82,9 @@ function setFormula(line, parts, lead) {
 
 export function mount(el, data) {
   const [picture, { edges, neurons, labels }] = drawPicture(data);
-  const last = data.steps.length - 1;
+  const examples = [data, ...data.others]; // the same steps with other numbers
+  let { steps, note } = data;
+  const last = steps.length - 1;
   const given = new Map(data.labels.map(({ id, text }) => [id, [text, ""]]));
 
   const slider = make("input", {
@@ -100,15 +102,19 @@ export function mount(el, data) {
   const symbols = make("div", { class: "formula symbols" });
   const numbers = make("div", { class: "formula numbers" });
   const sentence = make("p", { class: "sentence", role: "status", "aria-live": "polite" });
-  const list = make("ol", {}, data.steps.map((step) => make("li", { class: step.direction }, [step.sentence])));
+  const list = make("ol");
+  const choice = make(
+    "select", { "aria-label": "Example shown", "data-lm-suppress-shortcuts": "true" },
+    examples.map((one, k) => make("option", { value: k }, [one.note])),
+  );
   const twin = make("details", {}, [make("summary", {}, ["All steps in words"]), list]);
   const root = make("div", { class: "bp-scrubber", "data-lm-suppress-shortcuts": "true" }, [
-    make("div", { class: "controls" }, [toStart, back, play, forward, toEnd, slider]),
+    make("div", { class: "controls" }, [toStart, back, play, forward, toEnd, slider, ...(examples.length > 1 ? [choice] : [])]),
     make("div", { class: "where" }, [phase, what, count]),
     picture, symbols, numbers, sentence, twin,
   ]);
 
-  let at = -1;
+  let at = data.start;
   let timer = null;
 
   function light(parts, ids, direction, kind) {
@@ -121,15 +127,14 @@ export function mount(el, data) {
 
   function show(k) {
     k = Math.max(0, Math.min(last, k));
-    if (k === at) return;
     at = k;
-    const step = data.steps[k];
+    const step = steps[k];
     light(edges, step.edges, step.direction, "edge");
     light(neurons, step.neurons, step.direction, "neuron");
 
     // What is known by now: what was given, overwritten by each step up to this one.
     const known = new Map(given);
-    for (const { sets, direction } of data.steps.slice(0, k + 1)) {
+    for (const { sets, direction } of steps.slice(0, k + 1)) {
       for (const [id, text] of sets) known.set(id, [text, direction]);
     }
     const fresh = new Set([...step.sets.map(([id]) => id), ...step.shows]);
@@ -147,7 +152,7 @@ export function mount(el, data) {
     phase.textContent = PHASES[step.direction];
     phase.className = `phase ${step.direction}`;
     what.textContent = step.what;
-    count.textContent = `step ${k + 1} of ${last + 1}${data.note}`;
+    count.textContent = `step ${k + 1} of ${last + 1}${note ? ", " + note : ""}`;
     slider.value = k;
     slider.setAttribute("aria-valuetext", `${PHASES[step.direction]}, ${step.what}, step ${k + 1} of ${last + 1}`);
     back.disabled = toStart.disabled = k === 0;
@@ -173,6 +178,12 @@ export function mount(el, data) {
     timer = setInterval(() => (at < last && root.isConnected ? show(at + 1) : pause()), 1000 * SECONDS_PER_STEP);
   }
 
+  function choose(example) {
+    ({ steps, note } = examples[example]);
+    list.replaceChildren(...steps.map((step) => make("li", { class: step.direction }, [step.sentence])));
+    show(at);
+  }
+
   function go(k) {
     pause();
     show(k);
@@ -184,6 +195,7 @@ export function mount(el, data) {
     event.preventDefault();
     toggle();
   });
+  choice.addEventListener("change", () => choose(Number(choice.value)));
   toStart.addEventListener("click", () => go(0));
   back.addEventListener("click", () => go(at - 1));
   play.addEventListener("click", toggle);
@@ -196,7 +208,7 @@ export function mount(el, data) {
   paper.addEventListener("change", print);
 
   el.replaceChildren(root);
-  show(data.start);
+  choose(0);
   return () => {
     pause();
     paper.removeEventListener("change", print);

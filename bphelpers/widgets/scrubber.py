@@ -9,7 +9,7 @@ import hashlib
 import html
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from itertools import product
 from typing import Any
@@ -48,7 +48,7 @@ def scrubber(
     y: ArrayLike,
     lr: float | None = None,
     *,
-    example: int = 0,
+    example: int | Sequence[int] = 0,
     fixed: Collection[str] = (),
     names: Mapping[str, str] | None = None,
     start: int = 0,
@@ -57,8 +57,11 @@ def scrubber(
 
     Parameters
     ----------
-    net, loss, x, y, lr, example, fixed, names
+    net, loss, x, y, lr, fixed, names
         As :func:`bphelpers.trace.trace` takes them.
+    example
+        Row of the batch whose values the neurons show, from 0. Of several, for example ``range(4)``, the
+        reader chooses one in the widget; each takes as much space as a scrubber of its own.
     start
         The step that is shown first, from 0.
 
@@ -82,12 +85,20 @@ def scrubber(
     One training iteration of a 2-2-2 network in 42 steps: 10 forward to the loss 0.298371, 20 backward,
     12 to update.
     """
-    steps = trace(net, loss, x, y, lr, example=example, fixed=fixed, names=names)
+    rows = [example] if isinstance(example, int) else list(example)
+    if not rows:
+        raise ValueError("example: expected at least one row, got none")
+    traces = [trace(net, loss, x, y, lr, example=row, fixed=fixed, names=names) for row in rows]
+    steps = traces[0]
     if not 0 <= start < len(steps):
         raise ValueError(f"start: expected 0 to {len(steps) - 1}, got {start}")
-    picture = _Picture(layers(net), loss, _targets(net, loss, y, example), names or {})
-    note = f", example {example + 1} of {np.shape(x)[0]}" if np.ndim(x) == 2 and np.shape(x)[0] > 1 else ""
-    return Scrubber(steps, picture.frames(steps) | {"start": start, "note": note})
+    pictures = [_Picture(layers(net), loss, _targets(net, loss, y, row), names or {}) for row in rows]
+    views = [picture.frames(found) for picture, found in zip(pictures, traces, strict=True)]
+    n = np.shape(x)[0] if np.ndim(x) == 2 else 1
+    for row, view in zip(rows, views, strict=True):
+        view["note"] = f"example {row + 1} of {n}" if n > 1 else ""
+    others = [{"note": view["note"], "steps": view["steps"]} for view in views[1:]]
+    return Scrubber(steps, views[0] | {"others": others, "start": start})
 
 
 class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
@@ -99,7 +110,7 @@ class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
         What is shown, in order.
     data : dict
         All frames, as the browser gets them: ``steps`` with the texts that each sets, ``neurons``, ``edges``
-        and ``labels`` with where they stand.
+        and ``labels`` with where they stand, ``others`` with the steps of further examples.
 
     Notes
     -----
@@ -264,9 +275,7 @@ class _Picture:
         first = y + size + 4 if down else y - 8
         left = x + self.r + 7
         kind = "small" if self.crowded else ""
-        self._label(
-            f"y_{j}", left, first, "start", f"target {kind}", self._text(f"y_{j}", self.targets[j - 1])
-        )
+        self._label(f"y_{j}", left, first, "start", f"target {kind}")
         if not self.squares:
             self._label(f"p_{j}", left, first + (size if down else -size), "start", kind)
 
@@ -378,8 +387,13 @@ class _Picture:
             "labels": self.labels,
             "kinds": {label["id"]: label["kind"] for label in self.labels},
             "headings": headings,
-            "steps": [self._frame(step) for step in steps],
+            "steps": self._with_targets([self._frame(step) for step in steps]),
         }
+
+    def _with_targets(self, frames: list[Frames]) -> list[Frames]:
+        """Targets are given with the inputs."""
+        frames[0]["sets"] += [[f"y_{j}", self._text(f"y_{j}", y)] for j, y in enumerate(self.targets, 1)]
+        return frames
 
     def _frame(self, step: Step) -> Frames:
         edges = [f"{l}_{j}_{k}" for l, j, k in step.weights]
