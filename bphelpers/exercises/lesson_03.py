@@ -86,7 +86,7 @@ EXERCISES = {
         },
         hints=(
             "The bias trick of lesson 01: put a column of ones before `x`.",
-            "`np.column_stack([np.ones(len(x)), x])` is the $\\mathbf X$ of the normal equations.",
+            "`np.column_stack([np.ones(len(x)), x])` is the $X$ of the normal equations.",
             "Solve `X.T @ X` times the unknown equals `X.T @ y`, with `np.linalg.solve`.",
         ),
         cases=_line_cases,
