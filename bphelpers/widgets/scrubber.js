@@ -17,6 +17,11 @@ function make(tag, attributes = {}, children = [], space = null) {
 
 const svg = (tag, attributes, children) => make(tag, attributes, children, SVG);
 
+// Only what changes is touched: a class written anew makes the browser style its node anew.
+function setClass(node, name) {
+  if (node.getAttribute("class") !== name) node.setAttribute("class", name);
+}
+
 // ---------------------------------------------------------------------------------------- the picture
 
 function drawEdge({ x1, y1, x2, y2 }) {
@@ -120,7 +125,7 @@ export function mount(el, data) {
   function light(parts, ids, direction, kind) {
     const lit = new Set(ids);
     for (const [id, node] of parts) {
-      node.setAttribute("class", lit.has(id) ? `${kind} lit ${direction}` : kind);
+      setClass(node, lit.has(id) ? `${kind} lit ${direction}` : kind);
       if (lit.has(id)) node.parentNode.append(node); // in front of the others
     }
   }
@@ -143,7 +148,7 @@ export function mount(el, data) {
       if (node.textContent !== text) node.textContent = text;
       const kind = data.kinds[id];
       const hidden = data.crowded && kind.startsWith("edge") && !fresh.has(id) ? " hidden" : "";
-      node.setAttribute("class", `label ${kind} ${direction}${fresh.has(id) ? " fresh" : ""}${hidden}`);
+      setClass(node, `label ${kind} ${direction}${fresh.has(id) ? " fresh" : ""}${hidden}`);
     }
 
     setFormula(symbols, step.symbols, "");
