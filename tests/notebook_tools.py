@@ -155,13 +155,13 @@ def key_of(call: ast.Call) -> Any:
 # --- stored outputs ---
 
 
-def texts(cell: nbformat.NotebookNode) -> Iterator[str]:
+def texts(cell: nbformat.NotebookNode, mimes: str = "text/") -> Iterator[str]:
     """Every stored text of a code cell that strict validation compares."""
     for output in cell.get("outputs", []):
         if output.output_type == "stream":
             yield output.text
         for mime, value in output.get("data", {}).items():
-            if isinstance(value, str) and mime.startswith("text/"):
+            if isinstance(value, str) and mime.startswith(mimes):
                 yield value
 
 

@@ -83,7 +83,7 @@ def pool(lesson: Lesson) -> list[Decimal]:
     """All numbers that were computed, written in code, or published, in order."""
     found: set[Decimal] = set()
     for cell in lesson.code:
-        for text in (cell.source, *texts(cell)):
+        for text in (cell.source, *texts(cell, "text/plain")):  # a page fragment holds sizes and colours
             found |= {number.value for number in numbers_in(text)}
     found |= {abs(value) for value in _published(json.loads(PUBLISHED.read_text()))}
     return sorted(found)
