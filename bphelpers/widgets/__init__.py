@@ -1,7 +1,7 @@
 """Pictures that move.
 
 `live_figure` redraws a figure of your own for every move of a slider. `scrubber` takes one training iteration
-apart, step by step.
+apart, step by step. `playground` trains a small network before your eyes.
 
 >>> import bphelpers as bp
 >>> def draw(fig, slope):
@@ -12,6 +12,7 @@ The line rises by 1.0.
 """
 
 from bphelpers.widgets.live import LiveFigure, live_figure
+from bphelpers.widgets.playground import Playground, playground
 from bphelpers.widgets.scrubber import Scrubber, scrubber
 
-__all__ = ["LiveFigure", "Scrubber", "live_figure", "scrubber"]
+__all__ = ["LiveFigure", "Playground", "Scrubber", "live_figure", "playground", "scrubber"]

@@ -1,0 +1,564 @@
+// The playground: draws what Python has trained, and asks for the next picture. No mathematics happens here.
+//
+// The page sends {ask: "scene" | "steps" | "set" | "restart" | "place" | "check"}. Python answers with a scene
+// (settings, points, history), with frames (see _show in playground.py) and with the result of a check.
+
+const AHEAD = 2; // pictures asked for before the first of them is painted: kernel and page work side by side
+const PATIENCE = 4000; // milliseconds without an answer before the page says that the kernel is busy
+const KINDS = ["weight", "gradient", "last update"];
+const STEPS = [1, 5, 20, 100, 500];
+const LABELS = {
+  problem: "Points", noise: "Noise", activation: "Activation", init: "First weights",
+  optimizer: "Optimizer", lr: "Learning rate", batch_size: "Batch size", weight_decay: "Weight decay",
+};
+const GROUPS = { Data: ["problem", "noise"], Network: ["activation", "init"], Training: ["optimizer", "lr", "batch_size", "weight_decay"] };
+
+function make(tag, attributes = {}, children = []) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+const button = (text, title, classes = "") => make("button", { type: "button", title, class: classes }, [text]);
+const signButton = (sign, label) => make("button", { type: "button", title: label, "aria-label": label }, [sign]);
+const options = (values) => values.map((value) => make("option", { value }, [String(value)]));
+const setText = (node, text) => node.textContent !== text && (node.textContent = text);
+
+function labelled(name, control) {
+  return make("label", {}, [make("span", {}, [name]), control]);
+}
+
+// ---------------------------------------------------------------------------------------- colours
+
+const rgb = (css) => css.match(/[\d.]+/g).slice(0, 3).map(Number);
+
+// The theme's colours as the style sheet gives them, and 255 shades from class 0 over paper to class 1.
+function readTheme(root) {
+  const probe = root.querySelector(".probe");
+  const colour = (name) => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const names = ["paper", "ink", "grey", "line", "class0", "class1", "forward", "backward", "update"];
+  const theme = Object.fromEntries(names.map((name) => [name, colour(name)]));
+  const [low, middle, high] = ["class0", "paper", "class1"].map((name) => rgb(theme[name]));
+  theme.shades = new Uint32Array(256);
+  for (let value = -127; value <= 127; value++) {
+    const end = value < 0 ? low : high;
+    const part = 0.85 * Math.abs(value) / 127;
+    const [r, g, b] = middle.map((m, k) => Math.round(m + part * (end[k] - m)));
+    theme.shades[value & 255] = (255 << 24) | (b << 16) | (g << 8) | r;
+  }
+  theme.kinds = [theme.forward, theme.backward, theme.update];
+  return theme;
+}
+
+function shade(bytes, size, theme) {
+  const canvas = make("canvas", { width: size, height: size });
+  const image = new ImageData(size, size);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let k = 0; k < pixels.length; k++) pixels[k] = theme.shades[bytes[k] & 255];
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+// A canvas as sharp as the screen; returns its context in CSS pixels, cleared.
+function fresh(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+// ---------------------------------------------------------------------------------------- the network
+
+function places({ shown }, width, height) {
+  const rows = Math.max(...shown);
+  const size = Math.max(10, Math.min(40, (height - 8) / rows - 6, width / shown.length - 26));
+  return shown.map((count, c) => {
+    const x = ((c + 0.5) / shown.length) * width;
+    const gap = Math.min(size + 22, (height - size - 8) / Math.max(1, count - 1));
+    return Array.from({ length: count }, (_, k) => ({ x, y: height / 2 + (k - (count - 1) / 2) * gap, size }));
+  });
+}
+
+function split(edges, { shown }) {
+  let at = 0;
+  const take = (count) => edges.subarray(at, (at += count));
+  return KINDS.map(() => shown.slice(1).map((count, l) => ({ W: take(count * shown[l]), b: take(count) })));
+}
+
+function drawNetwork(canvas, scene, frame, kind, picked, theme) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const context = fresh(canvas, width, height);
+  const columns = places(scene, width, height);
+  const layers = frame.kinds[kind];
+  let largest = 0;
+  for (const { W } of layers) for (const value of W) largest = Math.max(largest, Math.abs(value));
+  context.strokeStyle = theme.kinds[kind];
+  layers.forEach(({ W }, l) => {
+    columns[l + 1].forEach((to, j) => {
+      columns[l].forEach((from, k) => {
+        const value = W[j * columns[l].length + k];
+        const part = largest ? Math.abs(value) / largest : 0;
+        const [x1, x2] = [from.x + from.size / 2, to.x - to.size / 2];
+        context.globalAlpha = 0.12 + 0.88 * part;
+        context.lineWidth = 0.4 + 6 * part;
+        context.setLineDash(value < 0 ? [5, 4] : []);
+        context.beginPath();
+        context.moveTo(x1, from.y);
+        context.bezierCurveTo((x1 + x2) / 2, from.y, (x1 + x2) / 2, to.y, x2, to.y);
+        context.stroke();
+      });
+    });
+  });
+  context.globalAlpha = 1;
+  context.setLineDash([]);
+  let n = 0;
+  columns.forEach((column, c) => {
+    column.forEach(({ x, y, size }, k) => {
+      context.drawImage(frame.small[n++], x - size / 2, y - size / 2, size, size);
+      const chosen = picked[0] === c && picked[1] === k;
+      context.lineWidth = chosen ? 3 : 1;
+      context.strokeStyle = chosen ? theme.ink : theme.grey;
+      context.strokeRect(x - size / 2, y - size / 2, size, size);
+    });
+    const hidden = scene.sizes[c] - column.length;
+    if (hidden) {
+      context.fillStyle = theme.grey;
+      context.textAlign = "center";
+      context.fillText(`and ${hidden} more`, column[0].x, height - 1);
+    }
+  });
+  return columns;
+}
+
+// ---------------------------------------------------------------------------------------- the plane
+
+function drawPlane(canvas, scene, image, cross, theme) {
+  const size = canvas.clientWidth;
+  const context = fresh(canvas, size, size);
+  context.imageSmoothingEnabled = true;
+  context.drawImage(image, 0, 0, size, size);
+  const [cx, cy, half] = scene.plane;
+  const at = (x, y) => [((x - cx) / half + 1) * size / 2, (1 - (y - cy) / half) * size / 2];
+  const first = scene.points.length - scene.placed;
+  context.lineWidth = 1;
+  scene.points.forEach(([x, y, label], k) => {
+    const [px, py] = at(x, y);
+    const r = k < first ? 3 : 4.5;
+    context.beginPath();
+    if (label) context.rect(px - r, py - r, 2 * r, 2 * r);
+    else context.arc(px, py, r + 0.4, 0, 7);
+    context.fillStyle = label ? theme.class1 : theme.class0;
+    context.strokeStyle = k < first ? theme.paper : theme.ink;
+    context.fill();
+    context.stroke();
+  });
+  if (!cross) return;
+  const [px, py] = at(...cross);
+  context.strokeStyle = theme.ink;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    context.moveTo(px + 4 * dx, py + 4 * dy);
+    context.lineTo(px + 13 * dx, py + 13 * dy);
+  }
+  context.stroke();
+}
+
+// ---------------------------------------------------------------------------------------- curves
+
+const ten = (value) => Math.log10(value); // the axis is logarithmic
+
+// Curves over the steps, on a logarithmic axis, each with its name at its end.
+function drawCurves(canvas, steps, curves, theme) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const context = fresh(canvas, width, height);
+  const [left, right, top, bottom] = [46, width - 66, 8, height - 20];
+  const values = curves.flatMap(({ values }) => values.filter((v) => v > 0).map(ten));
+  context.font = "11px sans-serif";
+  context.fillStyle = theme.grey;
+  context.strokeStyle = theme.line;
+  context.lineWidth = 1;
+  context.textAlign = "center";
+  const last = steps.at(-1);
+  if (!values.length || !last) {
+    context.fillText("nothing to draw before the first step", width / 2, height / 2);
+    return;
+  }
+  const [low, high] = [Math.floor(Math.min(...values)), Math.max(Math.ceil(Math.max(...values)), Math.floor(Math.min(...values)) + 1)];
+  const px = (step) => left + (step / last) * (right - left);
+  const py = (value) => bottom - ((Math.max(low, ten(value)) - low) / (high - low)) * (bottom - top);
+  context.textAlign = "right";
+  const every = Math.ceil((high - low) / 4);
+  for (let power = low; power <= high; power += every) {
+    const y = py(10 ** power);
+    context.beginPath();
+    context.moveTo(left, y);
+    context.lineTo(right, y);
+    context.stroke();
+    context.fillText(Math.abs(power) < 4 ? String(+(10 ** power).toPrecision(1)) : `1e${power}`, left - 5, y + 4);
+  }
+  context.textAlign = "left";
+  context.fillText("step 0", left, height - 5);
+  context.textAlign = "right";
+  context.fillText(String(last), right, height - 5);
+  context.textAlign = "left";
+  const ends = [];
+  for (const { values, name, colour, dash } of curves) {
+    context.strokeStyle = colour;
+    context.setLineDash(dash);
+    context.lineWidth = 1.8;
+    context.beginPath();
+    let pen = false;
+    values.forEach((value, k) => {
+      if (!(value > 0)) return (pen = false);
+      pen ? context.lineTo(px(steps[k]), py(value)) : context.moveTo(px(steps[k]), py(value));
+      pen = true;
+    });
+    context.stroke();
+    if (values.at(-1) > 0) ends.push({ name, colour, y: py(values.at(-1)) + 4 });
+  }
+  context.setLineDash([]);
+  ends.sort((a, b) => a.y - b.y);
+  ends.forEach((end, k) => (end.y = k ? Math.max(end.y, ends[k - 1].y + 12) : end.y));
+  for (let k = ends.length - 1, floor = bottom; k >= 0; k--, floor -= 12) ends[k].y = Math.min(ends[k].y, floor);
+  for (const { name, colour, y } of ends) {
+    context.fillStyle = colour;
+    context.fillText(name, right + 5, y);
+  }
+}
+
+// ---------------------------------------------------------------------------------------- the page around it
+
+export function mount(el, model) {
+  let scene = null;
+  let frame = null;
+  let moments = [];
+  let theme = null;
+  let columns = [];
+  let picked = null; // column and row of the neuron whose map fills the plane
+  let cross = null;
+  let playing = false;
+  let waiting = 0; // answers to come
+  let painting = 0;
+  let patience = 0;
+
+  const play = button("Play", "Train, or stop training", "play");
+  const step = button("Step", "One update of the weights");
+  const reset = button("Reset", "Back to the first weights");
+  const again = button("New start", "Other points and other first weights");
+  const speed = make("select", {}, options(STEPS));
+  speed.value = "5";
+  const count = make("span", { class: "count" });
+  const status = make("p", { class: "sentence", role: "status", "aria-live": "polite" });
+  const trouble = make("p", { class: "trouble", role: "alert" });
+
+  const controls = Object.fromEntries(Object.keys(LABELS).map((name) => [name, make("select", { name })]));
+  const groups = Object.entries(GROUPS).map(([title, names]) =>
+    make("fieldset", {}, [make("legend", {}, [title]), ...names.map((name) => labelled(LABELS[name], controls[name]))]));
+
+  const kind = make("select", {}, KINDS.map((name, k) => make("option", { value: k }, [name])));
+  const less = button("\u2212 layer", "One hidden layer fewer");
+  const more = button("+ layer", "One hidden layer more");
+  const heads = make("div", { class: "heads" });
+  const network = make("canvas", { class: "network", role: "img" });
+
+  const view = make("select", {});
+  const plane = make("canvas", {
+    class: "plane", tabindex: "0", role: "application",
+    "aria-label": "The plane with its points. Arrow keys move a cross, 0 and 1 place a point of that class there, Delete takes the nearest placed point away.",
+  });
+  const label = make("select", {}, [make("option", { value: 0 }, ["class 0 \u25CF"]), make("option", { value: 1 }, ["class 1 \u25A0"])]);
+  const remove = button("Take one away", "Take the point placed last away");
+  const losses = make("canvas", { class: "curves", role: "img", "aria-label": "Loss over the steps; the table below has the numbers." });
+  const norms = make("canvas", { class: "curves", role: "img", "aria-label": "Length of the gradient of each layer over the steps; the table below has the numbers." });
+  const check = button("Check the gradient", "Compare the gradient with finite differences");
+  const verdict = make("div", { class: "verdict", role: "status", "aria-live": "polite" });
+  const body = make("tbody");
+  const head = ["layer", "weights", "their length", "length of gradient", "length of last update", "update / weights"];
+  const table = make("table", {}, [make("thead", {}, [make("tr", {}, head.map((text) => make("th", { scope: "col" }, [text])))]), body]);
+  const code = make("pre", { tabindex: "0", "aria-label": "The run so far as code" });
+  const copy = button("Copy", "Copy the code");
+  const codeBox = make("details", {}, [make("summary", {}, ["The same run as code"]), code, copy]);
+
+  const root = make("div", { class: "bp-playground", "data-lm-suppress-shortcuts": "true" }, [
+    make("span", { class: "probe" }),
+    make("div", { class: "bar" }, [play, step, reset, again, labelled("steps per picture", speed), count]),
+    make("div", { class: "stage" }, [
+      make("div", { class: "settings" }, groups),
+      make("div", { class: "middle" }, [
+        make("div", { class: "bar" }, [labelled("lines show the", kind), less, more]),
+        heads, network,
+      ]),
+      make("div", { class: "right" }, [
+        make("div", { class: "bar" }, [labelled("map of", view)]), plane,
+        make("div", { class: "bar" }, [labelled("a click places", label), remove]),
+      ]),
+    ]),
+    trouble, status,
+    make("div", { class: "charts" }, [
+      make("figure", {}, [make("figcaption", {}, ["Loss"]), losses]),
+      make("figure", {}, [make("figcaption", {}, ["Length of the gradient, layer by layer"]), norms]),
+    ]),
+    make("div", { class: "bar" }, [check]), verdict,
+    make("details", {}, [make("summary", {}, ["Numbers, layer by layer"]), make("div", { class: "wide" }, [table])]),
+    codeBox,
+  ]);
+
+  // ---- asking and answering
+
+  function ask(what, more = {}) {
+    try {
+      model.send({ ask: what, ...more });
+    } catch {
+      pause();
+      return say("The kernel does not answer. Run this cell again.");
+    }
+    waiting++;
+    clearTimeout(patience);
+    patience = setTimeout(() => waiting && say("Waiting for the kernel: it is busy with another cell."), PATIENCE);
+  }
+
+  const say = (text) => setText(trouble, text);
+  const askSteps = () => ask("steps", { count: Number(speed.value) });
+
+  function answered(content, buffers) {
+    if (content.type === "scene") return setScene(content);
+    waiting = Math.max(0, waiting - 1);
+    if (!waiting) clearTimeout(patience);
+    if (content.type === "check") return showCheck(content);
+    frame = { ...content, buffers };
+    if (frame.moment.step > (moments.at(-1)?.step ?? -1)) moments.push(frame.moment);
+    if (frame.trouble) pause();
+    schedule();
+  }
+
+  function setScene(content) {
+    scene = content;
+    moments = content.moments;
+    for (const [name, select] of Object.entries(controls)) {
+      select.replaceChildren(...options(content.choices[name]));
+      select.value = String(content.settings[name]);
+      select.disabled = ["activation", "init"].includes(name) ? content.fixed.net : ["problem", "noise"].includes(name) && content.fixed.data;
+    }
+    if (!picked || picked[0] >= scene.shown.length || picked[1] >= scene.shown[picked[0]]) picked = output();
+    fillViews();
+    fillHeads();
+    remove.disabled = !scene.placed;
+    if (scene.settings.problem === "own points" && !cross) cross = scene.plane.slice(0, 2);
+    verdict.replaceChildren();
+  }
+
+  const output = () => [scene.shown.length - 1, 0];
+
+  function fillViews() {
+    const names = scene.shown.flatMap((count, c) => Array.from({ length: count }, (_, k) => {
+      const name = c === 0 ? `input ${k + 1}` : c === scene.shown.length - 1 ? "output" : `layer ${c}, neuron ${k + 1}`;
+      return make("option", { value: `${c} ${k}` }, [name]);
+    }));
+    view.replaceChildren(...names.reverse());
+    view.value = picked.join(" ");
+  }
+
+  function fillHeads() {
+    const hidden = scene.sizes.slice(1, -1);
+    const resize = (k, change) => {
+      const sizes = hidden.map((size, l) => (l === k ? size + change : size));
+      return () => set({ hidden: sizes });
+    };
+    const cells = hidden.map((size, k) => {
+      const [minus, plus] = [signButton("\u2212", `One neuron fewer in layer ${k + 1}`), signButton("+", `One neuron more in layer ${k + 1}`)];
+      minus.disabled = scene.fixed.net || size <= 1;
+      plus.disabled = scene.fixed.net || size >= scene.most.neurons;
+      minus.addEventListener("click", resize(k, -1));
+      plus.addEventListener("click", resize(k, 1));
+      return make("div", {}, [minus, make("span", {}, [String(size)]), plus]);
+    });
+    const focused = [...heads.querySelectorAll("button")].indexOf(document.activeElement);
+    heads.replaceChildren(make("div", {}, ["inputs"]), ...cells, make("div", {}, ["output"]));
+    if (focused >= 0) heads.querySelectorAll("button")[focused]?.focus();
+    less.disabled = scene.fixed.net || !hidden.length;
+    more.disabled = scene.fixed.net || hidden.length >= scene.most.layers;
+  }
+
+  function showCheck({ ok, title, text }) {
+    verdict.className = `verdict ${ok ? "right-gradient" : "wrong-gradient"}`;
+    verdict.replaceChildren(make("strong", {}, [title]), make("pre", { tabindex: "0" }, [text]));
+  }
+
+  function set(settings) {
+    say("");
+    ask("set", { settings });
+  }
+
+  // ---- painting
+
+  function schedule() {
+    if (!painting) painting = requestAnimationFrame(paint);
+  }
+
+  function paint() {
+    painting = 0;
+    if (!frame || !scene || !root.isConnected) return;
+    theme ??= readTheme(root);
+    if (!frame.small) unpack();
+    columns = drawNetwork(network, scene, frame, Number(kind.value), picked, theme);
+    const [c, k] = picked;
+    const isOutput = c === output()[0];
+    const n = scene.shown.slice(0, c).reduce((sum, count) => sum + count, 0) + k;
+    drawPlane(plane, scene, isOutput ? frame.surface : frame.small[n], document.activeElement === plane ? cross : null, theme);
+    const steps = moments.map(({ step }) => step);
+    const curve = (name, values, colour, dash) => ({ name, values, colour, dash });
+    const lines = [curve("training", moments.map(({ loss }) => loss), theme.ink, [])];
+    if (frame.moment.new_loss !== null) lines.push(curve("new points", moments.map(({ new_loss }) => new_loss), theme.grey, [5, 3]));
+    drawCurves(losses, steps, lines, theme);
+    const depth = frame.moment.norms.length;
+    drawCurves(norms, steps, Array.from({ length: depth }, (_, l) =>
+      curve(`layer ${l + 1}`, moments.map((moment) => moment.norms[l] ?? 0), theme.backward, [[], [7, 3], [2, 2], [8, 3, 2, 3]][l % 4])), theme);
+    write();
+    root.dataset.painted = Number(root.dataset.painted ?? 0) + 1;
+    if (playing && waiting < AHEAD) askSteps();
+  }
+
+  function unpack() {
+    const [small, surface, edges] = frame.buffers;
+    const bytes = (view, at, length) => new Int8Array(view.buffer, view.byteOffset + at, length);
+    const side = 32; // half of the surface's
+    const total = scene.shown.reduce((sum, count) => sum + count, 0);
+    frame.small = Array.from({ length: total }, (_, n) => shade(bytes(small, n * side * side, side * side), side, theme));
+    frame.surface = shade(bytes(surface, 0, surface.byteLength), 2 * side, theme);
+    const copied = edges.buffer.slice(edges.byteOffset, edges.byteOffset + edges.byteLength); // aligned
+    frame.kinds = split(new Float32Array(copied), scene);
+  }
+
+  function write() {
+    const { moment } = frame;
+    setText(count, `step ${moment.step}, epoch ${moment.epoch}`);
+    if (!playing) setText(status, frame.sentence); // read aloud when it changes: not twenty times a second
+    say(frame.trouble);
+    network.setAttribute("aria-label", `The network ${scene.sizes.join("-")}; lines show the ${KINDS[kind.value]}. ${playing ? "" : frame.sentence}`);
+    body.replaceChildren(...frame.rows.map((row) => make("tr", {}, row.map((text) => make("td", {}, [text])))));
+    setText(code, frame.code);
+  }
+
+  function repaint() {
+    theme = null;
+    if (frame) frame.small = null;
+    schedule();
+  }
+
+  // ---- playing
+
+  function pause() {
+    playing = false;
+    play.textContent = "Play";
+    root.classList.remove("playing");
+    schedule();
+  }
+
+  function toggle() {
+    if (playing) return pause();
+    playing = true;
+    say("");
+    play.textContent = "Pause";
+    root.classList.add("playing");
+    while (waiting < AHEAD) askSteps();
+  }
+
+  play.addEventListener("click", toggle);
+  step.addEventListener("click", () => {
+    if (playing) pause();
+    ask("steps", { count: 1 });
+  });
+  reset.addEventListener("click", () => {
+    pause();
+    ask("restart");
+  });
+  again.addEventListener("click", () => scene && set({ seed: scene.settings.seed + 1 }));
+  check.addEventListener("click", () => ask("check"));
+  for (const [name, select] of Object.entries(controls)) {
+    const isWord = ["problem", "activation", "init", "optimizer"].includes(name);
+    select.addEventListener("change", () => set({ [name]: isWord ? select.value : Number(select.value) }));
+  }
+  less.addEventListener("click", () => set({ hidden: scene.sizes.slice(1, -2) }));
+  more.addEventListener("click", () => set({ hidden: [...scene.sizes.slice(1, -1), scene.sizes.at(-2) || 4].slice(scene.sizes.length === 2 ? 1 : 0) }));
+  kind.addEventListener("change", schedule);
+  view.addEventListener("change", () => pick(view.value.split(" ").map(Number)));
+  copy.addEventListener("click", () => navigator.clipboard?.writeText(code.textContent));
+
+  function pick(where) {
+    picked = where;
+    view.value = picked.join(" ");
+    schedule();
+  }
+
+  network.addEventListener("click", ({ offsetX, offsetY }) => {
+    columns.forEach((column, c) => column.forEach(({ x, y, size }, k) => {
+      if (Math.abs(offsetX - x) <= size / 2 && Math.abs(offsetY - y) <= size / 2) pick([c, k]);
+    }));
+  });
+
+  // ---- placing points
+
+  function place([x, y], choice) {
+    say("");
+    ask("place", { x, y, label: choice });
+  }
+
+  plane.addEventListener("click", ({ offsetX, offsetY }) => {
+    const [cx, cy, half] = scene.plane;
+    const size = plane.clientWidth;
+    cross = [cx + (2 * offsetX / size - 1) * half, cy + (1 - 2 * offsetY / size) * half];
+    place(cross, Number(label.value));
+  });
+  plane.addEventListener("keydown", (event) => {
+    const [cx, cy, half] = scene.plane;
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    const inside = (value, middle) => Math.max(middle - half, Math.min(middle + half, value));
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (move) {
+      const far = half / (event.shiftKey ? 5 : 25);
+      cross ??= [cx, cy];
+      cross = [inside(cross[0] + far * move[0], cx), inside(cross[1] + far * move[1], cy)];
+      schedule();
+    } else if (event.key === "0" || event.key === "1") place(cross ?? [cx, cy], Number(event.key));
+    else if (event.key === "Enter" || event.key === " ") place(cross ?? [cx, cy], Number(label.value));
+    else if (event.key === "Delete" || event.key === "Backspace") place(cross ?? [cx, cy], null);
+    else return;
+    event.preventDefault();
+  });
+  plane.addEventListener("focus", () => {
+    cross ??= scene?.plane.slice(0, 2) ?? null;
+    schedule();
+  });
+  plane.addEventListener("blur", schedule);
+  remove.addEventListener("click", () => place(scene.points.at(-1).slice(0, 2), null));
+
+  // ---- life
+
+  const themes = new MutationObserver(repaint);
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light", "class"] });
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", repaint);
+  const sizes = new ResizeObserver(schedule);
+  sizes.observe(root);
+  model.on("msg:custom", answered);
+  el.replaceChildren(root);
+  ask("scene");
+  return () => {
+    playing = false;
+    model.off("msg:custom", answered);
+    themes.disconnect();
+    sizes.disconnect();
+    dark.removeEventListener("change", repaint);
+    clearTimeout(patience);
+  };
+}
+
+export default { render: ({ model, el }) => mount(el, model) };
