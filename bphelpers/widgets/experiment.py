@@ -291,12 +291,13 @@ class Experiment:
         if not len(self.X):
             raise ValueError("There are no points to check the gradient on yet: place some.")
         kept = [p.grad for p in self.net.parameters()]
+        was_training = self.net.training
         self.net.eval()  # dropout would draw anew for every difference
         try:
             rows = slice(0, CHECKED_POINTS)
             return check_network(self.net, self.loss, self.X[rows], self.y[rows])
         finally:
-            self.net.train()
+            self.net.train(was_training)
             for p, grad in zip(self.net.parameters(), kept, strict=True):
                 p.grad = grad
 
@@ -324,6 +325,7 @@ class Experiment:
         The last one holds the probability of class 1.
         """
         out, found = self.grid(size), []
+        was_training = self.net.training
         self.net.eval()
         try:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -333,7 +335,7 @@ class Experiment:
                     found.append(out.T.reshape(-1, size, size))
                 found[-1] = F.sigmoid(found[-1])
         finally:
-            self.net.train()
+            self.net.train(was_training)
         return found
 
     def _measured(self) -> Moment:

@@ -7,6 +7,8 @@ const AHEAD = 2; // pictures asked for before the first of them is painted: kern
 const PATIENCE = 4000; // milliseconds without an answer before the page says that the kernel is busy
 const KINDS = ["weight", "gradient", "last update"];
 const STEPS = [1, 5, 20, 100, 500];
+const SMALL = 32; // pixels a side of a neuron's map; the output's has twice as many
+const DASHES = [[], [7, 3], [2, 2], [8, 3, 2, 3]];
 const LABELS = {
   problem: "Points", noise: "Noise", activation: "Activation", init: "First weights",
   optimizer: "Optimizer", lr: "Learning rate", batch_size: "Batch size", weight_decay: "Weight decay",
@@ -33,6 +35,8 @@ function labelled(name, control) {
 
 const rgb = (css) => css.match(/[\d.]+/g).slice(0, 3).map(Number);
 
+let themes = 0;
+
 // The theme's colours as the style sheet gives them, and 255 shades from class 0 over paper to class 1.
 function readTheme(root) {
   const probe = root.querySelector(".probe");
@@ -51,16 +55,18 @@ function readTheme(root) {
     theme.shades[value & 255] = (255 << 24) | (b << 16) | (g << 8) | r;
   }
   theme.kinds = [theme.forward, theme.backward, theme.update];
+  theme.number = ++themes;
   return theme;
 }
 
-function shade(bytes, size, theme) {
-  const canvas = make("canvas", { width: size, height: size });
-  const image = new ImageData(size, size);
+// Square maps, one below the other, on a canvas that is kept from picture to picture.
+function shade(canvas, bytes, side, theme) {
+  const height = bytes.length / side;
+  if (canvas.width !== side || canvas.height !== height) [canvas.width, canvas.height] = [side, height];
+  const image = new ImageData(side, height);
   const pixels = new Uint32Array(image.data.buffer);
   for (let k = 0; k < pixels.length; k++) pixels[k] = theme.shades[bytes[k] & 255];
   canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
 }
 
 // A canvas as sharp as the screen; returns its context in CSS pixels, cleared.
@@ -78,10 +84,10 @@ function fresh(canvas, width, height) {
 
 function places({ shown }, width, height) {
   const rows = Math.max(...shown);
-  const size = Math.max(10, Math.min(40, (height - 8) / rows - 6, width / shown.length - 26));
+  const size = Math.max(10, Math.min(40, (height - 16) / rows - 6, width / shown.length - 26));
   return shown.map((count, c) => {
     const x = ((c + 0.5) / shown.length) * width;
-    const gap = Math.min(size + 22, (height - size - 8) / Math.max(1, count - 1));
+    const gap = Math.min(size + 22, (height - size - 16) / Math.max(1, count - 1));
     return Array.from({ length: count }, (_, k) => ({ x, y: height / 2 + (k - (count - 1) / 2) * gap, size }));
   });
 }
@@ -92,13 +98,25 @@ function split(edges, { shown }) {
   return KINDS.map(() => shown.slice(1).map((count, l) => ({ W: take(count * shown[l]), b: take(count) })));
 }
 
-function drawNetwork(canvas, scene, frame, kind, picked, theme) {
+// A dot at the lower left corner of the neuron: filled where the bias is positive, hollow where negative.
+function drawBias(context, x, y, part, theme, kind) {
+  const r = Math.min(6, 5 * Math.sqrt(Math.abs(part)));
+  if (r < 1) return;
+  context.beginPath();
+  context.arc(x, y, r, 0, 7);
+  context.lineWidth = 1.5;
+  context.strokeStyle = theme.kinds[kind];
+  context.fillStyle = part > 0 ? theme.kinds[kind] : theme.paper;
+  context.fill();
+  context.stroke();
+}
+
+function drawNetwork(canvas, scene, frame, small, kind, picked, theme) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const context = fresh(canvas, width, height);
   const columns = places(scene, width, height);
   const layers = frame.kinds[kind];
-  let largest = 0;
-  for (const { W } of layers) for (const value of W) largest = Math.max(largest, Math.abs(value));
+  const largest = frame.largest[kind];
   context.strokeStyle = theme.kinds[kind];
   layers.forEach(({ W }, l) => {
     columns[l + 1].forEach((to, j) => {
@@ -121,11 +139,12 @@ function drawNetwork(canvas, scene, frame, kind, picked, theme) {
   let n = 0;
   columns.forEach((column, c) => {
     column.forEach(({ x, y, size }, k) => {
-      context.drawImage(frame.small[n++], x - size / 2, y - size / 2, size, size);
+      context.drawImage(small, 0, SMALL * n++, SMALL, SMALL, x - size / 2, y - size / 2, size, size);
       const chosen = picked[0] === c && picked[1] === k;
       context.lineWidth = chosen ? 3 : 1;
       context.strokeStyle = chosen ? theme.ink : theme.grey;
       context.strokeRect(x - size / 2, y - size / 2, size, size);
+      if (c) drawBias(context, x - size / 2, y + size / 2, largest ? layers[c - 1].b[k] / largest : 0, theme, kind);
     });
     const hidden = scene.sizes[c] - column.length;
     if (hidden) {
@@ -139,17 +158,13 @@ function drawNetwork(canvas, scene, frame, kind, picked, theme) {
 
 // ---------------------------------------------------------------------------------------- the plane
 
-function drawPlane(canvas, scene, image, cross, theme) {
-  const size = canvas.clientWidth;
+const place = ({ plane: [cx, cy, half] }, size, [x, y]) => [((x - cx) / half + 1) * size / 2, (1 - (y - cy) / half) * size / 2];
+
+function drawPoints(canvas, scene, size, theme) {
   const context = fresh(canvas, size, size);
-  context.imageSmoothingEnabled = true;
-  context.drawImage(image, 0, 0, size, size);
-  const [cx, cy, half] = scene.plane;
-  const at = (x, y) => [((x - cx) / half + 1) * size / 2, (1 - (y - cy) / half) * size / 2];
   const first = scene.points.length - scene.placed;
-  context.lineWidth = 1;
   scene.points.forEach(([x, y, label], k) => {
-    const [px, py] = at(x, y);
+    const [px, py] = place(scene, size, [x, y]);
     const r = k < first ? 3 : 4.5;
     context.beginPath();
     if (label) context.rect(px - r, py - r, 2 * r, 2 * r);
@@ -159,8 +174,9 @@ function drawPlane(canvas, scene, image, cross, theme) {
     context.fill();
     context.stroke();
   });
-  if (!cross) return;
-  const [px, py] = at(...cross);
+}
+
+function drawCross(context, px, py, theme) {
   context.strokeStyle = theme.ink;
   context.lineWidth = 1.5;
   context.beginPath();
@@ -173,14 +189,26 @@ function drawPlane(canvas, scene, image, cross, theme) {
 
 // ---------------------------------------------------------------------------------------- curves
 
-const ten = (value) => Math.log10(value); // the axis is logarithmic
+// Round numbers for a logarithmic axis that holds the values: powers of ten, or 1, 2, 5 between them.
+function ticks(values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const powers = Array.from({ length: 24 }, (_, k) => k - 18);
+  const fine = powers.flatMap((power) => [1, 2, 5].map((m) => Number(`${m}e${power}`)));
+  const coarse = powers.map((power) => Number(`1e${power}`));
+  for (const marks of [fine, coarse, coarse.filter((_, k) => k % 3 === 0), coarse.filter((_, k) => k % 6 === 0)]) {
+    const below = marks.filter((mark) => mark <= low).at(-1) ?? marks[0];
+    const above = marks.find((mark) => mark >= high) ?? marks.at(-1);
+    const found = marks.filter((mark) => mark >= below && mark <= above);
+    if (found.length <= 5) return found.length > 1 ? found : [below, marks.find((mark) => mark > below)];
+  }
+}
 
 // Curves over the steps, on a logarithmic axis, each with its name at its end.
 function drawCurves(canvas, steps, curves, theme) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const context = fresh(canvas, width, height);
   const [left, right, top, bottom] = [46, width - 66, 8, height - 20];
-  const values = curves.flatMap(({ values }) => values.filter((v) => v > 0).map(ten));
+  const values = curves.flatMap(({ values }) => values.filter((value) => value > 0));
   context.font = "11px sans-serif";
   context.fillStyle = theme.grey;
   context.strokeStyle = theme.line;
@@ -191,18 +219,17 @@ function drawCurves(canvas, steps, curves, theme) {
     context.fillText("nothing to draw before the first step", width / 2, height / 2);
     return;
   }
-  const [low, high] = [Math.floor(Math.min(...values)), Math.max(Math.ceil(Math.max(...values)), Math.floor(Math.min(...values)) + 1)];
+  const marks = ticks(values);
+  const [low, high] = [Math.log(marks[0]), Math.log(marks.at(-1))];
   const px = (step) => left + (step / last) * (right - left);
-  const py = (value) => bottom - ((Math.max(low, ten(value)) - low) / (high - low)) * (bottom - top);
+  const py = (value) => bottom - ((Math.log(Math.max(value, marks[0])) - low) / (high - low)) * (bottom - top);
   context.textAlign = "right";
-  const every = Math.ceil((high - low) / 4);
-  for (let power = low; power <= high; power += every) {
-    const y = py(10 ** power);
+  for (const mark of marks) {
     context.beginPath();
-    context.moveTo(left, y);
-    context.lineTo(right, y);
+    context.moveTo(left, py(mark));
+    context.lineTo(right, py(mark));
     context.stroke();
-    context.fillText(Math.abs(power) < 4 ? String(+(10 ** power).toPrecision(1)) : `1e${power}`, left - 5, y + 4);
+    context.fillText(mark >= 1e-4 && mark < 1e4 ? String(mark) : mark.toExponential(), left - 5, py(mark) + 4);
   }
   context.textAlign = "left";
   context.fillText("step 0", left, height - 5);
@@ -244,9 +271,14 @@ export function mount(el, model) {
   let columns = [];
   let picked = null; // column and row of the neuron whose map fills the plane
   let cross = null;
+  let scenes = 0;
   let playing = false;
   let waiting = 0; // answers to come
   let painting = 0;
+  const small = make("canvas"); // the maps of all neurons, one below the other
+  const surface = make("canvas");
+  const pointLayer = make("canvas");
+  let pointed = ""; // what the layer of points shows
   let patience = 0;
 
   const play = button("Play", "Train, or stop training", "play");
@@ -267,7 +299,9 @@ export function mount(el, model) {
   const less = button("\u2212 layer", "One hidden layer fewer");
   const more = button("+ layer", "One hidden layer more");
   const heads = make("div", { class: "heads" });
-  const network = make("canvas", { class: "network", role: "img" });
+  const network = make("canvas", { class: "network", role: "img", "aria-label": "The network, with the map of each neuron; the table below has the numbers." });
+  const legend = make("p", { class: "legend" });
+  const legends = KINDS.map((name) => `The thicker a line, the larger the ${name}; dashed: negative. The thickest is #. A dot is a bias, hollow if negative.`);
 
   const view = make("select", {});
   const plane = make("canvas", {
@@ -294,7 +328,7 @@ export function mount(el, model) {
       make("div", { class: "settings" }, groups),
       make("div", { class: "middle" }, [
         make("div", { class: "bar" }, [labelled("lines show the", kind), less, more]),
-        heads, network,
+        heads, network, legend,
       ]),
       make("div", { class: "right" }, [
         make("div", { class: "bar" }, [labelled("map of", view)]), plane,
@@ -333,14 +367,18 @@ export function mount(el, model) {
     waiting = Math.max(0, waiting - 1);
     if (!waiting) clearTimeout(patience);
     if (content.type === "check") return showCheck(content);
+    if (content.type === "trouble") {
+      pause();
+      return say(content.text);
+    }
     frame = { ...content, buffers };
     if (frame.moment.step > (moments.at(-1)?.step ?? -1)) moments.push(frame.moment);
-    if (frame.trouble) pause();
+    if (frame.stopped) pause();
     schedule();
   }
 
   function setScene(content) {
-    scene = content;
+    scene = { ...content, number: ++scenes };
     moments = content.moments;
     for (const [name, select] of Object.entries(controls)) {
       select.replaceChildren(...options(content.choices[name]));
@@ -405,51 +443,66 @@ export function mount(el, model) {
 
   function paint() {
     painting = 0;
-    if (!frame || !scene || !root.isConnected) return;
+    if (!frame || !scene || !plane.clientWidth) return; // out of sight: goes on when it is back, by the observer of sizes
     theme ??= readTheme(root);
-    if (!frame.small) unpack();
-    columns = drawNetwork(network, scene, frame, Number(kind.value), picked, theme);
-    const [c, k] = picked;
-    const isOutput = c === output()[0];
-    const n = scene.shown.slice(0, c).reduce((sum, count) => sum + count, 0) + k;
-    drawPlane(plane, scene, isOutput ? frame.surface : frame.small[n], document.activeElement === plane ? cross : null, theme);
+    if (frame.buffers) unpack();
+    columns = drawNetwork(network, scene, frame, small, Number(kind.value), picked, theme);
+    paintPlane();
     const steps = moments.map(({ step }) => step);
-    const curve = (name, values, colour, dash) => ({ name, values, colour, dash });
-    const lines = [curve("training", moments.map(({ loss }) => loss), theme.ink, [])];
-    if (frame.moment.new_loss !== null) lines.push(curve("new points", moments.map(({ new_loss }) => new_loss), theme.grey, [5, 3]));
+    const lines = [{ name: "training", values: moments.map(({ loss }) => loss), colour: theme.ink, dash: [] }];
+    if (frame.moment.new_loss !== null) {
+      lines.push({ name: "new points", values: moments.map(({ new_loss }) => new_loss), colour: theme.grey, dash: [5, 3] });
+    }
     drawCurves(losses, steps, lines, theme);
-    const depth = frame.moment.norms.length;
-    drawCurves(norms, steps, Array.from({ length: depth }, (_, l) =>
-      curve(`layer ${l + 1}`, moments.map((moment) => moment.norms[l] ?? 0), theme.backward, [[], [7, 3], [2, 2], [8, 3, 2, 3]][l % 4])), theme);
+    drawCurves(norms, steps, frame.moment.norms.map((_, l) => ({
+      name: `layer ${l + 1}`, values: moments.map((moment) => moment.norms[l] ?? 0), colour: theme.backward,
+      dash: DASHES[l % DASHES.length],
+    })), theme);
     write();
     root.dataset.painted = Number(root.dataset.painted ?? 0) + 1;
     if (playing && waiting < AHEAD) askSteps();
   }
 
+  function paintPlane() {
+    const size = plane.clientWidth;
+    const key = `${scene.number} ${theme.number} ${size} ${window.devicePixelRatio}`;
+    if (key !== pointed) drawPoints(pointLayer, scene, size, theme);
+    pointed = key;
+    const context = fresh(plane, size, size);
+    const [c, k] = picked;
+    const n = scene.shown.slice(0, c).reduce((sum, count) => sum + count, 0) + k;
+    if (c === scene.shown.length - 1) context.drawImage(surface, 0, 0, size, size);
+    else context.drawImage(small, 0, SMALL * n, SMALL, SMALL, 0, 0, size, size);
+    context.drawImage(pointLayer, 0, 0, size, size);
+    if (cross && document.activeElement === plane) drawCross(context, ...place(scene, size, cross), theme);
+  }
+
   function unpack() {
-    const [small, surface, edges] = frame.buffers;
-    const bytes = (view, at, length) => new Int8Array(view.buffer, view.byteOffset + at, length);
-    const side = 32; // half of the surface's
-    const total = scene.shown.reduce((sum, count) => sum + count, 0);
-    frame.small = Array.from({ length: total }, (_, n) => shade(bytes(small, n * side * side, side * side), side, theme));
-    frame.surface = shade(bytes(surface, 0, surface.byteLength), 2 * side, theme);
+    const [maps, output, edges] = frame.buffers;
+    const bytes = (view) => new Int8Array(view.buffer, view.byteOffset, view.byteLength);
+    shade(small, bytes(maps), SMALL, theme);
+    shade(surface, bytes(output), 2 * SMALL, theme);
     const copied = edges.buffer.slice(edges.byteOffset, edges.byteOffset + edges.byteLength); // aligned
     frame.kinds = split(new Float32Array(copied), scene);
+    frame.unpacked = frame.buffers;
+    frame.buffers = null;
   }
 
   function write() {
     const { moment } = frame;
     setText(count, `step ${moment.step}, epoch ${moment.epoch}`);
+    if (frame.stopped) say(frame.stopped);
+    setText(legend, legends[kind.value].replace("#", frame.thickest[kind.value]));
     if (!playing) setText(status, frame.sentence); // read aloud when it changes: not twenty times a second
-    say(frame.trouble);
-    network.setAttribute("aria-label", `The network ${scene.sizes.join("-")}; lines show the ${KINDS[kind.value]}. ${playing ? "" : frame.sentence}`);
-    body.replaceChildren(...frame.rows.map((row) => make("tr", {}, row.map((text) => make("td", {}, [text])))));
-    setText(code, frame.code);
+    if (!playing || table.checkVisibility()) {
+      body.replaceChildren(...frame.rows.map((row) => make("tr", {}, row.map((text) => make("td", {}, [text])))));
+    }
+    if (!playing || code.checkVisibility()) setText(code, frame.code);
   }
 
   function repaint() {
     theme = null;
-    if (frame) frame.small = null;
+    if (frame) frame.buffers ??= frame.unpacked;
     schedule();
   }
 
@@ -506,7 +559,7 @@ export function mount(el, model) {
 
   // ---- placing points
 
-  function place([x, y], choice) {
+  function putDown([x, y], choice) {
     say("");
     ask("place", { x, y, label: choice });
   }
@@ -515,7 +568,7 @@ export function mount(el, model) {
     const [cx, cy, half] = scene.plane;
     const size = plane.clientWidth;
     cross = [cx + (2 * offsetX / size - 1) * half, cy + (1 - 2 * offsetY / size) * half];
-    place(cross, Number(label.value));
+    putDown(cross, Number(label.value));
   });
   plane.addEventListener("keydown", (event) => {
     const [cx, cy, half] = scene.plane;
@@ -527,9 +580,9 @@ export function mount(el, model) {
       cross ??= [cx, cy];
       cross = [inside(cross[0] + far * move[0], cx), inside(cross[1] + far * move[1], cy)];
       schedule();
-    } else if (event.key === "0" || event.key === "1") place(cross ?? [cx, cy], Number(event.key));
-    else if (event.key === "Enter" || event.key === " ") place(cross ?? [cx, cy], Number(label.value));
-    else if (event.key === "Delete" || event.key === "Backspace") place(cross ?? [cx, cy], null);
+    } else if (event.key === "0" || event.key === "1") putDown(cross ?? [cx, cy], Number(event.key));
+    else if (event.key === "Enter" || event.key === " ") putDown(cross ?? [cx, cy], Number(label.value));
+    else if (event.key === "Delete" || event.key === "Backspace") putDown(cross ?? [cx, cy], null);
     else return;
     event.preventDefault();
   });
@@ -538,12 +591,12 @@ export function mount(el, model) {
     schedule();
   });
   plane.addEventListener("blur", schedule);
-  remove.addEventListener("click", () => place(scene.points.at(-1).slice(0, 2), null));
+  remove.addEventListener("click", () => putDown(scene.points.at(-1).slice(0, 2), null));
 
   // ---- life
 
-  const themes = new MutationObserver(repaint);
-  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light", "class"] });
+  const observer = new MutationObserver(repaint);
+  observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light", "class"] });
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", repaint);
   const sizes = new ResizeObserver(schedule);
@@ -554,7 +607,7 @@ export function mount(el, model) {
   return () => {
     playing = false;
     model.off("msg:custom", answered);
-    themes.disconnect();
+    observer.disconnect();
     sizes.disconnect();
     dark.removeEventListener("change", repaint);
     clearTimeout(patience);

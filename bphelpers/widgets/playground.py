@@ -186,11 +186,13 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
             asked[content["ask"]](content)
         except KeyboardInterrupt:
             self._say("Interrupted. The network keeps what it has learned.")
+        except ValueError as error:
+            self._say(str(error))
         except Exception as error:  # a learner's own layer may fail anywhere
-            self._say(f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error))
+            self._say(f"{type(error).__name__}: {error}")
 
     def _say(self, text: str) -> None:
-        self._show(trouble=text)
+        self.send({"type": "trouble", "text": text})
 
     def _place(self, message: Message) -> None:
         """Add a point, or take away the nearest of those that were added."""
@@ -237,14 +239,18 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         """How many neurons of each column are drawn."""
         return [2, *(min(len(column.linear.W.data), MOST_SHOWN) for column in self._run.columns)]
 
-    def _show(self, trouble: str = "") -> None:
+    def _show(self) -> None:
         """One picture."""
         run = self._run
+        kinds = [self._edges(kind) for kind in (_weights, _gradients, self._updates)]
+        largest = [float(max(np.abs(part).max() for part in kind if part.ndim == 2)) for kind in kinds]
         content = {
             "type": "frame",
             "moment": _moment(run.now),
             "sentence": repr(self),
-            "trouble": trouble or run.stopped,
+            "stopped": run.stopped,
+            "largest": largest,
+            "thickest": [short(value) for value in largest],
             "rows": _rows(run),
             "code": run.code,
         }
@@ -254,25 +260,23 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
             for answers, count in zip([np.stack(maps[:2]), *maps[2:]], self._shown, strict=True)
         ]
         surface = _bytes(2 * maps[-1] - 1, scale=1.0)
-        kinds = [self._edges(kind) for kind in (_weights, _gradients, self._updates)]
-        self.send(content, [b"".join(small), surface, b"".join(kinds)])
+        edges = b"".join(part.tobytes() for kind in kinds for part in kind)
+        self.send(content, [b"".join(small), surface, edges])
 
     def _updates(self, p: nn.Parameter) -> NDArray[np.floating] | None:
         return self._run.updates.get(p.name)
 
-    def _edges(self, kind: Callable[[nn.Parameter], NDArray[np.floating] | None]) -> bytes:
-        """Weights and biases of the neurons that are drawn, layer by layer, as float32."""
+    def _edges(self, kind: Callable[[nn.Parameter], NDArray[np.floating] | None]) -> list[NDArray[np.floating]]:
+        """W, b, W, b, ... of the neurons that are drawn, as float32; zeros where there is nothing yet."""
         parts, before = [], 2
         for column, count in zip(self._run.columns, self._shown[1:], strict=True):
-            W, b = column.linear.W, column.linear.b
-            for p, cut in ((W, (slice(count), slice(before))), (b, (slice(count),))):
+            for p, cut in ((column.linear.W, np.s_[:count, :before]), (column.linear.b, np.s_[:count])):
                 values = None if p is None else kind(p)
-                shape = (count, before) if p is W else (count,)
-                parts.append(np.zeros(shape) if values is None else values[cut])
+                shape = (count, before) if p is column.linear.W else (count,)
+                part = np.zeros(shape) if values is None else values[cut]
+                parts.append(np.nan_to_num(np.clip(part, -1e30, 1e30)).astype("<f4"))
             before = count
-        flat = np.concatenate([part.ravel() for part in parts])
-        with np.errstate(over="ignore"):
-            return np.nan_to_num(flat.astype("<f4")).tobytes()
+        return parts
 
 
 def _weights(p: nn.Parameter) -> NDArray[np.floating]:
