@@ -7,7 +7,7 @@ and it can say what it did as a few lines of code.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from itertools import count
+from itertools import count, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -106,7 +106,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_whole(value: Any, least: int, most: int) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and least <= value <= most
+    return (
+        isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= most)
+    )
 
 
 def _point(point: Any) -> tuple[float, float, int]:
@@ -340,10 +342,10 @@ class Experiment:
 
     def _measured(self) -> Moment:
         norms = []
-        if self.steps:
-            squares = [[_square(p.grad) for p in column.linear.parameters()] for column in self.columns]
-            norms = [math.sqrt(sum(layer)) for layer in squares]
         with np.errstate(over="ignore", invalid="ignore"):
+            if self.steps:
+                squares = [[_square(p.grad) for p in column.linear.parameters()] for column in self.columns]
+                norms = [math.sqrt(sum(layer)) for layer in squares]
             loss, accuracy = self._evaluated(self.X, self.y)
             new = None if self.new_points is None else self._evaluated(*self.new_points)[0]
         return Moment(self.steps, self.epochs, loss, accuracy, new, norms)
@@ -451,7 +453,7 @@ def _problem_code(chosen: Settings) -> list[str]:
 def _network(chosen: Settings, rng: np.random.Generator) -> nn.Sequential:
     layers: list[nn.Module] = []
     sizes = [2, *chosen.hidden, 1]
-    for d_in, d_out in zip(sizes, sizes[1:], strict=False):
+    for d_in, d_out in pairwise(sizes):
         layers += [nn.Linear(d_in, d_out, rng=rng, init=_INITIALIZERS[chosen.init])]
         layers += [ACTIVATIONS[chosen.activation]()]
     return nn.Sequential(*layers[:-1])
@@ -463,7 +465,7 @@ def _network_code(chosen: Settings) -> list[str]:
     lines = [f"init = {given}"] if given.startswith("lambda") else []
     init = "" if not given else ", init=init" if lines else f", init={given}"
     activation = ACTIVATIONS[chosen.activation].__name__
-    layers = [f"nn.Linear({a}, {b}, rng=rng{init})" for a, b in zip(sizes, sizes[1:], strict=False)]
+    layers = [f"nn.Linear({a}, {b}, rng=rng{init})" for a, b in pairwise(sizes)]
     hidden, last = [f"{layer}, nn.{activation}()" for layer in layers[:-1]], layers[-1]
     line = f"net = nn.Sequential({', '.join([*hidden, last])})"
     if len(line) <= 120:

@@ -317,6 +317,7 @@ export function mount(el, model) {
   const body = make("tbody");
   const head = ["layer", "weights", "their length", "length of gradient", "length of last update", "update / weights"];
   const table = make("table", {}, [make("thead", {}, [make("tr", {}, head.map((text) => make("th", { scope: "col" }, [text])))]), body]);
+  const tableBox = make("details", {}, [make("summary", {}, ["Numbers, layer by layer"]), make("div", { class: "wide" }, [table])]);
   const code = make("pre", { tabindex: "0", "aria-label": "The run so far as code" });
   const copy = button("Copy", "Copy the code");
   const codeBox = make("details", {}, [make("summary", {}, ["The same run as code"]), code, copy]);
@@ -341,8 +342,7 @@ export function mount(el, model) {
       make("figure", {}, [make("figcaption", {}, ["Length of the gradient, layer by layer"]), norms]),
     ]),
     make("div", { class: "bar" }, [check]), verdict,
-    make("details", {}, [make("summary", {}, ["Numbers, layer by layer"]), make("div", { class: "wide" }, [table])]),
-    codeBox,
+    tableBox, codeBox,
   ]);
 
   // ---- asking and answering
@@ -494,10 +494,10 @@ export function mount(el, model) {
     if (frame.stopped) say(frame.stopped);
     setText(legend, legends[kind.value].replace("#", frame.thickest[kind.value]));
     if (!playing) setText(status, frame.sentence); // read aloud when it changes: not twenty times a second
-    if (!playing || table.checkVisibility()) {
+    if (!playing || tableBox.open) {
       body.replaceChildren(...frame.rows.map((row) => make("tr", {}, row.map((text) => make("td", {}, [text])))));
     }
-    if (!playing || code.checkVisibility()) setText(code, frame.code);
+    if (!playing || codeBox.open) setText(code, frame.code);
   }
 
   function repaint() {
@@ -543,7 +543,14 @@ export function mount(el, model) {
   more.addEventListener("click", () => set({ hidden: [...scene.sizes.slice(1, -1), scene.sizes.at(-2) || 4].slice(scene.sizes.length === 2 ? 1 : 0) }));
   kind.addEventListener("change", schedule);
   view.addEventListener("change", () => pick(view.value.split(" ").map(Number)));
-  copy.addEventListener("click", () => navigator.clipboard?.writeText(code.textContent));
+  copy.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {
+      getSelection().selectAllChildren(code); // the browser does not allow it: the reader's own copy does
+    }
+  });
+  for (const box of [tableBox, codeBox]) box.addEventListener("toggle", schedule);
 
   function pick(where) {
     picked = where;

@@ -1,0 +1,389 @@
+"""The playground in JupyterLab in Chromium, and its drawing in a bare page."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from browser_tools import LabServer, Seen, chromium, lab_server, nameless, open_lesson, run_all
+from playwright.sync_api import Browser, Locator, Page
+
+from bphelpers.widgets import Playground, playground
+from bphelpers.widgets.playground import _MODULE, _STYLE
+
+pytestmark = pytest.mark.browser
+
+START = "import numpy as np\nimport bphelpers as bp\nfrom bphelpers import nn\n"
+PLAY = START + "play = bp.widgets.playground()\nplay"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LabServer]:
+    with lab_server([]) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with chromium(chromium_path) as running:
+        yield running
+
+
+def put(server: LabServer, name: str, *cells: str) -> str:
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells_ = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells_, metadata=kernel), server.folder / f"{name}.ipynb")
+    return f"{name}.ipynb"
+
+
+def shown(page: Page) -> Locator:
+    found = page.locator(".bp-playground")
+    page.wait_for_function("() => document.querySelector('.bp-playground')?.dataset.painted")
+    return found
+
+
+def choice(root: Locator, name: str) -> Locator:
+    return root.get_by_role("combobox", name=name)
+
+
+def click(page: Page, name: str) -> None:
+    page.locator(".bp-playground").get_by_role("button", name=name, exact=True).click()
+
+
+def step_of(page: Page) -> int:
+    return int(page.locator(".bp-playground .count").inner_text().split()[1].rstrip(","))
+
+
+def until_step(page: Page, least: int) -> None:
+    page.wait_for_function(
+        "least => document.querySelector('.bp-playground .count').innerText.match(/\\d+/)[0] >= least",
+        arg=least,
+        timeout=30_000,
+    )
+
+
+def until_text(page: Page, selector: str, text: str) -> None:
+    page.wait_for_function(
+        "([selector, text]) => document.querySelector(selector).innerText.includes(text)",
+        arg=[f".bp-playground {selector}", text],
+        timeout=30_000,
+    )
+
+
+def fine(seen: Seen) -> bool:
+    return seen.errors == [] and seen.outside == []
+
+
+def test_play_pause_step_reset_and_the_next_cell(browser: Browser, server: LabServer) -> None:
+    next_cell = "print(play.history[-1].step > 0, play.net(play.X).shape)"
+    with open_lesson(browser, server, put(server, "play", PLAY, "0")) as (page, seen):
+        assert run_all(page) == []
+        shown(page)
+        assert nameless(page) == []
+        assert page.locator(".bp-playground .sentence").inner_text().startswith("No step made yet")
+        click(page, "Play")
+        until_step(page, 50)
+        # While it plays, another cell runs and uses the network.
+        page.evaluate(
+            """async source => {
+                const panel = window.jupyterapp.shell.currentWidget;
+                panel.content.model.cells.get(1).sharedModel.setSource(source);
+                panel.content.activeCellIndex = 1;
+                await window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            next_cell,
+        )
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('pre')].some(e => e.innerText.startsWith('True (200, 1)'))"
+        )
+        until_step(page, step_of(page) + 50)
+        click(page, "Pause")
+        page.wait_for_timeout(700)
+        stopped = step_of(page)
+        page.wait_for_timeout(700)
+        assert step_of(page) == stopped
+        until_text(page, ".sentence", f"Step {stopped},")
+        click(page, "Step")
+        until_text(page, ".sentence", f"Step {stopped + 1},")
+        click(page, "Reset")
+        until_text(page, ".sentence", "No step made yet")
+        assert fine(seen)
+
+
+def test_the_picture_follows_the_run_and_the_choices(browser: Browser, server: LabServer) -> None:
+    with open_lesson(browser, server, put(server, "choices", PLAY)) as (page, seen):
+        assert run_all(page) == []
+        root = shown(page)
+
+        def picture(name: str) -> str:
+            page.wait_for_timeout(400)
+            return str(root.locator(f"canvas.{name}").evaluate("canvas => canvas.toDataURL()"))
+
+        network, plane = picture("network"), picture("plane")
+        choice(root, "steps per picture").select_option("100")
+        click(page, "Play")
+        until_step(page, 300)
+        click(page, "Pause")
+        assert picture("network") != network and picture("plane") != plane
+        seen_before = {picture("network")}
+        for kind in ("gradient", "last update"):
+            choice(root, "lines show the").select_option(label=kind)
+            assert picture("network") not in seen_before, kind
+            seen_before.add(picture("network"))
+            assert kind in root.locator(".legend").inner_text()
+        plane = picture("plane")
+        choice(root, "map of").select_option(label="layer 1, neuron 2")
+        assert picture("plane") != plane
+        choice(root, "Learning rate").select_option("0.3")
+        until_text(page, ".sentence", f"Step {step_of(page)}")
+        assert step_of(page) >= 300, "another learning rate does not begin anew"
+        choice(root, "Activation").select_option("ReLU")
+        until_text(page, ".sentence", "No step made yet")
+        click(page, "+ layer")
+        page.wait_for_function("() => document.querySelectorAll('.bp-playground .heads > div').length === 5")
+        root.get_by_role("button", name="One neuron fewer in layer 3").click()
+        until_text(page, ".heads", "7")
+        root.get_by_text("The same run as code").click()
+        until_text(page, "pre", "nn.Linear(8, 7, rng=rng), nn.ReLU(),")
+        assert fine(seen)
+
+
+def test_placing_points_by_mouse_and_by_keyboard(browser: Browser, server: LabServer) -> None:
+    source = PLAY.replace("playground()", "playground(problem='own points')")
+    with open_lesson(browser, server, put(server, "points", source)) as (page, seen):
+        assert run_all(page) == []
+        root = shown(page)
+        click(page, "Play")
+        until_text(page, ".trouble", "place some of both classes")
+        assert root.get_by_role("button", name="Play", exact=True).count() == 1, "it does not go on asking"
+        plane = root.locator(".plane")
+        plane.click(position={"x": 60, "y": 60})
+        until_text(page, ".sentence", "on one point")
+        plane.focus()
+        # In JupyterLab's command mode "0 0" restarts the kernel and "1" makes a heading.
+        for key in ("ArrowRight", "Shift+ArrowRight", "ArrowDown", "0", "0", "Shift+ArrowDown", "1", " "):
+            page.keyboard.press(key)
+        until_text(page, ".sentence", "on 5 points")
+        page.keyboard.press("Delete")
+        until_text(page, ".sentence", "on 4 points")
+        assert plane.evaluate("e => e === document.activeElement")
+        assert page.locator(".jp-Dialog").count() == 0
+        click(page, "Take one away")
+        until_text(page, ".sentence", "on 3 points")
+        click(page, "Step")
+        until_text(page, ".sentence", "Step 1,")
+        assert fine(seen)
+
+
+def test_by_keyboard_alone(browser: Browser, server: LabServer) -> None:
+    with open_lesson(browser, server, put(server, "keyboard", PLAY, "1 + 1")) as (page, seen):
+        assert run_all(page) == []
+        root = shown(page)
+        root.get_by_role("button", name="Play", exact=True).focus()
+        page.keyboard.press("Enter")
+        until_step(page, 20)
+        page.keyboard.press(" ")
+        page.wait_for_timeout(700)
+        reached = []
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            name = page.evaluate(
+                """() => {
+                    const e = document.activeElement;
+                    if (!e.closest('.bp-playground')) return '';
+                    const label = e.closest('label')?.querySelector('span').innerText;
+                    return label ?? e.getAttribute('aria-label') ?? e.innerText;
+                }"""
+            )
+            if not name:
+                break
+            reached.append(name)
+        wanted = {
+            "Step", "Reset", "New start", "steps per picture", "Points", "Noise", "Activation",
+            "First weights", "Optimizer", "Learning rate", "Batch size", "Weight decay", "lines show the",
+            "One neuron more in layer 2", "+ layer", "map of", "a click places", "Check the gradient",
+            "Numbers, layer by layer", "The same run as code",
+        }  # fmt: skip
+        assert wanted <= set(reached), wanted - set(reached)
+        choice(root, "Optimizer").focus()
+        page.keyboard.press("ArrowDown")
+        until_text(page, ".sentence", "No step made yet")
+        assert choice(root, "Optimizer").input_value() == "momentum"
+        assert fine(seen)
+
+
+BROKEN = (
+    START
+    + """
+class Halved(nn.Tanh):
+    def backward(self, dout):
+        return super().backward(dout) / 2
+rng = np.random.default_rng(0)
+net = nn.Sequential(nn.Linear(2, 4, rng=rng), Halved(), nn.Linear(4, 1, rng=rng))
+play = bp.widgets.playground(net)
+play"""
+)
+FAILING = BROKEN.replace("return super().backward(dout) / 2", "raise RuntimeError('not written yet')")
+
+
+def test_the_gradient_check_and_a_network_of_one_s_own(browser: Browser, server: LabServer) -> None:
+    with open_lesson(browser, server, put(server, "broken", BROKEN)) as (page, seen):
+        assert run_all(page) == []
+        root = shown(page)
+        assert choice(root, "Activation").is_disabled()
+        assert root.get_by_role("button", name="+ layer").is_disabled()
+        click(page, "Check the gradient")
+        until_text(page, ".verdict", "The gradient is wrong.")
+        assert "2 of 4 gradients agree" in root.locator(".verdict pre").inner_text()
+        assert fine(seen)
+
+
+def test_a_layer_that_raises_is_said_and_survived(browser: Browser, server: LabServer) -> None:
+    with open_lesson(browser, server, put(server, "failing", FAILING)) as (page, seen):
+        assert run_all(page) == []
+        shown(page)
+        click(page, "Play")
+        until_text(page, ".trouble", "RuntimeError: not written yet")
+        click(page, "Reset")
+        page.wait_for_timeout(500)
+        assert fine(seen)
+
+
+def test_a_kernel_that_is_gone(browser: Browser, server: LabServer) -> None:
+    with open_lesson(browser, server, put(server, "gone", PLAY)) as (page, seen):
+        assert run_all(page) == []
+        shown(page)
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        page.wait_for_timeout(1000)
+        click(page, "Play")
+        until_text(page, ".trouble", "kernel")
+        assert [error for error in seen.errors if "page error" in error] == []
+
+
+def test_two_hundred_random_clicks_and_keys(browser: Browser, server: LabServer) -> None:
+    """Whatever is pressed, nothing breaks, and afterwards it trains as if nothing had been."""
+    draw = random.Random(20260)
+    keys = ["Enter", " ", "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Home", "End", "Tab",
+            "Shift+Tab", "Delete", "0", "1", "d", "x", "b", "Escape", "PageDown"]  # fmt: skip
+    with open_lesson(browser, server, put(server, "random", PLAY)) as (page, seen):
+        assert run_all(page) == []
+        root = shown(page)
+        done = []
+        for _ in range(200):
+            what = draw.choice(
+                ["button", "button", "select", "select", "plane", "network", "key", "key", "fold"]
+            )
+            done.append(what)
+            if what in ("button", "select", "fold"):
+                kind = {
+                    "button": "button:not(:disabled)",
+                    "select": "select:not(:disabled)",
+                    "fold": "summary",
+                }
+                found = root.locator(kind[what])
+                one = found.nth(draw.randrange(found.count()))
+                if what == "select":
+                    values = one.locator("option").evaluate_all("all => all.map(e => e.value)")
+                    one.select_option(draw.choice(values), timeout=5000)
+                else:
+                    one.evaluate("e => { e.focus(); e.click(); }")
+            elif what == "key":
+                inside = root.locator("button, select, .plane, summary")
+                inside.nth(draw.randrange(inside.count())).focus()
+                page.keyboard.press(draw.choice(keys))
+            else:
+                at = {"x": draw.randrange(5, 200), "y": draw.randrange(5, 200)}
+                root.locator(f"canvas.{what}").click(position=at, timeout=5000)
+        if root.get_by_role("button", name="Pause", exact=True).count():
+            click(page, "Pause")
+        page.wait_for_timeout(1000)
+        choice(root, "Points").select_option("moons")
+        choice(root, "Learning rate").select_option("0.1")
+        choice(root, "steps per picture").select_option("5")
+        click(page, "Reset")
+        until_text(page, ".sentence", "No step made yet")
+        click(page, "Play")
+        until_step(page, 30)
+        click(page, "Pause")
+        assert page.locator(".jp-Cell").count() == 1, "no key reached the notebook"
+        assert page.locator(".jp-Dialog").count() == 0
+        assert fine(seen), done
+
+
+# ------------------------------------------------------------------------------ drawn in a bare page
+
+BARE = """<!doctype html><meta charset=utf-8><style>{style}</style><body><div id=here></div>
+<script type=module>
+{module}
+const answers = {answers};
+let hear = null;
+const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+const model = {{
+  on: (_, f) => (hear = f), off: () => (hear = null),
+  send: ({{ ask }}) => {{
+    if (ask === "scene") for (const [content, buffers] of answers) hear(content, buffers.map(bytes));
+  }},
+}};
+mount(document.getElementById("here"), model);
+</script>"""
+
+
+def bare_page(play: Playground) -> str:
+    """The playground as a page of its own, which answers with what Python sent last."""
+    sent: list[Any] = []
+    play.send = lambda content, buffers=(): sent.append(
+        [content, [base64.b64encode(buffer).decode() for buffer in buffers]]
+    )
+    play._answer(play, {"ask": "scene"}, [])
+    play._answer(play, {"ask": "check"}, [])
+    return BARE.format(style=_STYLE, module=_MODULE, answers=json.dumps(sent))
+
+
+# The lowest contrast of any text with its ground, as WCAG defines it.
+_CONTRAST = """() => {
+    const root = document.querySelector('.bp-playground');
+    const light = css => {
+        const [r, g, b] = css.match(/[\\d.]+/g).slice(0, 3).map(Number).map(v => v / 255)
+            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const ground = light(getComputedStyle(root).backgroundColor);
+    const able = 'button:not(:disabled), select:not(:disabled)';
+    const texts = [...root.querySelectorAll(`p, span, legend, figcaption, td, th, pre, ${able}`)];
+    const colours = texts.map(e => getComputedStyle(e).color);
+    return Math.min(...colours.map(light).map(l => Math.max(l, ground) / Math.min(l, ground)));
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 600, 1180])
+@pytest.mark.parametrize("hidden", [(8, 8), (25, 50, 50, 25), ()], ids=str)
+def test_it_fits_and_can_be_read(
+    browser: Browser, tmp_path: Path, hidden: tuple[int, ...], width: int, theme: str
+) -> None:
+    play = playground(hidden=hidden)
+    play.run(200)
+    path = tmp_path / "page.html"
+    path.write_text(bare_page(play), encoding="utf-8")
+    context = browser.new_context(offline=True, viewport={"width": width, "height": 900}, color_scheme=theme)
+    page, seen = context.new_page(), Seen()
+    seen.watch(context, page)
+    try:
+        page.goto(path.as_uri())
+        shown(page)
+        for summary in page.locator("summary").all():
+            summary.click()
+        page.wait_for_timeout(300)
+        assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.evaluate(_CONTRAST) > 4.5
+        assert page.locator(".sentence").inner_text() == repr(play)
+        assert page.locator("tbody tr").count() == len(hidden) + 1
+        assert fine(seen)
+    finally:
+        context.close()

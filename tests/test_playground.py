@@ -1,0 +1,441 @@
+"""The playground without a browser: the run, its code, what the page gets, and what it may ask for."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import count, islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import bphelpers as bp
+from bphelpers import data, nn, optim
+from bphelpers import functional as F
+from bphelpers.training import evaluate, fit
+from bphelpers.widgets import Playground, playground
+from bphelpers.widgets.experiment import Experiment, Settings
+from bphelpers.widgets.playground import MOST_SHOWN, SURFACE
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run_code(code: str, **given: Any) -> dict[str, Any]:
+    names: dict[str, Any] = {"np": np, "bp": bp, "nn": nn, "optim": optim, "count": count, "islice": islice}
+    names |= given
+    exec(code, names)
+    return names
+
+
+def same(net: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(net.parameters(), other.parameters(), strict=True)
+    return all(np.array_equal(p.data, q.data) for p, q in pairs)
+
+
+def heard(play: Playground, monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], list[bytes]]]:
+    """What the playground sends to its page from now on."""
+    messages: list[tuple[dict[str, Any], list[bytes]]] = []
+    monkeypatch.setattr(play, "send", lambda content, buffers=(): messages.append((content, list(buffers))))
+    return messages
+
+
+# ------------------------------------------------------------------------------ the same run as code
+
+RUNS: dict[str, dict[str, Any]] = {
+    "as it starts": {},
+    "circles, ReLU, Adam": {"problem": "circles", "activation": "ReLU", "optimizer": "Adam", "lr": 0.01},
+    "spirals, deep": {"problem": "spirals", "hidden": (12, 12, 12, 12), "optimizer": "momentum"},
+    "xor, no hidden layer": {"problem": "xor", "hidden": (), "n": 10, "batch_size": 3},
+    "small weights": {"init": "small", "activation": "sigmoid", "optimizer": "RMSprop", "lr": 0.01},
+    "equal weights, decay": {"init": "equal", "weight_decay": 0.01, "seed": 3},
+    "he, AdamW": {"init": "he", "optimizer": "AdamW", "weight_decay": 0.1, "hidden": (1,)},
+    "AdamW without decay": {"optimizer": "AdamW", "weight_decay": 0.0},
+    "points added": {"points": ((0.5, 0.25, 1), (-1.0, 2.0, 0)), "batch_size": 200},
+    "own points": {"problem": "own points", "points": ((0, 0, 1), (1, 1, 0), (0, 1, 0)), "noise": 0.3},
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_code_makes_the_same_run(name: str) -> None:
+    play = playground(**RUNS[name])
+    play.run(30)
+    play.run(7)
+    names = run_code(play.code)
+    assert same(names["net"], play.net)
+    assert_array_equal(names["X"], play.X)
+    assert evaluate(names["net"], nn.BCEWithLogitsLoss(), names["X"], names["y"])[0] == play.history[-1].loss
+
+
+def test_the_first_run_is_ten_lines_of_code() -> None:
+    play = playground()
+    play.run(5)
+    assert len(play.code.splitlines()) == 10
+
+
+def test_the_code_follows_a_learning_rate_that_was_changed() -> None:
+    play = playground(lr=0.3)
+    play.run(20)
+    play.set(lr=0.01)
+    play.run(10)
+    play.set(lr=1.0)
+    play.run(5)
+    assert "rates = {0: 0.3, 20: 0.01, 30: 1.0}" in play.code
+    assert same(run_code(play.code)["net"], play.net)
+    assert [moment.step for moment in play.history] == [0, 20, 30, 35], "the run went on"
+    play.restart()
+    play.run(35)
+    assert play.optimizer.lr == 1.0 and "rates" not in play.code, "begun anew, it has one learning rate"
+
+
+def test_a_rate_changed_before_the_first_step_is_the_first_rate() -> None:
+    play = playground(lr=0.3)
+    play.set(lr=0.01)
+    play.run(3)
+    assert "rates" not in play.code and same(run_code(play.code)["net"], play.net)
+
+
+def test_the_run_is_that_of_fit() -> None:
+    """Whole epochs: the training loop of the package gives the same weights, bit for bit."""
+    play = playground(optimizer="Adam", lr=0.01)
+    play.run(3 * 20)
+    rng = np.random.default_rng(0)
+    X, y = data.moons(200, 0.1, rng)
+    net = nn.Sequential(nn.Linear(2, 8, rng=rng), nn.Tanh(), nn.Linear(8, 8, rng=rng), nn.Tanh(),
+                        nn.Linear(8, 1, rng=rng))  # fmt: skip
+    fit(net, nn.BCEWithLogitsLoss(), optim.Adam(lr=0.01), (X, y), epochs=3, batch_size=10, rng=rng)
+    assert same(net, play.net)
+
+
+def test_steps_one_by_one_or_all_at_once() -> None:
+    one, other = playground(seed=5), playground(seed=5)
+    for _ in range(12):
+        one.run(1)
+    other.run(12)
+    assert same(one.net, other.net) and one.history[-1] == other.history[-1]
+    assert [moment.step for moment in one.history] == list(range(13))
+
+
+# ------------------------------------------------------------------------------ the reader's own objects
+
+
+class Halved(nn.Tanh):
+    """A tanh whose backward pass is wrong by a factor of two."""
+
+    def backward(self, dout: Any) -> Any:
+        return super().backward(dout) / 2
+
+
+def own_net(activation: type[nn.Module] = nn.Tanh) -> nn.Sequential:
+    rng = np.random.default_rng(7)
+    return nn.Sequential(nn.Linear(2, 5, rng=rng), activation(), nn.Linear(5, 1, rng=rng))
+
+
+def test_the_reader_s_own_network_is_trained_itself() -> None:
+    net = own_net()
+    before = net.state_dict()
+    play = playground(net, problem="circles")
+    play.run(25)
+    assert play.net is net and not np.array_equal(net.state_dict()["W1"], before["W1"])
+    copy = own_net()
+    names = run_code(play.code, net=copy, start=play.start)
+    assert names["net"] is copy and same(copy, net)
+    play.restart()
+    assert_array_equal(net.state_dict()["W1"], before["W1"])
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_the_reader_s_own_points() -> None:
+    X, y = np.array([[0, 1], [2, 3], [4, 9]]), [1, 0, 1]
+    play = playground(data=(X, y), batch_size=2)
+    play.run(4)
+    assert_array_equal(play.X, X)
+    assert_array_equal(play.y, [[1], [0], [1]])
+    assert play.history[-1].new_loss is None
+    assert same(run_code(play.code, X=play.X, y=play.y)["net"], play.net)
+    play.set(points=((1.0, 1.0, 0),))
+    assert play.X.shape == (4, 2) and X.shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (nn.Linear(2, 1, rng=np.random.default_rng(0)), "net: expected a Sequential, got Linear"),
+        (nn.Sequential(nn.Tanh()), "net: expected a Linear first"),
+        (nn.Sequential(), "net: expected 2 inputs and 1 output, got no Linear"),
+        (nn.Sequential(nn.Linear(3, 1, rng=np.random.default_rng(0))), "got 3 inputs and 1 outputs"),
+        (nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0))), "got 2 inputs and 2 outputs"),
+    ],
+)
+def test_a_network_that_does_not_fit(net: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        playground(net)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (([[1, 2]],), "expected a pair"),
+        (([[1, 2, 3]], [1]), "expected X of shape"),
+        (([[1, 2]], [1, 0]), "expected X of shape"),
+        ((np.empty((0, 2)), []), "expected 1 to 2000 points, got 0"),
+        (([[1, np.nan]], [1]), "expected finite coordinates"),
+        (([[1, 2]], [2]), "classes that are 0 or 1"),
+    ],
+)
+def test_points_that_do_not_fit(points: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        playground(data=points)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"problem": "mars"}, "problem: expected one of"),
+        ({"optimizer": "adam"}, "optimizer: expected one of"),
+        ({"lr": float("nan")}, "lr: expected a finite number"),
+        ({"lr": "0.1"}, "lr: expected a finite number"),
+        ({"noise": -0.1}, "noise: expected"),
+        ({"batch_size": 0}, "batch_size: expected a whole number from 1"),
+        ({"batch_size": 2.5}, "batch_size: expected a whole number"),
+        ({"n": 1}, "n: expected a whole number from 2"),
+        ({"seed": -1}, "seed: expected"),
+        ({"hidden": (0,)}, "hidden: expected"),
+        ({"hidden": (8,) * 9}, "hidden: expected up to 8 layers"),
+        ({"points": ((0, 0, 2),)}, "points: expected"),
+        ({"points": ((0, np.inf, 1),)}, "points: expected"),
+        ({"momentum": 0.9}, "expected settings among"),
+    ],
+)
+def test_settings_that_make_no_run(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        playground(**settings)
+    play = playground(seed=1)
+    play.run(3)
+    with pytest.raises(ValueError, match=message):
+        play.set(**settings)
+    assert play.settings == Settings(seed=1) and play.history[-1].step == 3, "nothing was changed"
+
+
+# ------------------------------------------------------------------------------ what a run says of itself
+
+
+def test_loss_accuracy_and_norms() -> None:
+    play = playground(batch_size=200)
+    play.run(40)
+    now = play.history[-1]
+    loss, accuracy = evaluate(play.net, nn.BCEWithLogitsLoss(), play.X, play.y)
+    assert (now.loss, now.accuracy) == (loss, accuracy)
+    X, y = data.moons(200, 0.1, np.random.default_rng([0, 1]))
+    assert now.new_loss == evaluate(play.net, nn.BCEWithLogitsLoss(), X, y)[0]
+    lengths = [np.sqrt(np.sum(layer.W.grad**2) + np.sum(layer.b.grad**2)) for layer in play.net[::2]]
+    assert_allclose(now.norms, lengths, rtol=1e-12)
+    assert (now.step, now.epoch) == (40, 40)
+
+
+def test_gradient_and_update_shown_are_those_of_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the formulas of lesson 06, written out, on a full batch."""
+    play = playground(hidden=(3,), batch_size=200, lr=0.3)
+    play.run(10)
+    W1, b1, W2, b2 = (p.data.copy() for p in play.net.parameters())
+    messages = heard(play, monkeypatch)
+    play.run(1)
+    (content, (_, _, edges)) = messages[-1]
+    a = np.tanh(play.X @ W1.T + b1)
+    dz2 = (1 / (1 + np.exp(-(a @ W2.T + b2))) - play.y) / 200
+    dz1 = dz2 @ W2 * (1 - a**2)
+    # The order in which rows are added up is that of the shuffled batch: equal to round-off, not in bits.
+    grads = [dz1.T @ play.X, dz1.sum(axis=0), dz2.T @ a, dz2.sum(axis=0)]
+    weights = [W1 - 0.3 * grads[0], b1 - 0.3 * grads[1], W2 - 0.3 * grads[2], b2 - 0.3 * grads[3]]
+    updates = [-0.3 * grad for grad in grads]
+    shown = np.frombuffer(edges, "<f4")
+    expected = np.concatenate([part.ravel() for kind in (weights, grads, updates) for part in kind])
+    assert_allclose(shown, expected, rtol=1e-4, atol=1e-8)
+    largest = [max(np.abs(kind[0]).max(), np.abs(kind[2]).max()) for kind in (weights, grads, updates)]
+    assert_allclose(content["largest"], largest, rtol=1e-5)
+
+
+def test_maps_are_what_the_neurons_answer() -> None:
+    run = Experiment(Settings(hidden=(4, 3), activation="ReLU", problem="xor"))
+    run.advance(20)
+    grid = run.grid(8)
+    W1, b1, W2, b2, W3, b3 = (p.data for p in run.net.parameters())
+    first = F.relu(grid @ W1.T + b1)
+    second = F.relu(first @ W2.T + b2)
+    out = F.sigmoid(second @ W3.T + b3)
+    for found, expected in zip(run.maps(8), (first, second, out), strict=True):
+        for k, answers in enumerate(found):
+            assert_allclose(answers.ravel(), expected[:, k], rtol=1e-12)
+    x, y, half = run.plane
+    assert grid[0, 0] < x < grid[-1, 0] and grid[0, 1] > y > grid[-1, 1], "from the upper left corner"
+    assert_allclose(grid[1, 0] - grid[0, 0], 2 * half / 8)
+    assert (np.abs(run.X - [x, y]) <= half).all(), "all points are in the picture"
+
+
+def test_looking_changes_nothing() -> None:
+    run = Experiment(Settings())
+    run.advance(5)
+    before, grads = run.net.state_dict(), [p.grad.copy() for p in run.net.parameters()]
+    run.net.eval()
+    run.maps(16)
+    run.check()
+    assert not run.net.training
+    run.net.train()
+    run.maps(16)
+    run.check()
+    assert run.net.training
+    assert all(np.array_equal(before[p.name], p.data) for p in run.net.parameters())
+    assert all(np.array_equal(grad, p.grad) for grad, p in zip(grads, run.net.parameters(), strict=True))
+
+
+def test_the_gradient_check_tells_right_from_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, wrong = playground(own_net()), playground(own_net(Halved))
+    right.run(50)
+    wrong.run(50)
+    assert right.check().ok and not wrong.check().ok
+    messages = heard(wrong, monkeypatch)
+    wrong._answer(wrong, {"ask": "check"}, [])
+    assert messages[-1][0]["title"].startswith("The gradient is wrong. Step 50")
+    assert "2 of 4 gradients agree" in messages[-1][0]["text"]
+
+
+def test_a_learning_rate_that_is_far_too_large() -> None:
+    play = playground(lr=1e9, activation="ReLU")
+    play.run(500)
+    assert play.history[-1].loss > 1e3 and repr(play).endswith("50 % are right."), "no use, but no fault"
+    play.set(lr=1e200)
+    play.restart()
+    play.run(500)
+    assert "Reset, and try a smaller learning rate." in play._run.stopped
+    assert all(np.isfinite(p.data).all() for p in play.net.parameters())
+    steps = play.history[-1].step
+    play.run(5)
+    assert play.history[-1].step == steps, "it stays where it is"
+    play.set(lr=0.1)
+    play.restart()
+    play.run(5)
+    assert not play._run.stopped and play.history[-1].step == 5
+
+
+def test_an_interrupt_keeps_what_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground()
+    forward, calls = play.net.layers[0].forward, count()
+
+    def interrupted(x: Any) -> Any:
+        if next(calls) == 7:
+            raise KeyboardInterrupt
+        return forward(x)
+
+    monkeypatch.setattr(play.net.layers[0], "forward", interrupted)
+    messages = heard(play, monkeypatch)
+    play._answer(play, {"ask": "steps", "count": 100}, [])
+    assert messages[-1][0]["text"] == "Interrupted. The network keeps what it has learned."
+    assert play.history[-1].step == 7
+    play._answer(play, {"ask": "steps", "count": 1}, [])
+    assert play.history[-1].step == 8
+    assert same(run_code(play.code)["net"], play.net) is False, "the batch that was interrupted is skipped"
+
+
+# ------------------------------------------------------------------------------ what the page gets
+
+
+def test_messages_are_json_and_buffers_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for settings in ({}, {"hidden": ()}, {"hidden": (25, 50, 50, 25)}, {"problem": "own points"}):
+        play = playground(**settings)
+        messages = heard(play, monkeypatch)
+        play._answer(play, {"ask": "scene"}, [])
+        if len(play.X):
+            play._answer(play, {"ask": "steps", "count": 3}, [])
+        for content, buffers in messages:
+            json.dumps(content, allow_nan=False)
+            if content["type"] == "scene":
+                shown = content["shown"]
+                assert max(shown) <= MOST_SHOWN and len(content["points"]) == len(play.X)
+            else:
+                small, surface, edges = buffers
+                assert len(small) == sum(shown) * (SURFACE // 2) ** 2
+                assert len(surface) == SURFACE**2
+                assert len(edges) == 4 * 3 * sum(d_out * d_in + d_out for d_in, d_out in pairwise(shown))
+
+
+def test_the_surface_is_the_probability(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground()
+    messages = heard(play, monkeypatch)
+    play.run(300)
+    surface = np.frombuffer(messages[-1][1][1], np.int8).reshape(SURFACE, SURFACE)
+    p = F.sigmoid(play.net(play._run.grid(SURFACE))).reshape(SURFACE, SURFACE)
+    assert_allclose(surface / 127, 2 * p - 1, atol=0.5 / 127 + 1e-9)
+    assert surface.min() < -100 and surface.max() > 100
+
+
+def test_the_history_that_a_new_view_gets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground(hidden=())
+    for _ in range(3000):
+        play._run.advance(1)
+    messages = heard(play, monkeypatch)
+    play._answer(play, {"ask": "scene"}, [])
+    steps = [moment["step"] for moment in messages[0][0]["moments"]]
+    assert len(steps) <= 1201 and steps[0] == 0 and steps[-1] == 3000 and steps == sorted(set(steps))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"ask": "set", "settings": {"lr": -1}}, "lr: expected a finite number"),
+        ({"ask": "set", "settings": {"hidden": [0]}}, "hidden: expected"),
+        ({"ask": "steps", "count": 0}, "steps: expected a whole number, 1 or more, got 0"),
+        ({"ask": "fly"}, "KeyError"),
+        ({"ask": "place", "x": float("nan"), "y": 0, "label": 1}, "points: expected"),
+    ],
+)
+def test_a_request_that_fails_is_answered(
+    asked: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = playground()
+    messages = heard(play, monkeypatch)
+    play._answer(play, asked, [])
+    assert messages[-1][0]["type"] == "trouble" and said in messages[-1][0]["text"]
+    play._answer(play, {"ask": "steps", "count": 2}, [])
+    assert messages[-1][0]["moment"]["step"] == 2
+
+
+def test_placing_points_and_taking_them_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground(problem="own points")
+    messages = heard(play, monkeypatch)
+    play._answer(play, {"ask": "steps", "count": 1}, [])
+    assert "place some of both classes" in messages[-1][0]["text"]
+    play._answer(play, {"ask": "place", "x": 1, "y": 1, "label": None}, [])  # there is nothing to take away
+    for x, label in ((0, 0), (1, 1), (2, 0)):
+        play._answer(play, {"ask": "place", "x": x, "y": 0.5, "label": label}, [])
+    assert play.X.tolist() == [[0, 0.5], [1, 0.5], [2, 0.5]] and play.y.ravel().tolist() == [0, 1, 0]
+    play._answer(play, {"ask": "place", "x": 1.2, "y": 0.4, "label": None}, [])
+    assert play.X.tolist() == [[0, 0.5], [2, 0.5]]
+    play._answer(play, {"ask": "steps", "count": 4}, [])
+    assert messages[-1][0]["moment"]["step"] == 4
+
+
+def test_controls_offer_the_value_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground(lr=0.05, batch_size=16)
+    messages = heard(play, monkeypatch)
+    play._answer(play, {"ask": "scene"}, [])
+    choices = messages[0][0]["choices"]
+    assert 0.05 in choices["lr"] and choices["lr"] == sorted(choices["lr"])
+    assert 16 in choices["batch_size"] and choices["problem"][0] == "moons"
+
+
+def test_text_is_stable_and_says_where_the_run_stands() -> None:
+    one, two = playground(), playground()
+    assert repr(one) == repr(two) and repr(one).startswith("No step made yet: the loss is ")
+    one.run(5)
+    assert repr(one).startswith("Step 5, epoch 1: the loss is ") and repr(one).endswith(" % are right.")
+    bundle, _ = one._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(one) and "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_the_script_does_no_mathematics_of_its_own() -> None:
+    """Shades, places and axes apart, no number is made in JavaScript."""
+    script = (ROOT / "bphelpers/widgets/playground.js").read_text(encoding="utf-8")
+    assert not re.search(r"Math\.(exp|tanh|pow|random|sinh|cosh)|\*\*", script)
+    assert not re.search(r"https?://|\bimport\b.*from|\bfetch\(", script)
