@@ -15,8 +15,12 @@ const LABELS = {
 };
 const GROUPS = { Data: ["problem", "noise"], Network: ["activation", "init"], Training: ["optimizer", "lr", "batch_size", "weight_decay"] };
 
+const FOCUSABLE = ["button", "select", "summary", "pre", "canvas"];
+
 function make(tag, attributes = {}, children = []) {
   const node = document.createElement(tag);
+  // JupyterLab's shortcuts keep off a node that says so itself; that a parent says so is not enough.
+  if (FOCUSABLE.includes(tag)) node.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
@@ -322,7 +326,7 @@ export function mount(el, model) {
   const copy = button("Copy", "Copy the code");
   const codeBox = make("details", {}, [make("summary", {}, ["The same run as code"]), code, copy]);
 
-  const root = make("div", { class: "bp-playground", "data-lm-suppress-shortcuts": "true" }, [
+  const root = make("div", { class: "bp-playground" }, [
     make("span", { class: "probe" }),
     make("div", { class: "bar" }, [play, step, reset, again, labelled("steps per picture", speed), count]),
     make("div", { class: "stage" }, [
