@@ -21,6 +21,7 @@ from bphelpers.gradcheck import (
     op_mistakes,
     relative_error,
 )
+from bphelpers.trace import HalfSquares
 
 SEEDS = range(5)
 
@@ -176,6 +177,12 @@ def test_what_is_not_one_finite_number_is_refused(result, message):
         numerical_gradient(lambda x: result, [1.0])
 
 
+@pytest.mark.parametrize("method", ["centred", "forward", "complex"])
+def test_a_point_that_is_not_finite_is_refused(method):
+    with pytest.raises(ValueError, match="x must hold finite numbers"):
+        numerical_gradient(np.sum, [1.0, np.nan], method=method)
+
+
 def test_words_are_refused():
     with pytest.raises(ValueError, match="x must hold real numbers"):
         numerical_gradient(lambda x: 0.0, ["a"])
@@ -227,6 +234,18 @@ def test_a_large_complex_step_is_crude_and_no_cause_for_alarm():
 def test_steps_up_to_a_millionth_are_compared(h):
     with pytest.raises(ValueError, match="not analytic"):
         numerical_gradient(lambda v: v * np.conj(v), 1.0, h, "complex")
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda v: v[0] ** 3 + 5e-7 * v[1] * np.conj(v[1]), [0.0, 1.0]),  # two steps differ 300 times less
+        (lambda v: v @ np.conj(v), [1e9, 1e9]),  # steps that do not grow with x drown in round-off
+    ],
+)
+def test_a_small_spoilt_part_is_seen(f, x):
+    with pytest.raises(ValueError, match="not analytic"):
+        numerical_gradient(f, x, method="complex")
 
 
 def test_what_the_comparison_cannot_see_is_as_documented():
@@ -363,6 +382,8 @@ def test_assertion_says_got_expected_where_and_why():
 def test_missing_and_unknown_names():
     with pytest.raises(ValueError, match=r"missing: \['b'\], unknown: \['c'\]"):
         check_gradients(quadratic, {"w": 1.0, "b": 1.0}, {"w": 2.0, "c": 3.0})
+    with pytest.raises(ValueError, match="at least one array, got none"):
+        assert_gradients_match(lambda: 1.0, {}, {})
     with pytest.raises(KeyError, match="no gradient named 'v'"):
         check_gradients(quadratic, {"w": 1.0}, {"w": 2.0})["v"]
 
@@ -428,6 +449,17 @@ def test_slopes_hidden_by_round_off_are_said_to_be_untested():
     report = check_gradients(lambda w: 1.0 + slopes @ w, {"w": np.ones(2)}, {"w": -slopes})
     assert report.ok and report["w"].hidden
     assert "not testable" in str(report) and "nothing was tested" in str(report)
+    with pytest.raises(AssertionError, match="nothing was tested"):
+        assert_gradients_match(lambda w: 1.0 + slopes @ w, {"w": np.ones(2)}, {"w": -slopes})
+    half = {"v": 1.0, "w": np.ones(2)}  # v can be tested
+    assert_gradients_match(lambda v, w: v + slopes @ w, half, {"v": 1.0, "w": -slopes})
+
+
+@pytest.mark.parametrize(("times", "hidden"), [(0.5, True), (2.0, False)])
+def test_round_off_hides_what_is_below_it_and_no_more(times, hidden):
+    level = times * check_gradients(lambda w: 1.0 + w, {"w": 0.0}, {"w": 1.0})["w"].noise
+    report = check_gradients(lambda w: 1.0 + level * w, {"w": 0.0}, {"w": level})
+    assert report["w"].hidden is hidden
 
 
 def test_no_diagnosis_where_round_off_could_make_it_fit():
@@ -1178,6 +1210,28 @@ def test_subclass_with_labels_of_its_own():
     two = Two(0)
     report = check_network(two.net, OneHot(), two.x, np.eye(3)[two.labels])
     assert {check.diagnosis.mistake for check in report.arrays} == {"sign"}
+
+
+class Doubled(nn.Tanh):
+    """A layer with rules of its own."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+    def backward(self, dout):
+        return 2 * super().backward(dout)
+
+
+def test_no_rule_of_a_base_class_is_blamed_for_a_subclass():
+    """With MSELoss's rules, a missing transpose that changes nothing would seem to double HalfSquares's."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1, 2)), rng.normal(size=(1, 2))
+    for layer, loss in ((nn.Sigmoid(), HalfSquares()), (Doubled(), nn.MSELoss())):
+        net = nn.Sequential(nn.Linear(2, 2, rng=rng), layer, nn.Linear(2, 2, rng=rng))
+        assert check_network(net, loss, x, y).ok
+        doubled = {p.name: 2 * p.grad for p in net.parameters()}
+        report = check_network(net, loss, x, y, grads=doubled)
+        assert {(c.diagnosis.mistake, c.diagnosis.alternatives) for c in report.arrays} == {("factor 2", ())}
 
 
 def test_network_without_bias_and_missing_gradients():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bphelpers import data, nn
-from bphelpers.gradcheck import BUGS, check_gradients, check_network
+from bphelpers.gradcheck import BUGS, BackwardPass, Bug, check_gradients, check_network
 
 IDS = [bug.name for bug in BUGS]
 SEEDS = range(5)
@@ -56,6 +56,20 @@ def test_one_line_was_changed(bug):
     changed = [line for line in difference if line[0] in "-+"]
     assert changed == [f"- {bug.right}", f"+ {bug.wrong}"]
     assert bug.symptom.endswith(".")
+
+
+def test_what_cannot_be_an_exhibit_is_refused():
+    with pytest.raises(ValueError, match="hidden must be 'sigmoid' or 'relu', got 'tanh'"):
+        BackwardPass("tanh", BUGS[0].intact.code)
+    with pytest.raises(ValueError, match="right must be a line of the right pass, got 'dA1 = dZ2'"):
+        Bug("half a line", "dA1 = dZ2", "dA1 = 0", "None.", "sign")
+
+
+@pytest.mark.parametrize("labels", [[-1, 0, 1, 2, 0, 1, 2], [0], [3, 0, 1, 2, 0, 1, 2]])
+def test_labels_that_do_not_fit_are_refused(labels):
+    _, X, _, start = room("sigmoid", 0)
+    with pytest.raises(ValueError, match="labels must"):
+        BUGS[0].intact.gradients(X, labels, **start)
 
 
 @pytest.mark.parametrize("hidden", ["sigmoid", "relu"])

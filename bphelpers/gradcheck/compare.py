@@ -208,7 +208,8 @@ def check_gradients(
     Raises
     ------
     ValueError
-        Where gradients are missing or superfluous, or the loss is not one finite and repeatable number.
+        Where there is nothing to check, gradients are missing or superfluous, or the loss is not one finite
+        and repeatable number.
 
     Notes
     -----
@@ -261,7 +262,8 @@ def assert_gradients_match(
     Raises
     ------
     AssertionError
-        With the whole report: got, expected, where, and the likely reason if one reproduces the numbers.
+        With the whole report: got, expected, where, and the likely reason if one reproduces the numbers. Also
+        where round-off hides all slopes, so that nothing was tested.
     ValueError
         As :func:`check_gradients`.
 
@@ -276,7 +278,7 @@ def assert_gradients_match(
     report = check_gradients(
         loss, params, grads, tolerance=tolerance, batch_size=batch_size, mistakes=mistakes
     )
-    if not report.ok:
+    if not report.ok or all(check.hidden for check in report.arrays):
         raise AssertionError(str(report))
 
 
@@ -289,6 +291,8 @@ def compare(
     candidates: Candidates,
 ) -> GradientReport:
     """Check every array; ``candidates()`` gives, by name, what structural mistakes produce."""
+    if not params:
+        raise ValueError("params must hold at least one array, got none")
     _same_names(params, grads)
     points = {name: as_float64(name, value) for name, value in params.items()}
     found = {name: as_float64(f"the gradient of {name}", value) for name, value in grads.items()}

@@ -37,6 +37,11 @@ class BackwardPass:
     code : str
         Assigns ``dW1``, ``db1``, ``dW2`` and ``db2``.
 
+    Raises
+    ------
+    ValueError
+        Where ``hidden`` is another activation.
+
     Notes
     -----
     Lesson: 09_gradient_checking.
@@ -49,6 +54,10 @@ class BackwardPass:
 
     hidden: str
     code: str
+
+    def __post_init__(self) -> None:
+        if self.hidden not in ("sigmoid", "relu"):
+            raise ValueError(f"hidden must be 'sigmoid' or 'relu', got {self.hidden!r}")
 
     def forward(
         self, X: ArrayLike, W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike
@@ -84,6 +93,7 @@ class BackwardPass:
         dict of parameter name to gradient
         """
         known = self.forward(X, **parameters)
+        F.softmax_cross_entropy(known["Z2"], y)  # refuses labels that do not fit
         Y = np.eye(known["P"].shape[1])[np.asarray(y)]
         names: dict[str, Any] = known | {"Y": Y, "n": len(Y), "lr": lr}
         exec(self.code, {}, names)
@@ -107,6 +117,11 @@ class Bug:
     hidden : str
         Activation of the hidden layer.
 
+    Raises
+    ------
+    ValueError
+        Where ``right`` is no line of the right pass.
+
     Notes
     -----
     Lesson: 09_gradient_checking.
@@ -124,6 +139,10 @@ class Bug:
     symptom: str
     mistake: str
     hidden: str = "sigmoid"
+
+    def __post_init__(self) -> None:
+        if self.right not in self.intact.code.splitlines():
+            raise ValueError(f"right must be a line of the right pass, got {self.right!r}")
 
     @property
     def intact(self) -> BackwardPass:

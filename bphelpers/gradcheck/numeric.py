@@ -75,11 +75,11 @@ def numerical_gradient(
     Raises
     ------
     ValueError
-        Where ``f`` does not return a finite number, the step is not positive or too small to change ``x``, or
-        ``method`` is unknown. With ``"complex"``: where ``f`` returns a real number or drops an imaginary
-        part; and, for ``h`` up to 1e-6, where its slope along one direction is not the one found, since then
-        it is not analytic. (With a larger ``h`` nothing is compared, and a spoilt entry smaller than a
-        millionth of the largest goes unnoticed.)
+        Where ``x`` or what ``f`` returns is not a finite number, the step is not positive or too small to
+        change ``x``, or ``method`` is unknown. With ``"complex"``: where ``f`` returns a real number or drops
+        an imaginary part; and, for ``h`` up to 1e-6, where its slope along one direction is not the one
+        found, since then it is not analytic. (With a larger ``h`` nothing is compared, and a spoilt entry
+        smaller than a millionth of the largest goes unnoticed.)
 
     Notes
     -----
@@ -98,6 +98,8 @@ def numerical_gradient(
     if method not in ("centred", "forward", "complex"):
         raise ValueError(f"method must be 'centred', 'forward' or 'complex', got {method!r}")
     point = as_float64("x", x)
+    if not np.isfinite(point).all():
+        raise ValueError("x must hold finite numbers")
     if method == "complex":
         return _complex_step(f, point, STEP_COMPLEX if h is None else float(h))
     gradient = np.empty_like(point)
