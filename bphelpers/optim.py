@@ -34,11 +34,10 @@ class _Optimizer:
         Raises
         ------
         ValueError
-            Where a parameter has no gradient yet, one of another shape, or one that is not finite; then none
-            has moved.
+            Where a parameter is listed twice, has no gradient yet, one of another shape, or one that is not
+            finite; then none has moved.
         """
-        pairs = [(p, _gradient(p)) for p in parameters]
-        for p, grad in pairs:
+        for p, grad in _gradients(parameters):
             p.data -= self.lr * self._direction(p, grad)
 
     def _direction(self, p: Parameter, grad: Array) -> Array:
@@ -150,6 +149,8 @@ class RMSprop(_Rolling):
 
     Notes
     -----
+    A gradient above 1e19 in float32, or 1e154 in float64, has an infinite square, which stops its weight for
+    good: clip such gradients first.
     Source: T. Tieleman and G. Hinton, Lecture 6.5, Coursera: Neural networks for machine learning, 2012.
     Lesson: 08_updates.
 
@@ -210,8 +211,9 @@ class Adam(_Optimizer):
 
     Notes
     -----
-    The numbers are those of ``torch.optim.Adam``. Source: D. P. Kingma and J. Ba, Adam: a method for
-    stochastic optimization, 2015.
+    The numbers are those of ``torch.optim.Adam``. A gradient with an infinite square stops its weight for
+    good, as in :class:`RMSprop`.
+    Source: D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, 2015.
     Lesson: 08_updates.
 
     Examples
@@ -307,6 +309,11 @@ class Scheduled:
         Number of updates already made to factor, for example ``lambda step: cosine(step, 1000)``. Factors
         multiply: ``lambda step: warmup(step, 100) * cosine(step, 1000)``.
 
+    Raises
+    ------
+    ValueError
+        Where the optimizer is scheduled already.
+
     Notes
     -----
     Lesson: 08_updates.
@@ -323,6 +330,8 @@ class Scheduled:
     """
 
     def __init__(self, optimizer: _Optimizer, schedule: Callable[[int], float]) -> None:
+        if isinstance(optimizer, Scheduled):
+            raise ValueError("optimizer is scheduled already: multiply the factors in one schedule instead")
         self.optimizer = optimizer
         self.schedule = schedule
         self.updates = 0
@@ -342,8 +351,12 @@ class Scheduled:
             Where the factor is negative or not finite, or the optimizer refuses; then nothing has moved.
         """
         factor = _not_negative(f"schedule({self.updates})", self.schedule(self.updates))
-        self.optimizer.lr = self._base * factor
-        self.optimizer.step(parameters)
+        before, self.optimizer.lr = self.optimizer.lr, self._base * factor
+        try:
+            self.optimizer.step(parameters)
+        except ValueError:
+            self.optimizer.lr = before
+            raise
         self.updates += 1
 
 
@@ -355,7 +368,7 @@ def warmup(step: int, steps: int) -> float:
     >>> [warmup(step, 4) for step in range(6)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
-    return min(1.0, (step + 1) / _positive("steps", steps))
+    return min(1.0, (_not_negative("step", step) + 1) / _positive("steps", steps))
 
 
 def step_decay(step: int, every: int, factor: float = 0.1) -> float:
@@ -366,7 +379,7 @@ def step_decay(step: int, every: int, factor: float = 0.1) -> float:
     >>> [step_decay(step, every=2, factor=0.5) for step in range(6)]
     [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
-    return _positive("factor", factor) ** (step // _positive("every", every))
+    return _positive("factor", factor) ** (_not_negative("step", step) // _positive("every", every))
 
 
 def cosine(step: int, steps: int) -> float:
@@ -378,7 +391,8 @@ def cosine(step: int, steps: int) -> float:
     >>> [round(cosine(step, 4), 3) for step in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
-    return (1 + math.cos(math.pi * min(step / _positive("steps", steps), 1))) / 2
+    part = _not_negative("step", step) / _positive("steps", steps)
+    return (1 + math.cos(math.pi * min(part, 1))) / 2
 
 
 def inverse_decay(step: int, scale: float) -> float:
@@ -389,7 +403,7 @@ def inverse_decay(step: int, scale: float) -> float:
     >>> [inverse_decay(step, 2) for step in (0, 2, 6)]
     [1.0, 0.5, 0.25]
     """
-    return 1 / (1 + step / _positive("scale", scale))
+    return 1 / (1 + _not_negative("step", step) / _positive("scale", scale))
 
 
 def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
@@ -414,8 +428,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     Raises
     ------
     ValueError
-        Where ``max_norm`` is not above 0, or a gradient is missing, of another shape or not finite; then
-        none has been changed.
+        Where ``max_norm`` is not above 0, a parameter is listed twice, or a gradient is missing, of another
+        shape or not finite; then none has been changed.
 
     Notes
     -----
@@ -433,13 +447,21 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     """
     if not max_norm > 0:
         raise ValueError(f"max_norm must be above 0, got {max_norm}")
-    pairs = [(p, _gradient(p)) for p in parameters]
+    pairs = _gradients(parameters)
     norm = math.hypot(*(np.linalg.norm(grad.astype(np.float64)) for _, grad in pairs))
     if not math.isfinite(norm):
         raise ValueError("the squares of the gradients are too large to be added up")
     for p, grad in pairs:
         p.grad = grad * min(1.0, float(max_norm) / (norm + 1e-6))
     return norm
+
+
+def _gradients(parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:
+    """Each parameter with its gradient, all fit for a step."""
+    pairs = [(p, _gradient(p)) for p in parameters]
+    if len({p for p, _ in pairs}) < len(pairs):
+        raise ValueError(f"parameters must be different, got {[p.name for p, _ in pairs]}")
+    return pairs
 
 
 def _gradient(p: Parameter) -> Array:

@@ -326,6 +326,7 @@ def test_a_refused_step_moves_nothing(optim):
         for wrong in (float("nan"), float("inf"), -float("inf")):
             b.grad = np.array([1.0, wrong])
             refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), "b1.grad must be finite, got 1 of 2")
+        refuses(lambda o=optimizer, w=w: o.step([w, w]), "parameters must be different, got ['W1', 'W1']")
         assert (w.data == 1).all() and (b.data == 1).all()
         b.grad = np.ones(2)
         optimizer.step([w, b])
@@ -357,6 +358,12 @@ def test_schedules_refuse_a_length_that_is_not_positive(optim):
         refuses(lambda w=wrong: optim.inverse_decay(0, w), "scale must be a finite number above 0")
 
 
+def test_schedules_refuse_a_step_that_is_no_count(optim):
+    for schedule in (optim.warmup, optim.step_decay, optim.cosine, optim.inverse_decay):
+        for wrong in (-1, float("nan")):
+            refuses(lambda s=schedule, w=wrong: s(w, 4), "step must be a finite number, 0 or more")
+
+
 def test_scheduled_multiplies_the_learning_rate(optim):
     asked = []
 
@@ -381,12 +388,17 @@ def test_scheduled_refuses_a_wrong_factor_and_does_not_count_a_refused_step(opti
             lambda o=optimizer: walk(o, 1.0), "schedule(0) must be a finite number, 0 or more", str(wrong)
         )
     w = Parameter(np.ones(1), "w")
-    optimizer = optim.Scheduled(optim.SGD(lr=0.1), lambda step: 1 / (1 + step))
+    optimizer = optim.Scheduled(optim.SGD(lr=0.1), lambda step: 1 / (2 + step))
     refuses(lambda: optimizer.step([w]), "w has no gradient yet")
-    assert (optimizer.updates, w.data[0]) == (0, 1.0)
+    assert (optimizer.updates, optimizer.lr, w.data[0]) == (0, 0.1, 1.0)
     w.grad = np.ones(1)
     optimizer.step([w])
-    assert w.data[0] == pytest.approx(0.9)
+    assert w.data[0] == pytest.approx(0.95)
+
+
+def test_scheduled_is_not_scheduled_again(optim):
+    once = optim.Scheduled(optim.SGD(lr=0.1), lambda step: 1.0)
+    refuses(lambda: optim.Scheduled(once, lambda step: 1.0), "optimizer is scheduled already")
 
 
 # --- clipping ---
@@ -418,6 +430,7 @@ def test_what_clipping_refuses_changes_nothing(optim):
     a, b = Parameter(np.zeros(1), "a"), Parameter(np.zeros(2), "b")
     a.grad = np.array([10.0])
     refuses(lambda: optim.clip_grad_norm([a, b], 1.0), "b has no gradient yet")
+    refuses(lambda: optim.clip_grad_norm([a, a], 1.0), "parameters must be different, got ['a', 'a']")
     b.grad = np.array([math.nan, math.inf])
     refuses(lambda: optim.clip_grad_norm([a, b], 1.0), "b.grad must be finite, got 2 of 2")
     b.grad = np.array([1e200, 1.0])
