@@ -2,7 +2,8 @@
 
 A :class:`Tally` turns an array into one of the same values whose entries make a mark on the tally for every
 multiplication, addition, division and exponential they take part in. NumPy does its arithmetic on such an
-array entry by entry, so the functions of a lesson run on it as they stand.
+array entry by entry, so the functions of a lesson run on it as they stand. Python's ``sum`` and ``np.einsum``
+begin with 0, which is one addition more for each result than ``np.sum`` and ``@``.
 
 >>> tally = Tally()
 >>> x = tally.watch([1.0, 2.0, 3.0])

@@ -135,6 +135,21 @@ def test_tallies_are_independent_and_do_not_mix(tally):
     assert counts(tally) == [2, 0, 0, 0] and counts(other) == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("operation", [operation for operation, _ in OPERATORS], ids=IDS)
+def test_two_fresh_tallies_do_not_mix(operation):
+    """They count the same, and are not the same."""
+    with pytest.raises(ValueError, match="same tally"):
+        operation(Tally().watch(2.0), Tally().watch(3.0))
+
+
+def test_sums_that_begin_with_zero_cost_one_addition_more(tally):
+    a = tally.watch(np.ones((2, 3)))
+    sum(a[0])
+    assert counts(tally) == [0, 3, 0, 0]
+    np.einsum("ij,kj->ik", a, np.ones((2, 3)))
+    assert counts(tally) == [12, 3 + 12, 0, 0]
+
+
 @pytest.mark.parametrize("values", [["a"], [1j], [True], [None], [[1.0], "x"]], ids=repr)
 def test_what_is_not_a_real_number_is_refused(values, tally):
     with pytest.raises(ValueError, match=r"real numbers|inhomogeneous"):
