@@ -203,6 +203,12 @@ def test_values_go_forward_in_blue_above_and_derivatives_back_in_orange_below() 
         assert (upper.get_va(), lower.get_va()) == ("bottom", "top")
 
 
+def test_rows_are_counted_from_the_top() -> None:
+    fig = plots.computation_graph(NEURON, NEURON_AT)
+    height = {text.get_text(): text.get_position()[1] for text in fig.axes[0].texts}
+    assert height["x"] > height["w"] > height["b"]
+
+
 def test_each_line_of_a_value_used_twice_carries_its_own_part() -> None:
     fig = plots.computation_graph(TWICE, TWICE_AT, derivatives={("y", "L"): 3.0}, values={"y": 4.0})
     drawn = [line.get_edgecolor() for line in graph_lines(fig)]  # x to q, y to q, y to L, q to L, L
@@ -345,6 +351,14 @@ BAD = {
     "names": (lambda: plots.network_diagram([2, 1], weight_names=[[["a"]]]), "weight_names"),
     "empty graph": (lambda: plots.computation_graph({}, {}), "at least one"),
     "place missing": (lambda: plots.computation_graph(TWICE, {"x": (0, 0)}), "at: expected a place for each"),
+    "place outside": (
+        lambda: plots.computation_graph(TWICE, TWICE_AT | {"x": (0, -1)}),
+        "at: expected columns and rows from 0 on",
+    ),
+    "place nowhere": (
+        lambda: plots.computation_graph(TWICE, TWICE_AT | {"x": (np.nan, 0)}),
+        "at: expected finite",
+    ),
     "used before": (
         lambda: plots.computation_graph({"a": ("+", ("b",)), "b": ("+", ("a",))}, {"a": (0, 0), "b": (1, 0)}),
         "a uses b before it is computed",

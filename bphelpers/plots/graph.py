@@ -66,8 +66,8 @@ def computation_graph(
     Raises
     ------
     ValueError
-        If a value has no place, is used before it is computed, a number is not finite or belongs to nothing,
-        or a part is given of a value that is used once.
+        If a value has no place or one outside of the picture, is used before it is computed, a number is not
+        finite or belongs to nothing, or a part is given of a value that is used once.
 
     Lesson: 04_chain_rule.
 
@@ -147,6 +147,8 @@ def _refuse(
         known.add(name)
     if set(at) != known:
         raise ValueError(f"at: expected a place for each of {sorted(known)}, got {sorted(at)}")
+    if finite("at", list(at.values())).min() < 0:
+        raise ValueError(f"at: expected columns and rows from 0 on, got {dict(at)}")
     uses = {name: _lines_from(name, steps) for name in at}
     lines = [line for leaving in uses.values() for line in leaving]
     asked = (*values, *derivatives, *(() if now is None else (now,)))
