@@ -1,7 +1,7 @@
 """Backpropagation by hand: the small helper package of the course.
 
-Every function here names the lesson that derives it, is checked against finite differences and against
-an independent oracle, and imported by later lessons. Start with ``notebooks/00_start_here.ipynb``.
+The functions that lessons use name the lesson that derives or first uses them; all derivatives are checked
+against finite differences and against an independent oracle. Start with ``notebooks/00_start_here.ipynb``.
 
 >>> import bphelpers as bp
 >>> float(bp.functional.sigmoid(0.0))
