@@ -9,6 +9,7 @@ A `Formula` is a row of parts. Parts are where a line may break, so a long sum f
 '<mo form="infix">=</mo><mn>0.3775</mn>'
 """
 
+import html
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -119,12 +120,13 @@ _GREEK = {"δ": r"\delta", "η": r"\eta", "σ": r"\sigma", "∂": r"\partial"}
 def _letter(name: str) -> tuple[str, str]:
     if name in _GREEK:
         return _GREEK[name], f"<mi>{name}</mi>"
-    return (name if len(name) == 1 else rf"\mathrm{{{name}}}"), f"<mi>{name}</mi>"
+    return (name if len(name) == 1 else rf"\mathrm{{{name}}}"), f"<mi>{html.escape(name)}</mi>"
 
 
 def _index(index: str) -> str:
     signs = (
-        f"<mn>{c}</mn>" if c.isdigit() else f"<mo>{c}</mo>" if c in ",=" else f"<mi>{c}</mi>" for c in index
+        f"<mn>{c}</mn>" if c.isdigit() else f"<mo>{c}</mo>" if c in ",=" else f"<mi>{html.escape(c)}</mi>"
+        for c in index
     )
     return f"<mrow>{''.join(signs)}</mrow>"
 

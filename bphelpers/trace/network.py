@@ -108,11 +108,14 @@ def run(net: nn.Sequential, loss: nn.Loss, x: ArrayLike, y: ArrayLike, lr: float
     _finite("the network's output", out)
     costs = [loss.forward(out[i : i + 1], y[i : i + 1]) for i in range(len(out))]
     value = loss.forward(out, y)  # the last call: what backward starts from
+    _finite("the loss", np.asarray(value))
 
     upstream, grad = {}, loss.backward()
     for leaf in reversed(list(net.leaves())):
         upstream[leaf] = grad
         grad = leaf.backward(grad)
+    for p in net.parameters():
+        _finite(f"the gradient of {p.name}", np.asarray(p.grad))
 
     inputs = x
     for layer in found:
@@ -150,8 +153,9 @@ def _batch(x: ArrayLike, y: ArrayLike, d_in: int, classes: bool) -> tuple[Array,
 
 
 def _finite(name: str, array: Array) -> None:
-    if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-        raise ValueError(f"{name}: expected finite numbers, got {array.ravel().tolist()}")
+    bad = array.size if array.dtype.kind not in "fiub" else np.sum(~np.isfinite(array))
+    if bad:
+        raise ValueError(f"{name}: expected finite numbers, got {bad} of {array.size} that are not")
 
 
 def running_example() -> tuple[nn.Sequential, Array, Array, float]:
@@ -173,6 +177,7 @@ def running_example() -> tuple[nn.Sequential, Array, Array, float]:
 def running_names() -> dict[str, str]:
     """What the running example's author calls the quantities: w1 to w8, net, out, E.
 
+    The author has one bias for each layer; here each neuron's is named in the same manner.
     Lesson: 05_backprop_by_hand.
 
     >>> running_names()["W2_11"]

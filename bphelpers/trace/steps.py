@@ -112,6 +112,7 @@ def trace(
         Parameters that stay as they are, for example ``("b1", "b2")``: no derivative, no update.
     names
         Other names for quantities, for example ``{"W1_11": "w_1"}``; what stands after ``_`` is set below.
+        Sums over a batch and rows of a large network keep the course's letters.
 
     Returns
     -------
@@ -214,15 +215,6 @@ class _Tracer:
             return self.symbol("x", None, str(k))
         bare = self.layers[l - 1].activation is None and not (l == self.depth and self.squares)
         return self.symbol("z" if bare else "a", l, str(k))
-
-    def of_example(self, letter: str, l: int, k: int) -> Formula:
-        """The same for example n of a batch, under a sum."""
-        if l == 0:
-            return f.symbol("x", "", f"n{k}")
-        hat = letter == "a" and l == self.depth and self.squares
-        if hat:
-            return f.symbol("y", "", f"n{k}", hat=True)
-        return f.symbol({"dz": "δ"}.get(letter, letter), str(l), f"n{k}")
 
     def slope_of_loss(self, letter: str, l: int, index: str) -> Formula:
         """The fraction dL by d(symbol)."""
@@ -381,7 +373,7 @@ class _Tracer:
                 f.negative() + f.call("log", f.number(p[right - 1])),
                 words if self.n == 1 else "minus the logarithm of the probability of the right class",
             )
-        one = f.number(1)
+        one, q = f.number(1), F.sigmoid(-out)  # 1 - p, but not rounded to 0 where p is almost 1
         cost = f.total(
             name[j] + f.call("log", prob[j])
             + f.plus() + f.parens(one + f.minus() + name[j]) + f.call("log", one + f.minus() + prob[j])
@@ -389,14 +381,15 @@ class _Tracer:
         )  # fmt: skip
         numbers = f.total(
             f.number(y[j - 1]) + f.times() + f.call("log", f.number(p[j - 1])) + f.plus()
-            + f.number(1 - y[j - 1]) + f.times() + f.call("log", one + f.minus() + f.number(p[j - 1]))
+            + f.number(1 - y[j - 1]) + f.times() + f.call("log", f.number(q[j - 1]))
             for j in outputs
         )  # fmt: skip
-        return (
-            f.negative() + f.parens(cost),
-            f.negative() + f.parens(numbers),
-            "minus the logarithm of the probability given to the truth",
-        )
+        words = "the cross-entropy of targets and probabilities"
+        if len(y) > 1:
+            words += ", added up over the outputs"
+        elif np.isin(self.targets, (0, 1)).all():
+            words = "minus the logarithm of the probability given to the truth"
+        return f.negative() + f.parens(cost), f.negative() + f.parens(numbers), words
 
     def _start(self, j: int) -> tuple[Formula, Formula, str]:
         """The derivative of the loss for output j, where the way back begins."""
@@ -413,9 +406,8 @@ class _Tracer:
         factor = 1 if isinstance(self.loss, HalfSquares) else 2
         symbols = self.sent(self.depth, j) + f.minus() + target
         numbers = f.number(self.layers[-1].a[self.example, j - 1]) + f.minus() + f.factor(y)
-        words = (
-            "the output minus its target" if factor == 1 else "twice the output minus its target"
-        ) + self.share()
+        words = "the output minus its target" if factor == 1 else "twice the difference (output minus target)"
+        words += self.share()
         if factor == 1 and n == 1:
             return symbols, numbers, words
         front = f.number(factor) if n == 1 else f.fraction(f.number(factor), f.number(n))
