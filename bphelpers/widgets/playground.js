@@ -383,6 +383,7 @@ export function mount(el, model) {
 
   function setScene(content) {
     scene = { ...content, number: ++scenes };
+    frame = null; // it belonged to the scene before; the next one is on its way
     moments = content.moments;
     for (const [name, select] of Object.entries(controls)) {
       select.replaceChildren(...options(content.choices[name]));
@@ -525,7 +526,7 @@ export function mount(el, model) {
     say("");
     play.textContent = "Pause";
     root.classList.add("playing");
-    while (waiting < AHEAD) askSteps();
+    while (playing && waiting < AHEAD) askSteps(); // asking pauses where there is no kernel
   }
 
   play.addEventListener("click", toggle);
