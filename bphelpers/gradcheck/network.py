@@ -96,10 +96,10 @@ def check_network(
         found = {name: np.asarray(array) for name, array in grads.items()}
 
         def candidates() -> dict[str, list[Candidate]]:
-            value(**points)
+            own = value(**points)
             try:
                 rerun = _Rerun.of(net, loss, x, y)
-                return rerun.candidates(found, lr) if rerun and rerun.agrees(net, loss) else {}
+                return rerun.candidates(found, lr) if rerun and rerun.gives(own) else {}
             except ValueError:  # a subclass with shapes or labels of its own: we do not know its rules
                 return {}
 
@@ -162,11 +162,9 @@ class _Rerun:
             out = step.a
         return cls(steps, kind, np.asarray(y)) if kind and steps else None
 
-    def agrees(self, net: Any, loss: Any) -> bool:
-        """Whether the rules give the network's own numbers: a subclass may have rules of its own."""
-        own, plain = loss.forward(self.steps[-1].a, self.y), getattr(F, self.loss)(self.steps[-1].a, self.y)
-        out = np.allclose(net.forward(self.steps[0].z), self.steps[-1].a, rtol=1e-9)
-        return bool(out and np.isclose(own, plain, rtol=1e-9, atol=0))
+    def gives(self, own: float) -> bool:
+        """Whether the rules give the network's own loss: a subclass may have rules of its own."""
+        return bool(np.isclose(getattr(F, self.loss)(self.steps[-1].a, self.y), own, rtol=1e-9, atol=0))
 
     def backward(
         self,
