@@ -18,6 +18,7 @@ from browser_tools import LabServer, Seen, chromium, faults_of, lab_server, open
 from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Page
 
+from bphelpers import nn
 from bphelpers.trace import HalfSquares, running_example
 from bphelpers.widgets import Scrubber, scrubber
 
@@ -203,9 +204,7 @@ def test_a_scrubber_works_in_a_saved_page_without_kernel_or_network(
 def test_a_scrubber_changes_the_example(browser: Browser, tmp_path: Path) -> None:
     net, x, y, _ = running_example()
     batch = scrubber(net, HalfSquares(), np.vstack([x, 2 * x]), np.vstack([y, y]), example=range(2))
-    path = tmp_path / "page.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8><body>{batch.html()}", encoding="utf-8")
-    with saved_page(browser, path) as (page, seen):
+    with saved_page(browser, shown_alone(batch, tmp_path / "page.html")) as (page, seen):
         page.locator("input").press("ArrowRight")
         assert page.locator("[role=status]").inner_text() == batch.data["steps"][1]["sentence"]
         page.get_by_role("combobox").select_option("example 2 of 2")
@@ -214,6 +213,149 @@ def test_a_scrubber_changes_the_example(browser: Browser, tmp_path: Path) -> Non
         assert page.locator("li").all_text_contents() == [step["sentence"] for step in other]
         assert page.locator(".count").inner_text().endswith("example 2 of 2")
         assert scrub(page.locator(".bp-scrubber")) == [] and seen.errors == []
+
+
+def shown_alone(one: Scrubber, path: Path) -> Path:
+    """The scrubber on a page of its own."""
+    path.write_text(f"<!doctype html><meta charset=utf-8><body>{one.html()}", encoding="utf-8")
+    return path
+
+
+# What a reader sees at one step. Points and lines are named by their coordinates, as the frames give them.
+_DRAWN = """root => {
+    const all = selector => [...root.querySelectorAll(selector)];
+    const texts = selector => all(selector).map(e => e.textContent);
+    const numbers = (e, ...names) => names.map(name => Number(e.getAttribute(name)));
+    const visible = e => getComputedStyle(e).display !== 'none';
+    return {
+        edges: all('.edge.lit line').map(e => numbers(e, 'x1', 'y1', 'x2', 'y2').join()).sort(),
+        neurons: all('.neuron.lit circle').map(e => numbers(e, 'cx', 'cy').join()).sort(),
+        directions: [...new Set(all('.lit').map(e => e.getAttribute('class').split(' ').at(-1)))],
+        heads: [...new Set(all('.edge.lit polygon').filter(visible).map(e => e.getAttribute('class')))],
+        first: all('svg > g').filter(g => g.querySelector('.lit ~ :not(.lit)')).length,
+        labels: all('svg .label').filter(visible).map(e => e.textContent),
+        written: all('svg .label').map(e => e.getAttribute('class').match(/forward|backward|update|$/)[0]),
+        fresh: texts('svg .label.fresh'),
+        where: texts('.where span'),
+        said: root.querySelector('input').getAttribute('aria-valuetext'),
+        off: all('button[aria-disabled=true]').map(e => e.ariaLabel),
+        formulas: ['.symbols', '.numbers'].map(s => all(`${s} math`).map(e => e.innerHTML).join('')),
+    };
+}"""
+
+
+def expected(frames: dict[str, Any], k: int) -> dict[str, Any]:
+    """The same, from the frames alone."""
+    step, last = frames["steps"][k], len(frames["steps"]) - 1
+    known = {label["id"]: (label["text"], "") for label in frames["labels"]}
+    for one in frames["steps"][: k + 1]:
+        known |= {name: (text, one["direction"]) for name, text in one["sets"]}
+    fresh = {name for name, _ in step["sets"]} | set(step["shows"])
+    hidden = {name for name in known if frames["crowded"] and name.strip("d")[0] == "W"} - fresh
+    edges = [e for e in frames["edges"] if e["id"] in step["edges"]]
+    neurons = [n for n in frames["neurons"] if n["id"] in step["neurons"]]
+    head = "back" if step["direction"] == "backward" else "ahead"
+    phase, count = step["direction"].capitalize(), f"step {k + 1} of {last + 1}"
+    return {
+        "edges": sorted(f"{e['x1']},{e['y1']},{e['x2']},{e['y2']}" for e in edges),
+        "neurons": sorted(f"{n['x']},{n['y']}" for n in neurons),
+        "directions": [step["direction"]],
+        "heads": [head] if edges else [],
+        "first": 0,  # what is lit lies in front
+        "labels": [text for name, (text, _) in known.items() if name not in hidden],
+        "written": [direction for _, direction in known.values()],
+        "fresh": [text for name, (text, _) in known.items() if name in fresh],
+        "where": [phase, step["what"], count],
+        "said": f"{phase}, {step['what']}, {count}",
+        "off": ["To the start", "One step back"] * (k == 0)
+        + ["One step forward", "To the end"] * (k == last),
+        "formulas": ["".join(step["symbols"]), '<mo form="infix">=</mo>' + "".join(step["numbers"])],
+    }
+
+
+@pytest.mark.parametrize("hidden", [2, 5])
+def test_a_scrubber_draws_its_frames_and_nothing_else(browser: Browser, tmp_path: Path, hidden: int) -> None:
+    """Each step, forth and back: what is lit, written and said is what the frame holds."""
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(2, hidden, rng=rng), nn.Tanh(), nn.Linear(hidden, 2, rng=rng))
+    drawn = scrubber(net, HalfSquares(), [0.3, -0.7], [0.1, 0.9], lr=0.5, start=3)
+    assert drawn.data["crowded"] == (hidden == 5)
+    last = len(drawn.steps) - 1
+    with saved_page(browser, shown_alone(drawn, tmp_path / "page.html")) as (page, seen):
+        root = page.locator(".bp-scrubber")
+        assert root.evaluate(_DRAWN) == expected(drawn.data, 3), "the start"
+        for k in (*range(last + 1), *range(last, -1, -1)):
+            root.locator("input").fill(str(k))
+            assert root.evaluate(_DRAWN) == expected(drawn.data, k), k
+        assert seen.errors == []
+
+
+def test_each_way_has_its_colour_and_its_arrowheads(
+    browser: Browser, tmp_path: Path, example: Scrubber
+) -> None:
+    with saved_page(browser, shown_alone(example, tmp_path / "page.html")) as (page, _):
+        colours = []
+        for step in (0, 20, 41):  # forward, backward, update
+            page.locator("input").fill(str(step))
+            colours.append(page.locator(".phase").evaluate("e => getComputedStyle(e).color"))
+        assert colours == ["rgb(0, 114, 178)", "rgb(196, 85, 0)", "rgb(0, 125, 91)"]
+        tips = page.locator("g.edge").evaluate_all("""edges => edges.flatMap(edge => {
+            const at = name => Number(edge.firstChild.getAttribute(name));
+            const ends = {back: [at('x1'), at('y1')], ahead: [at('x2'), at('y2')]};
+            return Object.keys(ends).map(end => {
+                const points = edge.querySelector(`.${end}`).getAttribute('points').split(' ');
+                const [tip, ...wings] = points.map(point => point.split(',').map(Number));
+                const other = ends[end === 'back' ? 'ahead' : 'back'];
+                const far = ([x, y]) => Math.hypot(x - other[0], y - other[1]);
+                return tip.join() === ends[end].join() && wings.every(wing => far(wing) < far(tip));
+            });
+        })""")
+        assert len(tips) == 2 * len(example.data["edges"]) and all(tips), "a tip lies at its end of the line"
+
+
+def test_a_scrubber_s_buttons_keep_the_keyboard_s_place(
+    browser: Browser, tmp_path: Path, example: Scrubber
+) -> None:
+    """At the first and the last step too, where two of them can do nothing more."""
+    with saved_page(browser, shown_alone(example, tmp_path / "page.html")) as (page, seen):
+        last = len(example.steps) - 1
+        for label, step in (("To the end", last), ("One step forward", last), ("To the start", 0),
+                            ("One step back", 0)):  # fmt: skip
+            button = page.get_by_role("button", name=label)
+            button.press("Enter")
+            assert button.evaluate("e => document.activeElement === e"), label
+            assert page.locator("input").input_value() == str(step)
+        assert seen.errors == []
+
+
+_TIMERS = """
+const [start, stop] = [window.setInterval, window.clearInterval];
+window.timers = new Set();
+window.setInterval = (...how) => { const timer = start(...how); timers.add(timer); return timer; };
+window.clearInterval = timer => { timers.delete(timer); stop(timer); };
+"""
+
+
+def test_playing_ends_with_the_scrubber(browser: Browser, tmp_path: Path, example: Scrubber) -> None:
+    """anywidget calls what mount() returned; a page may also drop the node."""
+    path = shown_alone(example, tmp_path / "page.html")
+    text = path.read_text(encoding="utf-8").replace("if (frames) mount(", "if (frames) window.end = mount(")
+    path.write_text(text.replace("<body>", f"<body><script>{_TIMERS}</script>"), encoding="utf-8")
+    with saved_page(browser, path) as (page, _):
+        slider, status = page.locator("input"), page.locator("[role=status]")
+        page.get_by_role("button", name="Play").click()
+        assert status.get_attribute("aria-live") == "off"
+        page.get_by_role("button", name="Pause").click()
+        assert status.get_attribute("aria-live") == "polite"
+        slider.press("End")
+        page.get_by_role("button", name="Play").click()
+        assert slider.input_value() == "0", "from the end, Play begins anew"
+        for take_away in ("end()", "document.querySelector('.bp-scrubber').remove()"):
+            page.reload()
+            page.get_by_role("button", name="Play").click()
+            assert page.evaluate("timers.size") == 1
+            page.evaluate(take_away)
+            page.wait_for_function("timers.size === 0", timeout=3000)
 
 
 def test_a_notebook_that_is_not_trusted_shows_the_words(
@@ -253,8 +395,7 @@ def saved_page(browser: Browser, path: Path, **more: Any) -> Iterator[tuple[Page
 def test_a_scrubber_fits_and_can_be_read(
     browser: Browser, tmp_path: Path, example: Scrubber, width: int, theme: str
 ) -> None:
-    path = tmp_path / "page.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8><body>{example.html()}", encoding="utf-8")
+    path = shown_alone(example, tmp_path / "page.html")
     with saved_page(browser, path, viewport={"width": width, "height": 900}, color_scheme=theme) as (
         page,
         seen,
@@ -275,7 +416,7 @@ _CONTRASTS = """() => {
         return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
     };
     const ground = light(getComputedStyle(root).backgroundColor);
-    const texts = [...root.querySelectorAll('text, p, span, .formula, button:not(:disabled)')];
+    const texts = [...root.querySelectorAll('text, p, span, .formula, button:not([aria-disabled=true])')];
     const colours = texts.map(e => getComputedStyle(e)[e.closest('svg') ? 'fill' : 'color']);
     return Math.min(...colours.map(light).map(l => Math.max(l, ground) / Math.min(l, ground)));
 }"""
@@ -284,8 +425,7 @@ _CONTRASTS = """() => {
 def test_a_scrubber_prints_its_frame_and_all_steps(
     browser: Browser, tmp_path: Path, example: Scrubber
 ) -> None:
-    path = tmp_path / "page.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8><body>{example.html()}", encoding="utf-8")
+    path = shown_alone(example, tmp_path / "page.html")
     with saved_page(browser, path, color_scheme="dark") as (page, _):
         page.emulate_media(media="print")
         ground = page.locator(".bp-scrubber").evaluate("e => getComputedStyle(e).backgroundColor")

@@ -18,6 +18,7 @@ from test_trace import CASES, Case
 from bphelpers import data, nn
 from bphelpers.trace import HalfSquares, running_example, running_names
 from bphelpers.widgets import Scrubber, scrubber
+from bphelpers.widgets.scrubber import KINDS, short
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,6 +68,60 @@ def test_everything_stands_inside_the_picture(case: Any) -> None:
     frames = scrubber(*case()).data
     for thing in frames["neurons"] + frames["labels"] + frames["headings"]:
         assert 0 < thing["x"] < frames["width"] and 8 < thing["y"] < frames["height"], thing
+
+
+def test_the_drawing_is_that_of_the_network() -> None:
+    """Every number at its own place: weights, biases, names, order, headings, targets."""
+    rng = np.random.default_rng(3)
+    layers = nn.Linear(3, 2, rng=rng), nn.Linear(2, 2, rng=rng)
+    for layer in layers:
+        layer.b.data[:] = rng.normal(size=2)
+    net = nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Sigmoid())
+    X, Y = rng.normal(size=(2, 3)), np.array([[0.25, 0.5], [0.75, 0.125]])
+    frames = scrubber(net, HalfSquares(), X, Y, lr=0.3, example=1).data
+    labels = {label["id"]: label for label in frames["labels"]}
+    for l, layer in enumerate(layers, start=1):
+        for (j, k), w in np.ndenumerate(layer.W.data):
+            weight, slope = labels[f"W{l}_{j + 1}{k + 1}"], labels[f"dW{l}_{j + 1}{k + 1}"]
+            assert weight["text"] == short(w)
+            assert slope["x"] == weight["x"] and 0 < slope["y"] - weight["y"] < 20
+        for j, b in enumerate(layer.b.data, start=1):
+            assert labels[f"b{l}_{j}"]["text"] == f"b {short(b)}"
+    places = {n["id"]: n for n in frames["neurons"]}
+    for row in (["0_1", "1_1", "2_1", "3_1"], ["0_2", "1_2", "2_2"]):
+        assert sorted(row, key=lambda name: places[name]["x"]) == row
+    for column in (["0_1", "0_2", "0_3"], ["1_1", "1_2"], ["2_1", "2_2"]):
+        assert sorted(column, key=lambda name: places[name]["y"]) == column
+    names = [places[name]["name"] + places[name]["sub"] for name in ("0_3", "1_2", "2_1", "3_1")]
+    assert names == ["x3", "a2", "ŷ1", "L"]
+    headings = sorted(frames["headings"], key=lambda heading: heading["x"])
+    assert [heading["text"] for heading in headings] == ["inputs", "hidden", "outputs", "loss"]
+    texts = dict(pair for step in frames["steps"] for pair in step["sets"])
+    assert (texts["y_1"], texts["y_2"]) == ("y 0.75", "y 0.125")
+    begin = {"da2_1": "∂ŷ ", "da1_2": "∂a ", "db1_1": "∂b ", "dz2_1": "δ ", "dW1_13": "∂ ", "z1_1": "z "}
+    assert all(texts[name].startswith(words) for name, words in begin.items())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_frames_say_what_the_steps_say(case: Any) -> None:
+    drawn = scrubber(*case(), lr=0.3)
+    for step, frame in zip(drawn.steps, drawn.data["steps"], strict=True):
+        assert frame["symbols"] == [part.mathml for part in step.symbols.parts]
+        assert frame["numbers"] == [part.mathml for part in step.plugged.parts]
+        assert frame["neurons"] == [f"{l}_{j}" for l, j in step.neurons]
+        assert frame["shows"] == [f"W{l}_{j}{k}" for l, j, k in step.weights]
+        assert (frame["what"], frame["direction"]) == (KINDS[step.kind], step.direction)
+    counted = [
+        sum(step.direction == way for step in drawn.steps) for way in ("forward", "backward", "update")
+    ]
+    assert [int(word) for word in re.findall(r"\d+(?= forward| backward| to update)", repr(drawn))] == counted
+
+
+def test_the_right_class_is_the_target() -> None:
+    net = nn.Sequential(nn.Linear(2, 3, rng=np.random.default_rng(0)))
+    frames = scrubber(net, nn.CrossEntropyLoss(), np.eye(2), np.array([0, 2]), example=1).data
+    sets = dict(frames["steps"][0]["sets"])
+    assert [sets[f"y_{j}"] for j in (1, 2, 3)] == ["y 0", "y 0", "y 1"]
 
 
 def test_all_edges_of_a_layer_light_up_when_its_neuron_adds() -> None:
@@ -123,6 +178,9 @@ def test_a_weighted_sum_without_activation_stands_in_the_circle() -> None:
 
 def test_start_is_a_step() -> None:
     assert example(start=41).data["start"] == 41
+    assert example(start=np.int64(3), example=np.int64(0)).html() == example(start=3).html()
+    with pytest.raises(TypeError, match="integer"):
+        example(start=0.5)
     with pytest.raises(ValueError, match="start: expected 0 to 41, got 42"):
         example(start=42)
 

@@ -160,8 +160,9 @@ export function mount(el, data) {
     count.textContent = `step ${k + 1} of ${last + 1}${note ? ", " + note : ""}`;
     slider.value = k;
     slider.setAttribute("aria-valuetext", `${PHASES[step.direction]}, ${step.what}, step ${k + 1} of ${last + 1}`);
-    back.disabled = toStart.disabled = k === 0;
-    forward.disabled = toEnd.disabled = k === last;
+    // Not `disabled`: that would take the focus from the button just pressed.
+    for (const node of [back, toStart]) node.setAttribute("aria-disabled", k === 0);
+    for (const node of [forward, toEnd]) node.setAttribute("aria-disabled", k === last);
   }
 
   function pause() {

@@ -8,6 +8,7 @@ page fragment with the same script, the same frames, and all steps in words for 
 import hashlib
 import html
 import json
+import operator
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
@@ -85,7 +86,8 @@ def scrubber(
     One training iteration of a 2-2-2 network in 42 steps: 10 forward to the loss 0.298371, 20 backward,
     12 to update.
     """
-    rows = [example] if isinstance(example, int) else list(example)
+    rows = [operator.index(row) for row in np.ravel(example)]
+    start = operator.index(start)
     if not rows:
         raise ValueError("example: expected at least one row, got none")
     traces = [trace(net, loss, x, y, lr, example=row, fixed=fixed, names=names) for row in rows]
@@ -114,9 +116,10 @@ class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
 
     Notes
     -----
-    A lesson that is stored, or saved by JupyterLab, becomes a page that needs nothing else by
-    ``jupyter nbconvert --to html``. With ``--execute`` nbconvert also stores the state of widgets, and then
-    takes their program from the network; ``--ExecutePreprocessor.store_widget_state=False`` prevents it.
+    A lesson that is stored, or saved by JupyterLab, becomes by ``jupyter nbconvert --to html`` a page in
+    which the scrubber needs nothing else; the formulas of the prose need MathJax from the network. With
+    ``--execute`` nbconvert also stores the state of widgets, and then takes their program from the network;
+    ``--ExecutePreprocessor.store_widget_state=False`` prevents it.
 
     Lesson: 05_backprop_by_hand.
     """
