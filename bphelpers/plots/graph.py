@@ -206,7 +206,7 @@ def _middle(a: Point, b: Point) -> Point:
 
 def _line(ax: Axes, route: Sequence[Point], colour: str, backward: bool, width: float) -> None:
     path = Path(route[::-1] if backward else route)
-    ax.add_patch(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, lw=width, color=colour,
+    ax.add_artist(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, lw=width, color=colour,
                                  joinstyle="round", zorder=1))  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def _node(ax: Axes, place: Point, word: str) -> None:
     x, y = place
     half = _half_width(word)
     tall = _HALF if word else half
-    ax.add_patch(
+    ax.add_artist(
         FancyBboxPatch((x - half, y - tall), 2 * half, 2 * tall, zorder=4, lw=1.3, edgecolor=GREY,
                        boxstyle=f"round,pad=0,rounding_size={tall}", facecolor=PAPER if word else GREY)
     )  # fmt: skip
