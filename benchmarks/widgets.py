@@ -1,25 +1,36 @@
-"""How long from a key press to the painted frame: the scrubber in JupyterLab in Chromium.
+"""How long from a key press to the painted frame, in JupyterLab in Chromium.
 
-    python benchmarks/widgets.py
+    python benchmarks/widgets.py [scrubber|sliders] [--lesson 05] [--presses 20]
 
-Sixty presses of the arrow key per network, one after another, each timed in the page: from the slider's input
-event until the first animation frame after the one that paints it has begun. So up to two intervals of the
-screen (16.7 ms each) are waiting for the screen, not work; the work alone stands in the second column.
-The target is a median of at most 16 ms.
+`scrubber`: sixty presses of the arrow key per network, one after another, each timed in the page: from the
+slider's input event until the first animation frame after the one that paints it has begun. So up to two
+intervals of the screen (16.7 ms each) are waiting for the screen, not work; the work alone stands in the
+second column. The target is a median of at most 16 ms.
+
+`sliders`: every slider of every live figure of the course, against `interact` with an inline figure
+that shows the same picture. The two stand in one notebook and are moved in turn, so that whatever else the
+machine does hits both. Timed from the key press until the first animation frame after the new picture is
+decoded. The target is a ratio of at most 0.5. Without an argument both parts run.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import nbformat
-from browser_tools import chromium, lab_server, open_lesson, run_all
+from browser_tools import ROOT, chromium, lab_server, open_lesson, run_all
+from playwright.sync_api import Browser, Page
 
 PRESSES = 60
 START = """import numpy as np
@@ -81,13 +92,8 @@ def measure(path: str, source: str) -> list[list[float]]:
             return page.evaluate("() => window.times")
 
 
-def main() -> None:
-    from conftest import find_chromium
-
-    path = find_chromium()
-    if path is None:
-        sys.exit("no Chromium found: set CHROMIUM to its path")
-    print(f"{os.cpu_count()} cores; {PRESSES} steps each; ms\n")
+def scrubber(path: str, _: argparse.Namespace) -> None:
+    print(f"The scrubber: {PRESSES} steps each; ms\n")
     print(f"{'network':<24}{'to the painted frame':>36}{'work alone':>14}")
     print(f"{'':<24}{'median':>12}{'90 %':>12}{'longest':>12}{'median':>14}")
     for name, source in NETWORKS.items():
@@ -98,6 +104,162 @@ def main() -> None:
         )
 
 
+# ------------------------------------------------------------------------------ the sliders of the lessons
+
+# Run after a lesson's own cells: of each live figure a fresh one, and its twin by `interact`. The twin's
+# sliders are copies; its figure is made by pyplot, laid out as the live one is, and shown inline.
+PAIRS = """
+import json
+import ipywidgets
+import matplotlib.pyplot as plt
+from IPython.display import display
+
+def copied(slider):
+    traits = ("value", "min", "max", "step", "base", "options", "description", "readout_format")
+    given = {name: getattr(slider, name) for name in traits if slider.has_trait(name)}
+    return type(slider)(**given, style={"description_width": "initial"}, layout={"width": "420px"})
+
+def twin(live):
+    def show(**values):
+        fig = plt.figure(figsize=live._size, layout="constrained")
+        update = live._draw(fig, **values)
+        if callable(update):
+            update(**values)
+        plt.show()
+    return ipywidgets.interactive(show, **{name: copied(slider) for name, slider in live.sliders.items()})
+
+lives = {id(value): (name, value) for name, value in globals().items()
+         if isinstance(value, bp.widgets.LiveFigure) and not name.startswith("_")}
+for number, (name, live) in enumerate(lives.values()):
+    sliders = {key: copied(slider) for key, slider in live.sliders.items()}
+    pair = (bp.widgets.live_figure(live._draw, live._describe, size=live._size, **sliders), twin(live))
+    for kind, widget in zip(("live", "interact"), pair):
+        widget.add_class(f"{kind}-{number}")
+        display(widget)
+print("PAIRS", json.dumps([(name, list(live.sliders), [len(bp.widgets.live._range(slider)) for slider
+                            in live.sliders.values()]) for name, live in lives.values()]))
+"""
+
+# From the key press until the frame after the decoded picture, as above.
+WATCH_PICTURE = """box => {
+    const source = () => box.querySelector('img')?.src ?? '';
+    const before = source();
+    let start = null;
+    const pressed = () => { start ??= performance.now(); };
+    window.taken = null;
+    document.addEventListener('keydown', pressed, true);
+    const watcher = new MutationObserver(async () => {
+        const picture = box.querySelector('img');
+        if (start === null || !picture?.src || picture.src === before) return;
+        watcher.disconnect();
+        document.removeEventListener('keydown', pressed, true);
+        await picture.decode();
+        requestAnimationFrame(() => {
+            const channel = new MessageChannel();
+            channel.port1.onmessage = () => { window.taken = performance.now() - start; };
+            channel.port2.postMessage(0);
+        });
+    });
+    watcher.observe(box, {subtree: true, childList: true, attributes: true, attributeFilter: ['src']});
+}"""
+IDLE = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"""
+SAID = """() => [...document.querySelectorAll('.jp-OutputArea-output pre')].map(e => e.textContent)
+    .find(text => text.startsWith('PAIRS')).slice(5)"""
+
+
+def press(page: Page, box: str, slider: int, key: str) -> float:
+    """One press of a key in a slider; milliseconds."""
+    handle = page.locator(f"{box} [role=slider]").nth(slider)
+    handle.evaluate("e => { e.scrollIntoView({block: 'start'}); e.focus(); }")
+    page.wait_for_timeout(50)
+    page.locator(box).evaluate(WATCH_PICTURE)
+    handle.press(key)
+    page.wait_for_function("() => window.taken !== null", timeout=20_000)
+    page.wait_for_timeout(50)
+    page.wait_for_function(IDLE)
+    return float(page.evaluate("() => window.taken"))
+
+
+def compare(page: Page, number: int, slider: int, positions: int, presses: int) -> list[list[float]]:
+    """Both widgets of a pair in turn, from the low end of the slider up, and down again at its other end."""
+    boxes = [f".live-{number}", f".interact-{number}"]
+    for box in boxes:
+        page.locator(f"{box} [role=slider]").nth(slider).press("Home")
+        page.wait_for_timeout(500)
+        page.wait_for_function(IDLE)
+        for key in ("ArrowRight", "ArrowLeft"):  # to warm up
+            press(page, box, slider, key)
+    taken: list[list[float]] = [[], []]
+    for k in range(presses):
+        key = "ArrowRight" if k // (positions - 1) % 2 == 0 else "ArrowLeft"
+        for which in (0, 1) if k % 2 else (1, 0):
+            taken[which].append(press(page, boxes[which], slider, key))
+    return taken
+
+
+def lesson_pairs(browser: Browser, notebook: Path, presses: int) -> Iterator[tuple[Any, ...]]:
+    """(name of the live figure, name of the slider, milliseconds of both) for each slider of a lesson."""
+    lesson = nbformat.read(notebook, as_version=4)
+    code = [cell for cell in lesson.cells if cell.cell_type == "code"]
+    last = max((k for k, cell in enumerate(code) if "live_figure(" in cell.source), default=None)
+    if last is None:
+        return
+    lesson.cells = [*code[: last + 1], nbformat.v4.new_code_cell(PAIRS)]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / notebook.name
+        nbformat.write(lesson, copy)
+        with (
+            lab_server([copy]) as server,
+            open_lesson(browser, server, copy.name) as (page, seen),
+        ):
+            faults = run_all(page)
+            for number, (name, sliders, positions) in enumerate(json.loads(page.evaluate(SAID))):
+                for k, slider in enumerate(sliders):
+                    yield name, slider, compare(page, number, k, positions[k], presses)
+            if faults or seen.errors or seen.outside:
+                raise RuntimeError(f"{faults} {seen.errors} {seen.outside}")
+
+
+def sliders(path: str, asked: argparse.Namespace) -> None:
+    print(f"Live figures and interact with an inline figure, {asked.presses} presses each; medians, ms\n")
+    print(f"{'lesson':<8}{'figure':<20}{'slider':<14}{'live':>8}{'interact':>10}{'ratio':>8}")
+    ratios = []
+    with chromium(path) as browser:
+        for notebook in sorted((ROOT / "notebooks").glob(f"{asked.lesson or '[0-9][0-9]'}_*.ipynb")):
+            for name, slider, taken in lesson_pairs(browser, notebook, asked.presses):
+                live, twin = (statistics.median(column) for column in taken)
+                ratios.append(live / twin)
+                print(
+                    f"{notebook.name[:2]:<8}{name:<20}{slider:<14}"
+                    f"{live:>8.0f}{twin:>10.0f}{live / twin:>8.2f}",
+                    flush=True,
+                )
+    print(
+        f"\n{len(ratios)} sliders; ratio: median {statistics.median(ratios):.2f}, largest {max(ratios):.2f}"
+    )
+
+
+PARTS = {"scrubber": scrubber, "sliders": sliders}
+
+
+def main() -> None:
+    from conftest import find_chromium
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", nargs="?", choices=PARTS)
+    parser.add_argument("--lesson", help="only this lesson's sliders: its two digits")
+    parser.add_argument("--presses", type=int, default=20, help="per slider of a lesson")
+    asked = parser.parse_args()
+    path = find_chromium()
+    if path is None:
+        sys.exit("no Chromium found: set CHROMIUM to its path")
+    for name in [asked.part] if asked.part else PARTS:
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        PARTS[name](path, asked)
+        print()
+
+
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     main()
