@@ -330,10 +330,10 @@ def test_an_interrupt_keeps_what_was_reached(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(play.net.layers[0], "forward", interrupted)
     messages = heard(play, monkeypatch)
-    play._answer(play, {"ask": "steps", "count": 100}, [])
+    play._answer(play, {"ask": "steps", "count": 100, "pictures": 1}, [])
     assert messages[-1][0]["text"] == "Interrupted. The network keeps what it has learned."
     assert play.history[-1].step == 7
-    play._answer(play, {"ask": "steps", "count": 1}, [])
+    play._answer(play, {"ask": "steps", "count": 1, "pictures": 1}, [])
     assert play.history[-1].step == 8
     assert same(run_code(play.code)["net"], play.net) is False, "the batch that was interrupted is skipped"
 
@@ -347,7 +347,7 @@ def test_messages_are_json_and_buffers_fit(monkeypatch: pytest.MonkeyPatch) -> N
         messages = heard(play, monkeypatch)
         play._answer(play, {"ask": "scene"}, [])
         if len(play.X):
-            play._answer(play, {"ask": "steps", "count": 3}, [])
+            play._answer(play, {"ask": "steps", "count": 3, "pictures": 1}, [])
         for content, buffers in messages:
             json.dumps(content, allow_nan=False)
             if content["type"] == "scene":
@@ -385,7 +385,7 @@ def test_the_history_that_a_new_view_gets_is_bounded(monkeypatch: pytest.MonkeyP
     [
         ({"ask": "set", "settings": {"lr": -1}}, "lr: expected a finite number"),
         ({"ask": "set", "settings": {"hidden": [0]}}, "hidden: expected"),
-        ({"ask": "steps", "count": 0}, "steps: expected a whole number, 1 or more, got 0"),
+        ({"ask": "steps", "count": 0, "pictures": 1}, "steps: expected a whole number, 1 or more, got 0"),
         ({"ask": "fly"}, "KeyError"),
         ({"ask": "place", "x": float("nan"), "y": 0, "label": 1}, "points: expected"),
     ],
@@ -397,14 +397,14 @@ def test_a_request_that_fails_is_answered(
     messages = heard(play, monkeypatch)
     play._answer(play, asked, [])
     assert messages[-1][0]["type"] == "trouble" and said in messages[-1][0]["text"]
-    play._answer(play, {"ask": "steps", "count": 2}, [])
+    play._answer(play, {"ask": "steps", "count": 2, "pictures": 1}, [])
     assert messages[-1][0]["moment"]["step"] == 2
 
 
 def test_placing_points_and_taking_them_away(monkeypatch: pytest.MonkeyPatch) -> None:
     play = playground(problem="own points")
     messages = heard(play, monkeypatch)
-    play._answer(play, {"ask": "steps", "count": 1}, [])
+    play._answer(play, {"ask": "steps", "count": 1, "pictures": 1}, [])
     assert "place some of both classes" in messages[-1][0]["text"]
     play._answer(play, {"ask": "place", "x": 1, "y": 1, "label": None}, [])  # there is nothing to take away
     for x, label in ((0, 0), (1, 1), (2, 0)):
@@ -412,7 +412,7 @@ def test_placing_points_and_taking_them_away(monkeypatch: pytest.MonkeyPatch) ->
     assert play.X.tolist() == [[0, 0.5], [1, 0.5], [2, 0.5]] and play.y.ravel().tolist() == [0, 1, 0]
     play._answer(play, {"ask": "place", "x": 1.2, "y": 0.4, "label": None}, [])
     assert play.X.tolist() == [[0, 0.5], [2, 0.5]]
-    play._answer(play, {"ask": "steps", "count": 4}, [])
+    play._answer(play, {"ask": "steps", "count": 4, "pictures": 1}, [])
     assert messages[-1][0]["moment"]["step"] == 4
 
 
@@ -439,3 +439,16 @@ def test_the_script_does_no_mathematics_of_its_own() -> None:
     script = (ROOT / "bphelpers/widgets/playground.js").read_text(encoding="utf-8")
     assert not re.search(r"Math\.(exp|tanh|pow|random|sinh|cosh)|\*\*", script)
     assert not re.search(r"https?://|\bimport\b.*from|\bfetch\(", script)
+
+
+def test_the_maps_are_what_the_network_answers_over_the_plane() -> None:
+    play = playground(hidden=(3, 2))
+    play.run(20)
+    x, y, half = play.plane
+    for row, column in ((0, 0), (0, 9), (7, 2)):
+        point = np.array([[x - half + half * (column + 0.5) / 5, y + half - half * (row + 0.5) / 5]])
+        first, second, answer = (layer[:, row, column] for layer in play.maps(10))
+        assert_allclose(first, np.tanh(play.net[0](point))[0])
+        assert_allclose(second, np.tanh(play.net[2](np.tanh(play.net[0](point))))[0])
+        assert_allclose(answer, F.sigmoid(play.net(point))[0])
+    assert (np.abs(play.X - [x, y]) <= half).all()

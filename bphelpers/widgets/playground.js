@@ -3,7 +3,7 @@
 // The page sends {ask: "scene" | "steps" | "set" | "restart" | "place" | "check"}. Python answers with a scene
 // (settings, points, history), with frames (see _show in playground.py) and with the result of a check.
 
-const AHEAD = 2; // pictures asked for before the first of them is painted: kernel and page work side by side
+const AT_ONCE = 4; // pictures asked for by one message: while some are painted, the next are trained
 const PATIENCE = 4000; // milliseconds without an answer before the page says that the kernel is busy
 const KINDS = ["weight", "gradient", "last update"];
 const STEPS = [1, 5, 20, 100, 500];
@@ -86,7 +86,8 @@ function fresh(canvas, width, height) {
 
 // ---------------------------------------------------------------------------------------- the network
 
-function places({ shown }, width, height) {
+function places({ shown, sizes }, width, height) {
+  if (sizes.some((size, c) => size > shown[c])) height -= 14; // for the words below
   const rows = Math.max(...shown);
   const size = Math.max(10, Math.min(40, (height - 16) / rows - 6, width / shown.length - 26));
   return shown.map((count, c) => {
@@ -154,7 +155,7 @@ function drawNetwork(canvas, scene, frame, small, kind, picked, theme) {
     if (hidden) {
       context.fillStyle = theme.grey;
       context.textAlign = "center";
-      context.fillText(`and ${hidden} more`, column[0].x, height - 1);
+      context.fillText(`and ${hidden} more`, column[0].x, height - 2);
     }
   });
   return columns;
@@ -169,12 +170,12 @@ function drawPoints(canvas, scene, size, theme) {
   const first = scene.points.length - scene.placed;
   scene.points.forEach(([x, y, label], k) => {
     const [px, py] = place(scene, size, [x, y]);
-    const r = k < first ? 3 : 4.5;
+    const r = k < first ? 2.8 : 4.5; // those that were placed are larger
     context.beginPath();
     if (label) context.rect(px - r, py - r, 2 * r, 2 * r);
     else context.arc(px, py, r + 0.4, 0, 7);
     context.fillStyle = label ? theme.class1 : theme.class0;
-    context.strokeStyle = k < first ? theme.paper : theme.ink;
+    context.strokeStyle = theme.ink;
     context.fill();
     context.stroke();
   });
@@ -278,6 +279,7 @@ export function mount(el, model) {
   let scenes = 0;
   let playing = false;
   let waiting = 0; // answers to come
+  const queue = []; // frames that have come and are not painted yet
   let painting = 0;
   const small = make("canvas"); // the maps of all neurons, one below the other
   const surface = make("canvas");
@@ -351,20 +353,21 @@ export function mount(el, model) {
 
   // ---- asking and answering
 
-  function ask(what, more = {}) {
+  function ask(what, more = {}, answers = 1) {
     try {
       model.send({ ask: what, ...more });
     } catch {
       pause();
       return say("The kernel does not answer. Run this cell again.");
     }
-    waiting++;
+    waiting += answers;
     clearTimeout(patience);
     patience = setTimeout(() => waiting && say("Waiting for the kernel: it is busy with another cell."), PATIENCE);
   }
 
   const say = (text) => setText(trouble, text);
-  const askSteps = () => ask("steps", { count: Number(speed.value) });
+  const askSteps = () => ask("steps", { count: Number(speed.value), pictures: AT_ONCE }, AT_ONCE);
+  const tooFew = () => playing && waiting + queue.length <= AT_ONCE;
 
   function answered(content, buffers) {
     if (content.type === "scene") return setScene(content);
@@ -372,18 +375,19 @@ export function mount(el, model) {
     if (!waiting) clearTimeout(patience);
     if (content.type === "check") return showCheck(content);
     if (content.type === "trouble") {
+      waiting = 0;
       pause();
       return say(content.text);
     }
-    frame = { ...content, buffers };
-    if (frame.moment.step > (moments.at(-1)?.step ?? -1)) moments.push(frame.moment);
-    if (frame.stopped) pause();
+    queue.push({ ...content, buffers });
+    if (content.stopped) pause();
     schedule();
   }
 
   function setScene(content) {
     scene = { ...content, number: ++scenes };
-    frame = null; // it belonged to the scene before; the next one is on its way
+    frame = null; // it belonged to the scene before, as all in the queue; the next one is on its way
+    queue.length = 0;
     moments = content.moments;
     for (const [name, select] of Object.entries(controls)) {
       select.replaceChildren(...options(content.choices[name]));
@@ -448,7 +452,9 @@ export function mount(el, model) {
 
   function paint() {
     painting = 0;
-    if (!frame || !scene || !plane.clientWidth) return; // out of sight: goes on when it is back, by the observer of sizes
+    if (!scene || !plane.clientWidth) return; // out of sight: goes on when it is back, by the observer of sizes
+    takeFrame();
+    if (!frame) return;
     theme ??= readTheme(root);
     if (frame.buffers) unpack();
     columns = drawNetwork(network, scene, frame, small, Number(kind.value), picked, theme);
@@ -465,7 +471,16 @@ export function mount(el, model) {
     })), theme);
     write();
     root.dataset.painted = Number(root.dataset.painted ?? 0) + 1;
-    if (playing && waiting < AHEAD) askSteps();
+    if (tooFew()) askSteps();
+    if (queue.length) schedule();
+  }
+
+  // The next frame while it plays; otherwise the latest, which shows where the network stands.
+  function takeFrame() {
+    for (const next of queue.splice(0, playing ? 1 : queue.length)) {
+      frame = next;
+      if (next.moment.step > (moments.at(-1)?.step ?? -1)) moments.push(next.moment);
+    }
   }
 
   function paintPlane() {
@@ -526,13 +541,13 @@ export function mount(el, model) {
     say("");
     play.textContent = "Pause";
     root.classList.add("playing");
-    while (playing && waiting < AHEAD) askSteps(); // asking pauses where there is no kernel
+    askSteps();
   }
 
   play.addEventListener("click", toggle);
   step.addEventListener("click", () => {
     if (playing) pause();
-    ask("steps", { count: 1 });
+    ask("steps", { count: 1, pictures: 1 });
   });
   reset.addEventListener("click", () => {
     pause();

@@ -106,6 +106,8 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         What the controls show.
     history : list of Moment
         Loss, accuracy and gradient norms at each picture so far.
+    plane : tuple
+        The part of the plane that is shown: its centre x, y, and half its side.
     code : str
         The run so far as a few lines of Python with the same numbers.
 
@@ -136,6 +138,18 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     history = property(lambda self: self._run.history)
     code = property(lambda self: self._run.code)
     start = property(lambda self: self._run.start)
+    plane = property(lambda self: self._run.plane)
+
+    def maps(self, size: int = SURFACE) -> list[Array]:
+        """What each neuron answers over the plane: one array ``(neurons, size, size)`` a layer.
+
+        Rows from top to bottom, each from left to right; the last array holds the probability of class 1.
+        ``bp.plots.plane_maps(play.maps()[0], play.plane, ...)`` draws one layer.
+
+        >>> [layer.shape for layer in playground(hidden=(8, 4)).maps()]
+        [(8, 64, 64), (4, 64, 64), (1, 64, 64)]
+        """
+        return self._run.maps(size)
 
     def run(self, steps: int) -> None:
         """Make steps from a cell, as Play does.
@@ -178,7 +192,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         """Do what the page asks for; whatever goes wrong is said there, and the playground goes on."""
         asked: dict[str, Callable[[Message], None]] = {
             "scene": lambda _: self._scene(),
-            "steps": lambda message: self.run(int(message["count"])),
+            "steps": self._steps,
             "set": lambda message: self.set(**_from_page(message["settings"])),
             "restart": lambda _: self.restart(),
             "place": self._place,
@@ -195,6 +209,11 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _say(self, text: str) -> None:
         self.send({"type": "trouble", "text": text})
+
+    def _steps(self, message: Message) -> None:
+        """As many pictures as asked for, each some steps on."""
+        for _ in range(message["pictures"]):
+            self.run(message["count"])
 
     def _place(self, message: Message) -> None:
         """Add a point, or take away the nearest of those that were added."""
