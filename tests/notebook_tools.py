@@ -199,7 +199,7 @@ def unstable_outputs(lesson: Lesson) -> list[str]:
         if cell.cell_type != "code":
             continue
         if not is_compared(cell):
-            # Times differ from run to run; what a cell says with an optional library, from machine to machine.
+            # Times differ from run to run; with an optional library, words differ from machine to machine.
             if not re.search(r"perf_counter|process_time|timeit|except ImportError", cell.source):
                 faults.append(f"cell {index} is not compared, and measures no time")
             continue

@@ -618,6 +618,26 @@ if FASHION.is_dir():
         assert np.bincount(labels).tolist() == [n // 10] * 10
 
 
+# --- What scikit-learn made of the moons -----------------------------------------------------------
+
+
+def test_what_scikit_learn_made_of_the_moons_is_whole_and_fresh():
+    theirs = data.scikit_learn_on_moons()
+    assert theirs["made by"] == "benchmarks/scikit_learn.py"
+    for recipe in ("sgd 0.2", "adam"):
+        stored = theirs["same start"][recipe]
+        assert {len(values) for values in stored.values()} == {len(theirs["same start"]["updates"])}
+    for part, names in {
+        "same budget": ("accuracy on the 100 held out", "accuracy on the fresh points"),
+        "published recipe": ("held out", "fresh points"),
+    }.items():
+        for name in names:
+            assert len(theirs[part][name]) == len(theirs[part]["seeds"]) == 20
+            assert all(0.5 < share <= 1 for share in theirs[part][name])
+    theirs["same start"].clear()
+    assert data.scikit_learn_on_moons()["same start"]
+
+
 # --- The module itself ------------------------------------------------------------------------------
 
 

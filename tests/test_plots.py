@@ -73,6 +73,14 @@ def graph_with_a_value_used_twice(sign: float = 1.0) -> Figure:
     )
 
 
+PLANE = (0.5, 0.25, 1.8)
+
+
+def plane_of(n: int, size: int = 32) -> np.ndarray:
+    across, down = np.meshgrid(np.linspace(-1, 1, size), np.linspace(1, -1, size))
+    return np.stack([np.sin((k + 1) * across) + down for k in range(n)])
+
+
 EXAMPLES = {
     "network 2-2-2 forward": lambda: full_network(2, 2, 2),
     "network 2-2-2 backward": lambda: full_network(2, 2, 2, direction="backward", digits=4),
@@ -117,6 +125,22 @@ EXAMPLES = {
         rng.normal(size=(40, 784)), (28, 28), columns=8, title="Many"
     ),
     "weights all zero": lambda: plots.weight_images(np.zeros((3, 4)), (2, 2)),
+    "plane": lambda: plots.plane_maps(
+        plane_of(2),
+        PLANE,
+        rng.normal(size=(9, 2)),
+        np.arange(9) % 2,
+        titles=["before", "after"],
+        title="Bent",
+        columns=2,
+        center=0.5,
+    ),
+    "plane of sixteen": lambda: plots.plane_maps(plane_of(16), PLANE, title="Two rows", columns=8),
+    "plane of seven in rows": lambda: plots.plane_maps(
+        plane_of(7), PLANE, title="Three rows", columns=3, titles=list("abcdefg")
+    ),
+    "plane of one": lambda: plots.plane_maps(plane_of(1), PLANE, title="One"),
+    "plane all equal": lambda: plots.plane_maps(np.zeros((2, 8, 8)), PLANE, title="No border"),
 }
 
 
@@ -415,3 +439,38 @@ def test_drawing_leaves_matplotlib_s_settings_alone() -> None:
     for draw in EXAMPLES.values():
         draw()
     assert dict(mpl.rcParams) == before
+
+
+def test_a_map_lies_where_its_points_lie_and_its_border_where_it_is_zero() -> None:
+    _, up = np.meshgrid(np.linspace(-0.95, 0.95, 20), np.linspace(0.95, -0.95, 20))
+    X, y = np.array([[0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]]), np.array([[0.0], [1.0], [1.0]])
+    fig = plots.plane_maps([up - 0.5], (1.0, 2.0, 1.0), X + [1.0, 2.0], y, title="Half way up", reach=2.0)
+    (ax,) = fig.axes
+    assert ax.images[0].get_extent() == [0.0, 2.0, 1.0, 3.0] and ax.images[0].get_clim() == (-2.0, 2.0)
+    np.testing.assert_allclose(ax.collections[0].get_paths()[0].vertices[:, 1], 2.5)
+    zero, one = ax.lines
+    assert (zero.get_marker(), to_rgba(zero.get_color())) == ("o", to_rgba(plots.CLASS_0))
+    assert (one.get_marker(), to_rgba(one.get_color())) == ("s", to_rgba(plots.CLASS_1))
+    assert zero.get_xydata().tolist() == [[1.5, 1.5]] and len(one.get_xydata()) == 2
+    assert ax.images[0].cmap(1.0)[0] > ax.images[0].cmap(1.0)[2], "orange above zero"
+
+
+def test_a_map_of_probabilities_has_its_border_at_one_half() -> None:
+    across, _ = np.meshgrid(np.linspace(0, 1, 21), np.linspace(0, 1, 21))
+    (ax,) = plots.plane_maps([across], (0.0, 0.0, 1.0), title="Half", center=0.5).axes
+    np.testing.assert_allclose(ax.collections[0].get_paths()[0].vertices[:, 0], 0.0, atol=1e-12)
+    assert ax.images[0].get_clim() == (-0.5, 0.5)
+
+
+def test_impossible_maps_are_refused_by_name() -> None:
+    for arguments, message in [
+        ({"maps": np.zeros((8, 8))}, "maps"),
+        ({"maps": np.full((1, 8, 8), np.nan)}, "maps"),
+        ({"titles": ["a", "b"]}, "titles: expected 1, one per map, got 2"),
+        ({"columns": 0}, "columns: expected at least 1, got 0"),
+        ({"X": np.zeros((3, 2))}, "X, y: expected both or neither"),
+        ({"X": np.zeros((3, 2)), "y": np.zeros(4)}, r"X: expected shape \(4, 2\) to go with y, got \(3, 2\)"),
+    ]:
+        given = {"maps": np.zeros((1, 8, 8)), "plane": PLANE, "title": ""} | arguments
+        with pytest.raises(ValueError, match=message):
+            plots.plane_maps(**given)

@@ -19,6 +19,7 @@ from bphelpers.plots.charts import (
 )
 from bphelpers.plots.graph import computation_graph
 from bphelpers.plots.network import network_diagram
+from bphelpers.plots.plane import CLASS_0, CLASS_1, plane_maps
 from bphelpers.plots.style import (
     BACKWARD,
     DPI,
@@ -41,6 +42,8 @@ from bphelpers.plots.style import (
 
 __all__ = [
     "BACKWARD",
+    "CLASS_0",
+    "CLASS_1",
     "DPI",
     "FORWARD",
     "GREY",
@@ -59,6 +62,7 @@ __all__ = [
     "learning_curves",
     "network_diagram",
     "new_figure",
+    "plane_maps",
     "png_bytes",
     "rendered",
     "show",
