@@ -81,7 +81,10 @@ def fine(seen: Seen) -> bool:
 
 
 def test_play_pause_step_reset_and_the_next_cell(browser: Browser, server: LabServer) -> None:
-    next_cell = "print(play.history[-1].step > 0, play.net(play.X).shape)"
+    next_cell = (
+        "import time\nbefore = play.history[-1].step\ntime.sleep(1)\n"
+        "print(0 < before == play.history[-1].step, play.net(play.X).shape)"
+    )
     with open_lesson(browser, server, put(server, "play", PLAY, "0")) as (page, seen):
         assert run_all(page) == []
         shown(page)
@@ -89,7 +92,7 @@ def test_play_pause_step_reset_and_the_next_cell(browser: Browser, server: LabSe
         assert page.locator(".bp-playground .sentence").inner_text().startswith("No step made yet")
         click(page, "Play")
         until_step(page, 50)
-        # While it plays, another cell runs and uses the network.
+        # While it plays, another cell runs and uses the network, which waits for it.
         page.evaluate(
             """async source => {
                 const panel = window.jupyterapp.shell.currentWidget;
@@ -340,8 +343,8 @@ def bare_page(play: Playground) -> str:
     play.send = lambda content, buffers=(): sent.append(
         [content, [base64.b64encode(buffer).decode() for buffer in buffers]]
     )
-    play._answer(play, {"ask": "scene"}, [])
-    play._answer(play, {"ask": "check"}, [])
+    play._answer({"ask": "scene"})
+    play._answer({"ask": "check"})
     return BARE.format(style=_STYLE, module=_MODULE, answers=json.dumps(sent))
 
 

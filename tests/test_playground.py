@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import threading
 from itertools import count, islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -296,7 +298,7 @@ def test_the_gradient_check_tells_right_from_wrong(monkeypatch: pytest.MonkeyPat
     wrong.run(50)
     assert right.check().ok and not wrong.check().ok
     messages = heard(wrong, monkeypatch)
-    wrong._answer(wrong, {"ask": "check"}, [])
+    wrong._answer({"ask": "check"})
     assert messages[-1][0]["title"].startswith("The gradient is wrong. Step 50")
     assert "2 of 4 gradients agree" in messages[-1][0]["text"]
 
@@ -330,10 +332,10 @@ def test_an_interrupt_keeps_what_was_reached(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(play.net.layers[0], "forward", interrupted)
     messages = heard(play, monkeypatch)
-    play._answer(play, {"ask": "steps", "count": 100, "pictures": 1}, [])
+    play._answer({"ask": "steps", "count": 100, "pictures": 1})
     assert messages[-1][0]["text"] == "Interrupted. The network keeps what it has learned."
     assert play.history[-1].step == 7
-    play._answer(play, {"ask": "steps", "count": 1, "pictures": 1}, [])
+    play._answer({"ask": "steps", "count": 1, "pictures": 1})
     assert play.history[-1].step == 8
     assert same(run_code(play.code)["net"], play.net) is False, "the batch that was interrupted is skipped"
 
@@ -345,9 +347,9 @@ def test_messages_are_json_and_buffers_fit(monkeypatch: pytest.MonkeyPatch) -> N
     for settings in ({}, {"hidden": ()}, {"hidden": (25, 50, 50, 25)}, {"problem": "own points"}):
         play = playground(**settings)
         messages = heard(play, monkeypatch)
-        play._answer(play, {"ask": "scene"}, [])
+        play._answer({"ask": "scene"})
         if len(play.X):
-            play._answer(play, {"ask": "steps", "count": 3, "pictures": 1}, [])
+            play._answer({"ask": "steps", "count": 3, "pictures": 1})
         for content, buffers in messages:
             json.dumps(content, allow_nan=False)
             if content["type"] == "scene":
@@ -375,7 +377,7 @@ def test_the_history_that_a_new_view_gets_is_bounded(monkeypatch: pytest.MonkeyP
     for _ in range(3000):
         play._run.advance(1)
     messages = heard(play, monkeypatch)
-    play._answer(play, {"ask": "scene"}, [])
+    play._answer({"ask": "scene"})
     steps = [moment["step"] for moment in messages[0][0]["moments"]]
     assert len(steps) <= 1201 and steps[0] == 0 and steps[-1] == 3000 and steps == sorted(set(steps))
 
@@ -395,31 +397,57 @@ def test_a_request_that_fails_is_answered(
 ) -> None:
     play = playground()
     messages = heard(play, monkeypatch)
-    play._answer(play, asked, [])
+    play._answer(asked)
     assert messages[-1][0]["type"] == "trouble" and said in messages[-1][0]["text"]
-    play._answer(play, {"ask": "steps", "count": 2, "pictures": 1}, [])
+    play._answer({"ask": "steps", "count": 2, "pictures": 1})
     assert messages[-1][0]["moment"]["step"] == 2
+
+
+def test_requests_from_another_thread_are_answered_in_the_thread_of_the_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """JupyterLab has a thread for the messages of widgets; a cell that runs must not be trained under."""
+
+    async def cell() -> None:
+        play = playground()
+        messages = heard(play, monkeypatch)
+        forward, threads = play.net.layers[0].forward, set()
+
+        def noted(x: Any) -> Any:
+            threads.add(threading.get_ident())
+            return forward(x)
+
+        monkeypatch.setattr(play.net.layers[0], "forward", noted)
+        request = {"ask": "steps", "count": 2, "pictures": 1}
+        for _ in range(5):
+            await asyncio.to_thread(play._heard, play, request, [])
+            play._heard(play, request, [])
+        await asyncio.sleep(0)
+        assert threads == {threading.get_ident()}
+        assert play.history[-1].step == 20 and len(messages) == 10
+
+    asyncio.run(cell())
 
 
 def test_placing_points_and_taking_them_away(monkeypatch: pytest.MonkeyPatch) -> None:
     play = playground(problem="own points")
     messages = heard(play, monkeypatch)
-    play._answer(play, {"ask": "steps", "count": 1, "pictures": 1}, [])
+    play._answer({"ask": "steps", "count": 1, "pictures": 1})
     assert "place some of both classes" in messages[-1][0]["text"]
-    play._answer(play, {"ask": "place", "x": 1, "y": 1, "label": None}, [])  # there is nothing to take away
+    play._answer({"ask": "place", "x": 1, "y": 1, "label": None})  # there is nothing to take away
     for x, label in ((0, 0), (1, 1), (2, 0)):
-        play._answer(play, {"ask": "place", "x": x, "y": 0.5, "label": label}, [])
+        play._answer({"ask": "place", "x": x, "y": 0.5, "label": label})
     assert play.X.tolist() == [[0, 0.5], [1, 0.5], [2, 0.5]] and play.y.ravel().tolist() == [0, 1, 0]
-    play._answer(play, {"ask": "place", "x": 1.2, "y": 0.4, "label": None}, [])
+    play._answer({"ask": "place", "x": 1.2, "y": 0.4, "label": None})
     assert play.X.tolist() == [[0, 0.5], [2, 0.5]]
-    play._answer(play, {"ask": "steps", "count": 4, "pictures": 1}, [])
+    play._answer({"ask": "steps", "count": 4, "pictures": 1})
     assert messages[-1][0]["moment"]["step"] == 4
 
 
 def test_controls_offer_the_value_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     play = playground(lr=0.05, batch_size=16)
     messages = heard(play, monkeypatch)
-    play._answer(play, {"ask": "scene"}, [])
+    play._answer({"ask": "scene"})
     choices = messages[0][0]["choices"]
     assert 0.05 in choices["lr"] and choices["lr"] == sorted(choices["lr"])
     assert 16 in choices["batch_size"] and choices["problem"][0] == "moons"

@@ -4,7 +4,9 @@ Python trains, in the kernel, with the objects of the package; the browser asks 
 and draws it. Between two pictures the kernel is free, so the next cell may use the network at any moment.
 """
 
+import asyncio
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.resources import files
@@ -119,8 +121,13 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
     def __init__(self, run: Experiment) -> None:
         self._run = run
+        self._thread = threading.get_ident()
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:  # not in a notebook
+            self._loop = None
         super().__init__()
-        self.on_msg(self._answer)
+        self.on_msg(self._heard)
 
     def __repr__(self) -> str:
         return sentence(self._run)
@@ -188,7 +195,18 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
     # ------------------------------------------------------------------------------------ what the page asks
 
-    def _answer(self, _: Any, content: Message, buffers: Any) -> None:
+    def _heard(self, _: Any, content: Message, buffers: Any) -> None:
+        """Answer in the thread of the cells.
+
+        JupyterLab hands messages of widgets to a thread of their own. Training there, while a cell uses the
+        network, would mix up what its layers remember.
+        """
+        if self._loop is None or threading.get_ident() == self._thread:
+            self._answer(content)
+        else:
+            self._loop.call_soon_threadsafe(self._answer, content)
+
+    def _answer(self, content: Message) -> None:
         """Do what the page asks for; whatever goes wrong is said there, and the playground goes on."""
         asked: dict[str, Callable[[Message], None]] = {
             "scene": lambda _: self._scene(),
