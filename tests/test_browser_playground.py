@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 from browser_tools import LabServer, Seen, chromium, lab_server, nameless, open_lesson, run_all
 from playwright.sync_api import Browser, Locator, Page
 
+from bphelpers import nn
 from bphelpers.widgets import Playground, playground
 from bphelpers.widgets.playground import _MODULE, _STYLE
 
@@ -390,3 +392,82 @@ def test_it_fits_and_can_be_read(
         assert fine(seen)
     finally:
         context.close()
+
+
+# What stands at a point of a canvas, in CSS pixels from its upper left corner.
+_PIXEL = """([name, x, y]) => {
+    const canvas = document.querySelector(`canvas.${name}`);
+    const ratio = canvas.width / canvas.clientWidth;
+    return [...canvas.getContext('2d').getImageData(x * ratio, y * ratio, 1, 1).data];
+}"""
+
+
+@pytest.fixture
+def drawn(browser: Browser, tmp_path: Path) -> Iterator[tuple[Page, Playground]]:
+    """A 2-2-1 network whose thickest lines are known, on points that leave most of the plane free."""
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(2, 2, rng=rng), nn.Tanh(), nn.Linear(2, 1, rng=rng))
+    net.load_state_dict({"W1": [[0.0, 2.0], [0.0, 0.0]], "b1": [0.0, 0.0], "W2": [[1.9, 0.0]], "b2": [0.0]})
+    play = playground(net, data=([[-1.0, -1.0], [1.0, 1.0]], [1, 0]), lr=0.0, batch_size=2)
+    play.run(1)
+    path = tmp_path / "page.html"
+    path.write_text(bare_page(play), encoding="utf-8")
+    context = browser.new_context(offline=True, color_scheme="light")
+    page = context.new_page()
+    page.goto(path.as_uri())
+    shown(page)
+    yield page, play
+    context.close()
+
+
+def line_colours(page: Page) -> dict[tuple[int, int], list[int]]:
+    """Colour of each line of the first layer, a quarter of the way from (sender) to (receiver)."""
+    width, height = page.locator("canvas.network").evaluate("c => [c.clientWidth, c.clientHeight]")
+    size = min(40, width / 3 - 26)
+    x1, x2 = width / 6 + size / 2, width / 2 - size / 2
+    ys = [height / 2 - (size + 22) / 2, height / 2 + (size + 22) / 2]
+    x = x1 + (x2 - x1) * (3 * 0.75**2 * 0.25 * 0.5 + 3 * 0.75 * 0.25**2 * 0.5 + 0.25**3)
+    part = 3 * 0.75 * 0.25**2 + 0.25**3
+    return {
+        (k, j): page.evaluate(_PIXEL, ["network", x, ys[k] + part * (ys[j] - ys[k])])
+        for k in range(2)
+        for j in range(2)
+    }
+
+
+def test_the_thick_line_is_the_large_weight(drawn: tuple[Page, Playground]) -> None:
+    page, play = drawn
+    colours = line_colours(page)
+    assert colours[1, 0][:3] == [0, 114, 178], "from input 2 to neuron 1, in the colour of the forward pass"
+    assert all(pixel[3] < 120 for edge, pixel in colours.items() if edge != (1, 0)), "the others are faint"
+    choice(page.locator(".bp-playground"), "lines show the").select_option(label="gradient")
+    page.wait_for_timeout(300)
+    colours = line_colours(page)
+    grad = np.abs(play.net[0].W.grad)
+    assert grad[0, 0] == grad[0, 1] > 0 and not grad[1].any()
+    (red, green, blue, alpha), faint = colours[0, 0], max(colours[0, 1][3], colours[1, 1][3])
+    assert red > 2 * green > 2 * blue, "vermilion, the colour of the backward pass"
+    assert alpha > 2 * faint and colours[1, 0][3] > 2 * faint, "both lines into neuron 1, no other"
+
+
+def test_the_plane_has_the_colour_of_the_answer(drawn: tuple[Page, Playground]) -> None:
+    """p is near 1 above and near 0 below; neuron 2 answers 0 everywhere."""
+    page, play = drawn
+    size = page.locator("canvas.plane").evaluate("c => c.clientWidth")
+    x, y, half = play._run.plane
+
+    def at(x1: float, x2: float) -> list[int]:
+        place = [((x1 - x) / half + 1) * size / 2, (1 - (x2 - y) / half) * size / 2]
+        return page.evaluate(_PIXEL, ["plane", *place])[:3]
+
+    def orange(pixel: list[int]) -> bool:
+        return pixel[0] > pixel[1] > pixel[2]
+
+    def blue(pixel: list[int]) -> bool:
+        return pixel[0] < pixel[1] < pixel[2]
+
+    assert orange(at(0.0, 0.8)) and blue(at(0.0, -0.8))
+    assert orange(at(-1.0, -1.0)) and blue(at(1.0, 1.0)), "points have the colour of their own class"
+    choice(page.locator(".bp-playground"), "map of").select_option(label="layer 1, neuron 2")
+    page.wait_for_timeout(300)
+    assert at(0.0, 0.8) == [255, 255, 255]

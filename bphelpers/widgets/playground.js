@@ -362,7 +362,7 @@ export function mount(el, model) {
     }
     waiting += answers;
     clearTimeout(patience);
-    patience = setTimeout(() => waiting && say("Waiting for the kernel: it is busy with another cell."), PATIENCE);
+    patience = setTimeout(() => waiting && say("Waiting for the kernel, which is busy."), PATIENCE);
   }
 
   const say = (text) => setText(trouble, text);
@@ -376,6 +376,7 @@ export function mount(el, model) {
     if (content.type === "check") return showCheck(content);
     if (content.type === "trouble") {
       waiting = 0;
+      verdict.replaceChildren();
       pause();
       return say(content.text);
     }
@@ -554,7 +555,11 @@ export function mount(el, model) {
     ask("restart");
   });
   again.addEventListener("click", () => scene && set({ seed: scene.settings.seed + 1 }));
-  check.addEventListener("click", () => ask("check"));
+  check.addEventListener("click", () => {
+    verdict.className = "verdict";
+    verdict.replaceChildren("Turning every weight a little, up and down\u2026");
+    ask("check");
+  });
   for (const [name, select] of Object.entries(controls)) {
     const isWord = ["problem", "activation", "init", "optimizer"].includes(name);
     select.addEventListener("change", () => set({ [name]: isWord ? select.value : Number(select.value) }));
