@@ -271,6 +271,23 @@ def test_a_kernel_that_is_gone(browser: Browser, server: LabServer) -> None:
         assert [error for error in seen.errors if "page error" in error] == []
 
 
+def test_it_is_drawn_while_the_kernel_is_busy(browser: Browser, server: LabServer) -> None:
+    """Run all: the cell below takes its time, and the playground stands there nevertheless."""
+    with open_lesson(browser, server, put(server, "busy", PLAY, "import time\ntime.sleep(9)")) as (
+        page,
+        seen,
+    ):
+        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        shown(page)
+        assert page.locator(".jp-InputPrompt", has_text="*").count() == 1, "the second cell is still running"
+        until_text(page, ".sentence", "No step made yet")
+        click(page, "Step")
+        until_text(page, ".trouble", "Waiting for the kernel")
+        until_text(page, ".sentence", "Step 1,")
+        assert page.locator(".bp-playground .trouble").inner_text() == ""
+        assert fine(seen)
+
+
 def test_two_hundred_random_clicks_and_keys(browser: Browser, server: LabServer) -> None:
     """Whatever is pressed, nothing breaks, and afterwards it trains as if nothing had been."""
     draw = random.Random(20260)
@@ -330,7 +347,7 @@ const answers = {answers};
 let hear = null;
 const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const model = {{
-  on: (_, f) => (hear = f), off: () => (hear = null),
+  on: (_, f) => (hear = f), off: () => (hear = null), get: () => ({{}}),
   send: ({{ ask }}) => {{
     if (ask === "scene") for (const [content, buffers] of answers) hear(content, buffers.map(bytes));
   }},

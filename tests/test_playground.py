@@ -460,6 +460,7 @@ def test_text_is_stable_and_says_where_the_run_stands() -> None:
     assert repr(one).startswith("Step 5, epoch 1: the loss is ") and repr(one).endswith(" % are right.")
     bundle, _ = one._repr_mimebundle_()
     assert bundle["text/plain"] == repr(one) and "application/vnd.jupyter.widget-view+json" in bundle
+    assert one.first["frame"]["moment"]["step"] == 5 and one.first["scene"]["sizes"] == [2, 8, 8, 1]
 
 
 def test_the_script_does_no_mathematics_of_its_own() -> None:

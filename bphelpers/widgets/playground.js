@@ -1,10 +1,11 @@
 // The playground: draws what Python has trained, and asks for the next picture. No mathematics happens here.
 //
 // The page sends {ask: "scene" | "steps" | "set" | "restart" | "place" | "check"}. Python answers with a scene
-// (settings, points, history), with frames (see _show in playground.py) and with the result of a check.
+// (settings, points, history), with frames (see _frame in playground.py) and with the result of a check.
 
 const AT_ONCE = 4; // pictures asked for by one message: while some are painted, the next are trained
 const PATIENCE = 4000; // milliseconds without an answer before the page says that the kernel is busy
+const BUSY = "Waiting for the kernel, which is busy.";
 const KINDS = ["weight", "gradient", "last update"];
 const STEPS = [1, 5, 20, 100, 500];
 const SMALL = 32; // pixels a side of a neuron's map; the output's has twice as many
@@ -362,7 +363,7 @@ export function mount(el, model) {
     }
     waiting += answers;
     clearTimeout(patience);
-    patience = setTimeout(() => waiting && say("Waiting for the kernel, which is busy."), PATIENCE);
+    patience = setTimeout(() => waiting && say(BUSY), PATIENCE);
   }
 
   const say = (text) => setText(trouble, text);
@@ -373,6 +374,7 @@ export function mount(el, model) {
     if (content.type === "scene") return setScene(content);
     waiting = Math.max(0, waiting - 1);
     if (!waiting) clearTimeout(patience);
+    if (trouble.textContent === BUSY) say("");
     if (content.type === "check") return showCheck(content);
     if (content.type === "trouble") {
       waiting = 0;
@@ -635,7 +637,12 @@ export function mount(el, model) {
   sizes.observe(root);
   model.on("msg:custom", answered);
   el.replaceChildren(root);
-  ask("scene");
+  const { scene: scenery, frame: picture, buffers } = model.get("first");
+  if (scenery) {
+    setScene(scenery);
+    answered(picture, buffers);
+  }
+  ask("scene"); // it may have gone on since
   return () => {
     playing = false;
     model.off("msg:custom", answered);

@@ -14,6 +14,7 @@ from typing import Any
 
 import anywidget
 import numpy as np
+import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from bphelpers import nn
@@ -118,6 +119,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = _MODULE
     _css = _STYLE
+    first = traitlets.Dict().tag(sync=True)  # what a view draws before the kernel is free to answer
 
     def __init__(self, run: Experiment) -> None:
         self._run = run
@@ -133,6 +135,8 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         return sentence(self._run)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
+        content, buffers = self._frame()
+        self.first = {"scene": self._scene(), "frame": content, "buffers": buffers}
         data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
         return {**data, "text/plain": repr(self)}, metadata
 
@@ -167,7 +171,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
             Where `steps` is not a whole number above 0, or there are no points.
         """
         self._run.advance(steps)
-        self._show()
+        self._send_frame()
 
     def set(self, **settings: Any) -> None:
         """Change settings as the controls do. All but the learning rate begin the run anew.
@@ -182,12 +186,12 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
             self._run.change_rate(new.lr)
         else:
             self._run.restart(new)
-        self._scene()
+        self._send_all()
 
     def restart(self) -> None:
         """Back to the initial weights, as Reset does."""
         self._run.restart()
-        self._scene()
+        self._send_all()
 
     def check(self) -> GradientReport:
         """The gradient check of lesson 09 at the present weights, on the first 20 points."""
@@ -209,7 +213,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     def _answer(self, content: Message) -> None:
         """Do what the page asks for; whatever goes wrong is said there, and the playground goes on."""
         asked: dict[str, Callable[[Message], None]] = {
-            "scene": lambda _: self._scene(),
+            "scene": lambda _: self._send_all(),
             "steps": self._steps,
             "set": lambda message: self.set(**_from_page(message["settings"])),
             "restart": lambda _: self.restart(),
@@ -252,12 +256,19 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
     # ------------------------------------------------------------------------------------ what the page gets
 
-    def _scene(self) -> None:
-        """Everything that stays while a run goes on, then the first picture."""
+    def _send_all(self) -> None:
+        self.send(self._scene())
+        self._send_frame()
+
+    def _send_frame(self) -> None:
+        self.send(*self._frame())
+
+    def _scene(self) -> Message:
+        """Everything that stays while a run goes on."""
         run = self._run
         chosen = asdict(run.settings)
         moments = _thinned(run.history)
-        self.send({
+        return {
             "type": "scene",
             "settings": chosen,
             "choices": {name: _with(values, chosen[name]) for name, values in CHOICES.items()},
@@ -269,16 +280,15 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
             "placed": len(run.settings.points),
             "plane": run.plane,
             "moments": [_moment(moment) for moment in moments],
-        })  # fmt: skip
-        self._show()
+        }
 
     @property
     def _shown(self) -> list[int]:
         """How many neurons of each column are drawn."""
         return [2, *(min(len(column.linear.W.data), MOST_SHOWN) for column in self._run.columns)]
 
-    def _show(self) -> None:
-        """One picture."""
+    def _frame(self) -> tuple[Message, list[bytes]]:
+        """One picture: texts and numbers, and the bytes of small maps, surface and lines."""
         run = self._run
         kinds = [self._edges(kind) for kind in (_weights, _gradients, self._updates)]
         largest = [float(max(np.abs(part).max() for part in kind if part.ndim == 2)) for kind in kinds]
@@ -299,7 +309,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         ]
         surface = _bytes(2 * maps[-1] - 1, scale=1.0)
         edges = b"".join(part.tobytes() for kind in kinds for part in kind)
-        self.send(content, [b"".join(small), surface, edges])
+        return content, [b"".join(small), surface, edges]
 
     def _updates(self, p: nn.Parameter) -> Array | None:
         return self._run.updates.get(p.name)
