@@ -366,7 +366,12 @@ def test_the_surface_is_the_probability(monkeypatch: pytest.MonkeyPatch) -> None
     play = playground()
     messages = heard(play, monkeypatch)
     play.run(300)
+    small = np.frombuffer(messages[-1][1][0], np.int8).reshape(-1, SURFACE // 2, SURFACE // 2)
     surface = np.frombuffer(messages[-1][1][1], np.int8).reshape(SURFACE, SURFACE)
+    assert_array_equal(small[-1], surface[1::2, 1::2])
+    assert np.abs(small).max(axis=(1, 2)).min() > 100, "every neuron's map uses its colours"
+    first = play._run.maps(SURFACE)[0][3]
+    assert_allclose(small[2 + 3] / 127, (first / np.abs(first[1::2, 1::2]).max())[1::2, 1::2], atol=0.5 / 127)
     p = F.sigmoid(play.net(play._run.grid(SURFACE))).reshape(SURFACE, SURFACE)
     assert_allclose(surface / 127, 2 * p - 1, atol=0.5 / 127 + 1e-9)
     assert surface.min() < -100 and surface.max() > 100

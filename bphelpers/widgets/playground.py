@@ -302,14 +302,15 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
             "rows": _rows(run),
             "code": run.code,
         }
-        maps = [*_input_maps(run), *run.maps(SURFACE)]
-        small = [
+        *hidden, answer = run.maps(SURFACE)
+        surface = 2 * answer - 1  # from -1, surely class 0, to 1, surely class 1
+        maps = [
             _bytes(answers[:count, 1::2, 1::2])
-            for answers, count in zip([np.stack(maps[:2]), *maps[2:]], self._shown, strict=True)
+            for answers, count in zip([_input_maps(run), *hidden], self._shown, strict=False)
         ]
-        surface = _bytes(2 * maps[-1] - 1, scale=1.0)
+        small = b"".join([*maps, _bytes(surface[:, 1::2, 1::2], scale=1.0)])
         edges = b"".join(part.tobytes() for kind in kinds for part in kind)
-        return content, [b"".join(small), surface, edges]
+        return content, [small, _bytes(surface, scale=1.0), edges]
 
     def _updates(self, p: nn.Parameter) -> Array | None:
         return self._run.updates.get(p.name)
@@ -369,10 +370,9 @@ def _bytes(values: Array, scale: float | None = None) -> bytes:
     return np.round(127 * (values / np.maximum(largest, 1e-300))).astype(np.int8).tobytes()
 
 
-def _input_maps(run: Experiment) -> list[Array]:
+def _input_maps(run: Experiment) -> Array:
     x, y, _ = run.plane
-    grid = run.grid(SURFACE) - [x, y]
-    return [grid[:, k].reshape(SURFACE, SURFACE) for k in range(2)]
+    return (run.grid(SURFACE) - [x, y]).T.reshape(2, SURFACE, SURFACE)
 
 
 def _rows(run: Experiment) -> list[list[str]]:
