@@ -141,7 +141,7 @@ def test_the_picture_follows_the_run_and_the_choices(browser: Browser, server: L
             choice(root, "lines show the").select_option(label=kind)
             assert picture("network") not in seen_before, kind
             seen_before.add(picture("network"))
-            assert kind in root.locator(".legend").inner_text()
+            assert kind in root.locator(".middle .legend").inner_text()
         plane = picture("plane")
         choice(root, "map of").select_option(label="layer 1, neuron 2")
         assert picture("plane") != plane
@@ -154,8 +154,18 @@ def test_the_picture_follows_the_run_and_the_choices(browser: Browser, server: L
         page.wait_for_function("() => document.querySelectorAll('.bp-playground .heads > div').length === 5")
         root.get_by_role("button", name="One neuron fewer in layer 3").click()
         until_text(page, ".heads", "7")
+        assert choice(root, "map of").input_value() == "1 1", "the neuron that was chosen"
         root.get_by_text("The same run as code").click()
         until_text(page, "pre", "nn.Linear(8, 7, rng=rng), nn.ReLU(),")
+        choice(root, "map of").select_option(label="output")
+        for columns in (4, 3, 2):
+            click(page, "\N{MINUS SIGN} layer")
+            page.wait_for_function(
+                f"() => document.querySelectorAll('.bp-playground .heads > div').length === {columns}"
+            )
+            assert choice(root, "map of").input_value() == f"{columns - 1} 0", "the output stays the output"
+        click(page, "+ layer")
+        until_text(page, ".heads", "4")
         assert fine(seen)
 
 
@@ -242,6 +252,7 @@ def test_the_gradient_check_and_a_network_of_one_s_own(browser: Browser, server:
         assert run_all(page) == []
         root = shown(page)
         assert choice(root, "Activation").is_disabled()
+        assert choice(root, "Activation").input_value() == "yours"
         assert root.get_by_role("button", name="+ layer").is_disabled()
         click(page, "Check the gradient")
         until_text(page, ".verdict", "The gradient is wrong.")

@@ -6,15 +6,15 @@ import asyncio
 import json
 import re
 import threading
-from itertools import count, islice, pairwise
+from itertools import count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import bphelpers as bp
 from bphelpers import data, nn, optim
 from bphelpers import functional as F
 from bphelpers.training import evaluate, fit
@@ -26,8 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def run_code(code: str, **given: Any) -> dict[str, Any]:
-    names: dict[str, Any] = {"np": np, "bp": bp, "nn": nn, "optim": optim, "count": count, "islice": islice}
-    names |= given
+    names: dict[str, Any] = dict(given)
     exec(code, names)
     return names
 
@@ -74,7 +73,8 @@ def test_the_code_makes_the_same_run(name: str) -> None:
 def test_the_first_run_is_ten_lines_of_code() -> None:
     play = playground()
     play.run(5)
-    assert len(play.code.splitlines()) == 10
+    imports, run = play.code.split("\n\n")
+    assert len(run.splitlines()) == 10 and len(imports.splitlines()) == 4
 
 
 def test_the_code_follows_a_learning_rate_that_was_changed() -> None:
@@ -142,8 +142,10 @@ def test_the_reader_s_own_network_is_trained_itself() -> None:
     play.run(25)
     assert play.net is net and not np.array_equal(net.state_dict()["W1"], before["W1"])
     copy = own_net()
-    names = run_code(play.code, net=copy, start=play.start)
+    names = run_code(play.code, play=SimpleNamespace(net=copy, start=play.start))
     assert names["net"] is copy and same(copy, net)
+    names = run_code(play.code, play=play)
+    assert names["net"] is net and same(copy, net), "it may be run on the network itself"
     play.restart()
     assert_array_equal(net.state_dict()["W1"], before["W1"])
     assert all(p.grad is None for p in net.parameters())
@@ -156,8 +158,10 @@ def test_the_reader_s_own_points() -> None:
     assert_array_equal(play.X, X)
     assert_array_equal(play.y, [[1], [0], [1]])
     assert play.history[-1].new_loss is None
-    assert same(run_code(play.code, X=play.X, y=play.y)["net"], play.net)
+    assert same(run_code(play.code, play=play)["net"], play.net)
     play.set(points=((1.0, 1.0, 0),))
+    play.run(3)
+    assert same(run_code(play.code, play=play)["net"], play.net)
     assert play.X.shape == (4, 2) and X.shape == (3, 2)
 
 
@@ -255,7 +259,7 @@ def test_gradient_and_update_shown_are_those_of_the_last_step(monkeypatch: pytes
     shown = np.frombuffer(edges, "<f4")
     expected = np.concatenate([part.ravel() for kind in (weights, grads, updates) for part in kind])
     assert_allclose(shown, expected, rtol=1e-4, atol=1e-8)
-    largest = [max(np.abs(kind[0]).max(), np.abs(kind[2]).max()) for kind in (weights, grads, updates)]
+    largest = [max(np.abs(part).max() for part in kind) for kind in (weights, grads, updates)]
     assert_allclose(content["largest"], largest, rtol=1e-5)
 
 
@@ -332,10 +336,10 @@ def test_an_interrupt_keeps_what_was_reached(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(play.net.layers[0], "forward", interrupted)
     messages = heard(play, monkeypatch)
-    play._answer({"ask": "steps", "count": 100, "pictures": 1})
+    play._answer({"ask": "steps", "count": 100, "pictures": 1, "take": 1})
     assert messages[-1][0]["text"] == "Interrupted. The network keeps what it has learned."
     assert play.history[-1].step == 7
-    play._answer({"ask": "steps", "count": 1, "pictures": 1})
+    play._answer({"ask": "steps", "count": 1, "pictures": 1, "take": 1})
     assert play.history[-1].step == 8
     assert same(run_code(play.code)["net"], play.net) is False, "the batch that was interrupted is skipped"
 
@@ -349,7 +353,7 @@ def test_messages_are_json_and_buffers_fit(monkeypatch: pytest.MonkeyPatch) -> N
         messages = heard(play, monkeypatch)
         play._answer({"ask": "scene"})
         if len(play.X):
-            play._answer({"ask": "steps", "count": 3, "pictures": 1})
+            play._answer({"ask": "steps", "count": 3, "pictures": 1, "take": 1})
         for content, buffers in messages:
             json.dumps(content, allow_nan=False)
             if content["type"] == "scene":
@@ -392,7 +396,10 @@ def test_the_history_that_a_new_view_gets_is_bounded(monkeypatch: pytest.MonkeyP
     [
         ({"ask": "set", "settings": {"lr": -1}}, "lr: expected a finite number"),
         ({"ask": "set", "settings": {"hidden": [0]}}, "hidden: expected"),
-        ({"ask": "steps", "count": 0, "pictures": 1}, "steps: expected a whole number, 1 or more, got 0"),
+        (
+            {"ask": "steps", "count": 0, "pictures": 1, "take": 1},
+            "steps: expected a whole number, 1 or more, got 0",
+        ),
         ({"ask": "fly"}, "KeyError"),
         ({"ask": "place", "x": float("nan"), "y": 0, "label": 1}, "points: expected"),
     ],
@@ -404,8 +411,26 @@ def test_a_request_that_fails_is_answered(
     messages = heard(play, monkeypatch)
     play._answer(asked)
     assert messages[-1][0]["type"] == "trouble" and said in messages[-1][0]["text"]
-    play._answer({"ask": "steps", "count": 2, "pictures": 1})
+    play._answer({"ask": "steps", "count": 2, "pictures": 1, "take": 1})
     assert messages[-1][0]["moment"]["step"] == 2
+
+
+def test_pause_lets_go_what_was_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground()
+    messages = heard(play, monkeypatch)
+    frame = play._send_frame
+
+    def paused_after_the_second() -> None:
+        frame()
+        if len(messages) == 2:
+            play._heard(play, {"ask": "pause", "take": 1}, [])
+
+    monkeypatch.setattr(play, "_send_frame", paused_after_the_second)
+    play._answer({"ask": "steps", "count": 5, "pictures": 4, "take": 1})
+    play._answer({"ask": "steps", "count": 5, "pictures": 4, "take": 1})
+    assert play.history[-1].step == 10 and len(messages) == 2
+    play._answer({"ask": "steps", "count": 5, "pictures": 4, "take": 2})
+    assert play.history[-1].step == 30, "the next Play plays"
 
 
 def test_requests_from_another_thread_are_answered_in_the_thread_of_the_cells(
@@ -423,7 +448,7 @@ def test_requests_from_another_thread_are_answered_in_the_thread_of_the_cells(
             return forward(x)
 
         monkeypatch.setattr(play.net.layers[0], "forward", noted)
-        request = {"ask": "steps", "count": 2, "pictures": 1}
+        request = {"ask": "steps", "count": 2, "pictures": 1, "take": 1}
         for _ in range(5):
             await asyncio.to_thread(play._heard, play, request, [])
             play._heard(play, request, [])
@@ -437,15 +462,16 @@ def test_requests_from_another_thread_are_answered_in_the_thread_of_the_cells(
 def test_placing_points_and_taking_them_away(monkeypatch: pytest.MonkeyPatch) -> None:
     play = playground(problem="own points")
     messages = heard(play, monkeypatch)
-    play._answer({"ask": "steps", "count": 1, "pictures": 1})
+    play._answer({"ask": "steps", "count": 1, "pictures": 1, "take": 1})
     assert "place some of both classes" in messages[-1][0]["text"]
-    play._answer({"ask": "place", "x": 1, "y": 1, "label": None})  # there is nothing to take away
+    play._answer({"ask": "place", "x": 1, "y": 1, "label": None})
+    assert messages[-1][0]["text"] == "There is no placed point to take away."
     for x, label in ((0, 0), (1, 1), (2, 0)):
         play._answer({"ask": "place", "x": x, "y": 0.5, "label": label})
     assert play.X.tolist() == [[0, 0.5], [1, 0.5], [2, 0.5]] and play.y.ravel().tolist() == [0, 1, 0]
     play._answer({"ask": "place", "x": 1.2, "y": 0.4, "label": None})
     assert play.X.tolist() == [[0, 0.5], [2, 0.5]]
-    play._answer({"ask": "steps", "count": 4, "pictures": 1})
+    play._answer({"ask": "steps", "count": 4, "pictures": 1, "take": 1})
     assert messages[-1][0]["moment"]["step"] == 4
 
 

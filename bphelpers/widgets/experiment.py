@@ -5,7 +5,7 @@ and it can say what it did as a few lines of code.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count, pairwise
 from typing import Any, Protocol
@@ -41,6 +41,12 @@ OPTIMIZERS: dict[str, tuple[type[Any], dict[str, float]]] = {
     "Adam": (optim.Adam, {}),
     "AdamW": (optim.AdamW, {}),
 }
+IMPORTS = (
+    "import numpy as np",
+    "from itertools import count, islice",
+    "import bphelpers as bp",
+    "from bphelpers import nn, optim",
+)
 MOST_LAYERS, MOST_NEURONS, MOST_POINTS, CHECKED_POINTS = 8, 64, 2000, 20
 
 
@@ -342,10 +348,10 @@ class Experiment:
 
     def _measured(self) -> Moment:
         norms = []
+        if self.steps:
+            grads = [[p.grad for p in column.linear.parameters()] for column in self.columns]
+            norms = [length_of(layer) or 0.0 for layer in grads]
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.steps:
-                squares = [[_square(p.grad) for p in column.linear.parameters()] for column in self.columns]
-                norms = [math.sqrt(sum(layer)) for layer in squares]
             loss, accuracy = self._evaluated(self.X, self.y)
             new = None if self.new_points is None else self._evaluated(*self.new_points)[0]
         return Moment(self.steps, self.epochs, loss, accuracy, new, norms)
@@ -382,12 +388,12 @@ class Experiment:
     def code(self) -> str:
         """The run so far as a few lines of Python, with the same numbers.
 
-        They need ``import numpy as np``, ``from itertools import count, islice``, ``import bphelpers as bp``,
-        ``from bphelpers import nn, optim``, and what the reader gave: ``net``, ``start``, ``X``, ``y``.
+        A network or points of the reader's own are taken from the playground, under the name ``play``.
         """
         chosen = self.settings
-        lines = [f"rng = np.random.default_rng({chosen.seed})", *self._data_code()]
-        lines += _network_code(chosen) if self.own_net is None else ["net.load_state_dict(start)"]
+        lines = [*IMPORTS, "", f"rng = np.random.default_rng({chosen.seed})", *self._data_code()]
+        own = ["net = play.net", "net.load_state_dict(play.start)"]
+        lines += _network_code(chosen) if self.own_net is None else own
         rate = f"lr={self.rates[0]}"
         decay = f", weight_decay={chosen.weight_decay}" if _decays(chosen) else ""
         kind, more = OPTIMIZERS[chosen.optimizer]
@@ -412,18 +418,27 @@ class Experiment:
     def _data_code(self) -> list[str]:
         chosen = self.settings
         placed = [list(point[:2]) for point in chosen.points], [[float(point[2])] for point in chosen.points]
-        if self.own_points is None and chosen.problem == "own points":
+        if self.own_points is not None:
+            return ["X, y = play.X, play.y"]
+        if chosen.problem == "own points":
             return [f"X = np.array({placed[0]}).reshape(-1, 2)", f"y = np.array({placed[1]}).reshape(-1, 1)"]
-        lines = []
-        if self.own_points is None:
-            lines = _problem_code(chosen)
+        lines = _problem_code(chosen)
         if chosen.points:
             lines += [f"X, y = np.vstack([X, {placed[0]}]), np.vstack([y, {placed[1]}])"]
         return lines
 
 
-def _square(grad: Array | None) -> float:
-    return 0.0 if grad is None else float(np.sum(np.square(grad, dtype=np.float64)))
+def length_of(arrays: Sequence[Array | None]) -> float | None:
+    """Root of the sum of all squares; None where there is no array yet.
+
+    Lesson: 12_playground.
+
+    >>> length_of([np.array([3.0]), np.array([[4.0]])])
+    5.0
+    """
+    given = [np.asarray(array, dtype=np.float64) for array in arrays if array is not None]
+    with np.errstate(over="ignore"):
+        return math.hypot(*map(np.linalg.norm, given)) if given else None
 
 
 def _decays(chosen: Settings) -> bool:

@@ -3,7 +3,8 @@
 // The page sends {ask: "scene" | "steps" | "set" | "restart" | "place" | "check"}. Python answers with a scene
 // (settings, points, history), with frames (see _frame in playground.py) and with the result of a check.
 
-const AT_ONCE = 4; // pictures asked for by one message: while some are painted, the next are trained
+// Pictures asked for by one message, by the steps of each: while some are painted, the next are trained.
+const AT_ONCE = { 1: 4, 5: 4, 20: 2, 100: 1, 500: 1 };
 const PATIENCE = 4000; // milliseconds without an answer before the page says that the kernel is busy
 const BUSY = "Waiting for the kernel, which is busy.";
 const KINDS = ["weight", "gradient", "last update"];
@@ -72,6 +73,11 @@ function shade(canvas, bytes, side, theme) {
   const pixels = new Uint32Array(image.data.buffer);
   for (let k = 0; k < pixels.length; k++) pixels[k] = theme.shades[bytes[k] & 255];
   canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+// The n-th of the small maps. Half a pixel at its rim is left out, where its neighbour would shine through.
+function drawMap(context, small, n, x, y, size) {
+  context.drawImage(small, 0.5, SMALL * n + 0.5, SMALL - 1, SMALL - 1, x, y, size, size);
 }
 
 // A canvas as sharp as the screen; returns its context in CSS pixels, cleared.
@@ -145,7 +151,7 @@ function drawNetwork(canvas, scene, frame, small, kind, picked, theme) {
   let n = 0;
   columns.forEach((column, c) => {
     column.forEach(({ x, y, size }, k) => {
-      context.drawImage(small, 0, SMALL * n++, SMALL, SMALL, x - size / 2, y - size / 2, size, size);
+      drawMap(context, small, n++, x - size / 2, y - size / 2, size);
       const chosen = picked[0] === c && picked[1] === k;
       context.lineWidth = chosen ? 3 : 1;
       context.strokeStyle = chosen ? theme.ink : theme.grey;
@@ -180,6 +186,32 @@ function drawPoints(canvas, scene, size, theme) {
     context.fill();
     context.stroke();
   });
+}
+
+// Where the answer changes its sign, straight between neighbouring places of the map.
+function drawBorder(context, bytes, side, size, theme) {
+  const at = (k) => (k + 0.5) * size / side;
+  const value = (row, column) => (bytes[row * side + column] > 0 ? 1 : -1) * Math.max(0.5, Math.abs(bytes[row * side + column]));
+  context.strokeStyle = theme.ink;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  for (let row = 0; row < side - 1; row++) {
+    for (let column = 0; column < side - 1; column++) {
+      const corners = [[row, column], [row, column + 1], [row + 1, column + 1], [row + 1, column]];
+      const crossed = corners.flatMap((a, k) => {
+        const b = corners[(k + 1) % 4];
+        const [va, vb] = [value(...a), value(...b)];
+        if (va > 0 === vb > 0) return [];
+        const part = va / (va - vb);
+        return [[at(a[1] + part * (b[1] - a[1])), at(a[0] + part * (b[0] - a[0]))]];
+      });
+      for (let k = 0; k + 1 < crossed.length; k += 2) {
+        context.moveTo(...crossed[k]);
+        context.lineTo(...crossed[k + 1]);
+      }
+    }
+  }
+  context.stroke();
 }
 
 function drawCross(context, px, py, theme) {
@@ -243,7 +275,8 @@ function drawCurves(canvas, steps, curves, theme) {
   context.fillText(String(last), right, height - 5);
   context.textAlign = "left";
   const ends = [];
-  for (const { values, name, colour, dash } of curves) {
+  for (const { values, name, colour, dash, alpha = 1 } of curves) {
+    context.globalAlpha = alpha;
     context.strokeStyle = colour;
     context.setLineDash(dash);
     context.lineWidth = 1.8;
@@ -257,6 +290,7 @@ function drawCurves(canvas, steps, curves, theme) {
     context.stroke();
     if (values.at(-1) > 0) ends.push({ name, colour, y: py(values.at(-1)) + 4 });
   }
+  context.globalAlpha = 1;
   context.setLineDash([]);
   ends.sort((a, b) => a.y - b.y);
   ends.forEach((end, k) => (end.y = k ? Math.max(end.y, ends[k - 1].y + 12) : end.y));
@@ -279,6 +313,7 @@ export function mount(el, model) {
   let cross = null;
   let scenes = 0;
   let playing = false;
+  let take = 0; // number of the latest press of Play
   let waiting = 0; // answers to come
   const queue = []; // frames that have come and are not painted yet
   let painting = 0;
@@ -308,7 +343,6 @@ export function mount(el, model) {
   const heads = make("div", { class: "heads" });
   const network = make("canvas", { class: "network", role: "img", "aria-label": "The network, with the map of each neuron; the table below has the numbers." });
   const legend = make("p", { class: "legend" });
-  const legends = KINDS.map((name) => `The thicker a line, the larger the ${name}; dashed: negative. The thickest is #. A dot is a bias, hollow if negative.`);
 
   const view = make("select", {});
   const plane = make("canvas", {
@@ -322,7 +356,7 @@ export function mount(el, model) {
   const check = button("Check the gradient", "Compare the gradient with finite differences");
   const verdict = make("div", { class: "verdict", role: "status", "aria-live": "polite" });
   const body = make("tbody");
-  const head = ["layer", "weights", "their length", "length of gradient", "length of last update", "update / weights"];
+  const head = ["layer", "weights", "length with biases", "length of gradient", "length of last update", "update / length"];
   const table = make("table", {}, [make("thead", {}, [make("tr", {}, head.map((text) => make("th", { scope: "col" }, [text])))]), body]);
   const tableBox = make("details", {}, [make("summary", {}, ["Numbers, layer by layer"]), make("div", { class: "wide" }, [table])]);
   const code = make("pre", { tabindex: "0", "aria-label": "The run so far as code" });
@@ -333,7 +367,7 @@ export function mount(el, model) {
     make("span", { class: "probe" }),
     make("div", { class: "bar" }, [play, step, reset, again, labelled("steps per picture", speed), count]),
     make("div", { class: "stage" }, [
-      make("div", { class: "settings" }, groups),
+      make("div", { class: "settings" }, [...groups, make("p", { class: "legend" }, ["Every change but that of the learning rate begins the run anew."])]),
       make("div", { class: "middle" }, [
         make("div", { class: "bar" }, [labelled("lines show the", kind), less, more]),
         heads, network, legend,
@@ -367,8 +401,9 @@ export function mount(el, model) {
   }
 
   const say = (text) => setText(trouble, text);
-  const askSteps = () => ask("steps", { count: Number(speed.value), pictures: AT_ONCE }, AT_ONCE);
-  const tooFew = () => playing && waiting + queue.length <= AT_ONCE;
+  const atOnce = () => AT_ONCE[speed.value];
+  const askSteps = () => ask("steps", { count: Number(speed.value), pictures: atOnce(), take }, atOnce());
+  const tooFew = () => playing && waiting + queue.length <= atOnce();
 
   function answered(content, buffers) {
     if (content.type === "scene") return setScene(content);
@@ -388,15 +423,17 @@ export function mount(el, model) {
   }
 
   function setScene(content) {
+    if (picked && scene && picked[0] === output()[0]) picked = null; // the output stays the output
     scene = { ...content, number: ++scenes };
     frame = null; // it belonged to the scene before, as all in the queue; the next one is on its way
     queue.length = 0;
     moments = content.moments;
     for (const [name, select] of Object.entries(controls)) {
-      select.replaceChildren(...options(content.choices[name]));
-      select.value = String(content.settings[name]);
-      select.disabled = ["activation", "init"].includes(name) ? content.fixed.net : ["problem", "noise"].includes(name) && content.fixed.data;
+      select.disabled = content.fixed[{ activation: "net", init: "net", problem: "data", noise: "data" }[name]] ?? false;
+      select.replaceChildren(...options(select.disabled ? ["yours"] : content.choices[name]));
+      if (!select.disabled) select.value = String(content.settings[name]);
     }
+    again.title = content.fixed.net ? "Other points and batches; your network keeps its first weights" : "Other points and other first weights";
     if (!picked || picked[0] >= scene.shown.length || picked[1] >= scene.shown[picked[0]]) picked = output();
     fillViews();
     fillHeads();
@@ -470,7 +507,7 @@ export function mount(el, model) {
     drawCurves(losses, steps, lines, theme);
     drawCurves(norms, steps, frame.moment.norms.map((_, l) => ({
       name: `layer ${l + 1}`, values: moments.map((moment) => moment.norms[l] ?? 0), colour: theme.backward,
-      dash: DASHES[l % DASHES.length],
+      dash: DASHES[l % DASHES.length], alpha: 1 - 0.6 * l / frame.moment.norms.length,
     })), theme);
     write();
     root.dataset.painted = Number(root.dataset.painted ?? 0) + 1;
@@ -494,17 +531,23 @@ export function mount(el, model) {
     const context = fresh(plane, size, size);
     const [c, k] = picked;
     const n = scene.shown.slice(0, c).reduce((sum, count) => sum + count, 0) + k;
-    if (c === scene.shown.length - 1) context.drawImage(surface, 0, 0, size, size);
-    else context.drawImage(small, 0, SMALL * n, SMALL, SMALL, 0, 0, size, size);
+    const [maps, output] = frame.maps;
+    if (c === scene.shown.length - 1) {
+      context.drawImage(surface, 0, 0, size, size);
+      drawBorder(context, output, 2 * SMALL, size, theme);
+    } else {
+      drawMap(context, small, n, 0, 0, size);
+      drawBorder(context, maps.subarray(n * SMALL * SMALL, (n + 1) * SMALL * SMALL), SMALL, size, theme);
+    }
     context.drawImage(pointLayer, 0, 0, size, size);
     if (cross && document.activeElement === plane) drawCross(context, ...place(scene, size, cross), theme);
   }
 
   function unpack() {
     const [maps, output, edges] = frame.buffers;
-    const bytes = (view) => new Int8Array(view.buffer, view.byteOffset, view.byteLength);
-    shade(small, bytes(maps), SMALL, theme);
-    shade(surface, bytes(output), 2 * SMALL, theme);
+    frame.maps = [maps, output].map((view) => new Int8Array(view.buffer, view.byteOffset, view.byteLength));
+    shade(small, frame.maps[0], SMALL, theme);
+    shade(surface, frame.maps[1], 2 * SMALL, theme);
     const copied = edges.buffer.slice(edges.byteOffset, edges.byteOffset + edges.byteLength); // aligned
     frame.kinds = split(new Float32Array(copied), scene);
     frame.unpacked = frame.buffers;
@@ -515,12 +558,18 @@ export function mount(el, model) {
     const { moment } = frame;
     setText(count, `step ${moment.step}, epoch ${moment.epoch}`);
     if (frame.stopped) say(frame.stopped);
-    setText(legend, legends[kind.value].replace("#", frame.thickest[kind.value]));
+    setText(legend, legendOf(Number(kind.value)));
     if (!playing) setText(status, frame.sentence); // read aloud when it changes: not twenty times a second
     if (!playing || tableBox.open) {
       body.replaceChildren(...frame.rows.map((row) => make("tr", {}, row.map((text) => make("td", {}, [text])))));
     }
     if (!playing || codeBox.open) setText(code, frame.code);
+  }
+
+  function legendOf(which) {
+    const maps = "Each small map has its own scale of colours; a click shows it large.";
+    if (which && !frame.moment.step) return `No ${KINDS[which]} yet: press Step. ${maps}`;
+    return `The thicker a line, the larger the ${KINDS[which]}; dashed: negative. A dot: the same for a bias, hollow if negative. The largest is ${frame.thickest[which]}. ${maps}`;
   }
 
   function repaint() {
@@ -539,8 +588,13 @@ export function mount(el, model) {
   }
 
   function toggle() {
-    if (playing) return pause();
+    if (playing) {
+      ask("pause", { take }, 0); // what was asked for and not begun is let go
+      waiting = 0;
+      return pause();
+    }
     playing = true;
+    take++;
     say("");
     play.textContent = "Pause";
     root.classList.add("playing");
@@ -549,11 +603,11 @@ export function mount(el, model) {
 
   play.addEventListener("click", toggle);
   step.addEventListener("click", () => {
-    if (playing) pause();
-    ask("steps", { count: 1, pictures: 1 });
+    if (playing) toggle();
+    ask("steps", { count: 1, pictures: 1, take: ++take });
   });
   reset.addEventListener("click", () => {
-    pause();
+    if (playing) toggle();
     ask("restart");
   });
   again.addEventListener("click", () => scene && set({ seed: scene.settings.seed + 1 }));
@@ -567,12 +621,17 @@ export function mount(el, model) {
     select.addEventListener("change", () => set({ [name]: isWord ? select.value : Number(select.value) }));
   }
   less.addEventListener("click", () => set({ hidden: scene.sizes.slice(1, -2) }));
-  more.addEventListener("click", () => set({ hidden: [...scene.sizes.slice(1, -1), scene.sizes.at(-2) || 4].slice(scene.sizes.length === 2 ? 1 : 0) }));
+  more.addEventListener("click", () => {
+    const hidden = scene.sizes.slice(1, -1);
+    set({ hidden: [...hidden, hidden.at(-1) ?? 4] });
+  });
   kind.addEventListener("change", schedule);
   view.addEventListener("change", () => pick(view.value.split(" ").map(Number)));
   copy.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(code.textContent);
+      copy.textContent = "Copied";
+      setTimeout(() => (copy.textContent = "Copy"), 1500);
     } catch {
       getSelection().selectAllChildren(code); // the browser does not allow it: the reader's own copy does
     }

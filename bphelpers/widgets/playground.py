@@ -30,6 +30,7 @@ from bphelpers.widgets.experiment import (
     Experiment,
     Moment,
     Settings,
+    length_of,
     settings_from,
 )
 from bphelpers.widgets.scrubber import short
@@ -123,6 +124,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
     def __init__(self, run: Experiment) -> None:
         self._run = run
+        self._paused = 0  # number of the latest press of Play that was taken back
         self._thread = threading.get_ident()
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
@@ -205,7 +207,9 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         JupyterLab hands messages of widgets to a thread of their own. Training there, while a cell uses the
         network, would mix up what its layers remember.
         """
-        if self._loop is None or threading.get_ident() == self._thread:
+        if content["ask"] == "pause":
+            self._paused = content["take"]
+        elif self._loop is None or threading.get_ident() == self._thread:
             self._answer(content)
         else:
             self._loop.call_soon_threadsafe(self._answer, content)
@@ -233,9 +237,10 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         self.send({"type": "trouble", "text": text})
 
     def _steps(self, message: Message) -> None:
-        """As many pictures as asked for, each some steps on."""
+        """As many pictures as asked for, each some steps on, unless Pause was pressed since."""
         for _ in range(message["pictures"]):
-            self.run(message["count"])
+            if self._paused < message["take"]:
+                self.run(message["count"])
 
     def _place(self, message: Message) -> None:
         """Add a point, or take away the nearest of those that were added."""
@@ -243,7 +248,9 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         x, y = float(message["x"]), float(message["y"])
         if message["label"] is not None:
             points = (*points, (x, y, int(message["label"])))
-        elif points:
+        elif not points:
+            raise ValueError("There is no placed point to take away.")
+        else:
             nearest = min(range(len(points)), key=lambda k: math.dist(points[k][:2], (x, y)))
             points = points[:nearest] + points[nearest + 1 :]
         self.set(points=points)
@@ -291,7 +298,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         """One picture: texts and numbers, and the bytes of small maps, surface and lines."""
         run = self._run
         kinds = [self._edges(kind) for kind in (_weights, _gradients, self._updates)]
-        largest = [float(max(np.abs(part).max() for part in kind if part.ndim == 2)) for kind in kinds]
+        largest = [float(max(np.abs(part).max() for part in kind)) for kind in kinds]
         content = {
             "type": "frame",
             "moment": _moment(run.now),
@@ -376,16 +383,19 @@ def _input_maps(run: Experiment) -> Array:
 
 
 def _rows(run: Experiment) -> list[list[str]]:
-    """The table in numbers: layer, shape, length of weights, of gradient, of update, update per weight."""
+    """The table in numbers: layer, shape, lengths of parameters, gradient and update, update per length."""
     rows = []
     for l, column in enumerate(run.columns, start=1):
-        W = column.linear.W
-        kinds = [W.data, W.grad, run.updates.get(W.name)]
-        with np.errstate(over="ignore"):
-            lengths = [None if values is None else float(np.linalg.norm(values)) for values in kinds]
+        parameters = column.linear.parameters()
+        kinds: tuple[list[Array | None], ...] = (
+            [p.data for p in parameters],
+            [p.grad for p in parameters],
+            [run.updates.get(p.name) for p in parameters],
+        )
+        lengths = [length_of(arrays) for arrays in kinds]
         cells = ["\N{EN DASH}" if length is None else short(length) for length in lengths]
         ratio = "\N{EN DASH}" if not lengths[0] or lengths[2] is None else short(lengths[2] / lengths[0])
-        d_out, d_in = W.data.shape
+        d_out, d_in = column.linear.W.data.shape
         rows.append([str(l), f"{d_out} \N{MULTIPLICATION SIGN} {d_in}", *cells, ratio])
     return rows
 
