@@ -269,11 +269,33 @@ def in_space(fig: Figure, k: int):
     return update
 
 
+def only_the_paper(fig: Figure, k: int):
+    ax = fig.subplots()
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    return lambda k: ax.set_facecolor(str(0.5 + k / 20))
+
+
+def only_a_label(fig: Figure, k: int):
+    ax = fig.subplots()
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    return lambda k: ax.xaxis.label.set_text(f"k = {k}")  # of which the axis is not told
+
+
 def all_anew(fig: Figure, k: int) -> None:
     fig.subplots().plot([0, 1], [0, k])
 
 
-DRAWS = [one_axes, two_axes, sometimes_more, moving_limits, one_in_another, in_space, all_anew]
+DRAWS = [
+    one_axes,
+    two_axes,
+    sometimes_more,
+    moving_limits,
+    one_in_another,
+    in_space,
+    only_the_paper,
+    only_a_label,
+    all_anew,
+]
 
 
 @pytest.mark.parametrize("draw", DRAWS)
@@ -338,6 +360,19 @@ def test_a_text_that_stays_is_set_once(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = 1 if tuple(map(int, mpl.__version__.split(".")[:2])) >= (3, 11) else 4
     assert setting.count("stays") == expected
     assert (pixels(live) == redrawn(live)).all(), "in the new colour"
+
+
+def test_limits_are_settled_by_the_first_picture_unless_update_sets_them() -> None:
+    def draw(fig: Figure, k: int):
+        ax = fig.subplots()
+        ax.set_xlim(0, 1)
+        return lambda k: ax.plot([0, 1], [0, k]) + [ax.set_xlim(0, k + 1)]
+
+    live = live_figure(draw, lambda k: str(k), k=("k", 0, 9, 1, 3))
+    ax = live._scene.fig.axes[0]
+    first = ax.get_ylim()
+    live.sliders["k"].value = 9
+    assert ax.get_ylim() == first and ax.get_xlim() == (0, 10)
 
 
 def test_places_are_settled_by_the_first_picture() -> None:
