@@ -36,6 +36,9 @@ EXERCISES = {
             "only the distance from the origin is given, not the point": (
                 lambda w, b: abs(b) / np.sqrt(w @ w)
             ),
+            "w is turned by a right angle: that goes along the line, where the way out is across it": (
+                lambda w, b: -b * np.array([-w[1], w[0]]) / (w @ w)
+            ),
             "the point where the line meets the x_1 axis is given": lambda w, b: np.array([-b / w[0], 0.0]),
             "the point where the line meets the x_2 axis is given": lambda w, b: np.array([0.0, -b / w[1]]),
             "both axes are mixed: each coordinate is where the line meets that axis": lambda w, b: -b / w,
@@ -60,6 +63,9 @@ EXERCISES = {
                 lambda t: 1e-8 * (1 - 0.9**t) / np.sqrt(1 - 0.999**t)
             ),
             "epsilon is left as it is": lambda t: 1e-8,
+            "the power is one too high: the first step has t = 1": lambda t: (
+                1e-8 / np.sqrt(1 - 0.999 ** (t + 1))
+            ),
             "0.999 is multiplied by t, where it is raised to the power t": (
                 lambda t: 1e-8 / np.sqrt(abs(1 - 0.999 * t))
             ),
