@@ -356,14 +356,19 @@ BARE = """<!doctype html><meta charset=utf-8><style>{style}</style><body><div id
 {module}
 const answers = {answers};
 let hear = null;
+window.sent = [];
+window.ticks = ticks;
 const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const model = {{
   on: (_, f) => (hear = f), off: () => (hear = null), get: () => ({{}}),
-  send: ({{ ask }}) => {{
-    if (ask === "scene") for (const [content, buffers] of answers) hear(content, buffers.map(bytes));
+  send: (message) => {{
+    window.sent.push(message);
+    if (message.ask === "scene") for (const [content, buffers] of answers) hear(content, buffers.map(bytes));
   }},
 }};
 mount(document.getElementById("here"), model);
+window.frame = [answers[1][0], answers[1][1].map(bytes)];
+window.tell = (content, buffers) => hear(content, buffers);
 </script>"""
 
 
@@ -499,3 +504,50 @@ def test_the_plane_has_the_colour_of_the_answer(drawn: tuple[Page, Playground]) 
     choice(page.locator(".bp-playground"), "map of").select_option(label="layer 1, neuron 2")
     page.wait_for_timeout(300)
     assert at(0.0, 0.8) == [255, 255, 255]
+
+
+def test_a_click_and_a_key_place_a_point_where_they_are(drawn: tuple[Page, Playground]) -> None:
+    page, play = drawn
+    size = page.locator("canvas.plane").evaluate("c => c.clientWidth")
+    x, y, half = play.plane
+    page.locator("canvas.plane").click(position={"x": 0.75 * size, "y": 0.1 * size})
+    for key in ("ArrowUp", "Shift+ArrowRight", "1"):
+        page.keyboard.press(key)
+    placed = [(m["x"], m["y"], m["label"]) for m in page.evaluate("sent") if m["ask"] == "place"]
+    assert placed[0] == (
+        pytest.approx(x + 0.5 * half, abs=0.02 * half),
+        pytest.approx(y + 0.8 * half, abs=0.02 * half),
+        0,
+    )
+    assert placed[1][:2] == pytest.approx((placed[0][0] + half / 5, placed[0][1] + half / 25), abs=1e-9)
+    assert placed[1][2] == 1
+
+
+def test_the_marks_of_an_axis_hold_the_values(drawn: tuple[Page, Playground]) -> None:
+    page, _ = drawn
+    for low, high in ((0.01, 0.7), (1e6, 2e6), (0.5, 1e9), (1e-9, 1e4), (1e-30, 1.0), (1e300, 1e300)):
+        marks = page.evaluate("values => ticks(values)", [low, high])
+        assert 2 <= len(marks) <= 5 and marks == sorted(set(marks)), (low, high, marks)
+        assert marks[0] <= low and (marks[-1] >= high or high > 1e30), (low, high, marks)
+
+
+def test_it_plays_on_for_a_very_long_time(drawn: tuple[Page, Playground]) -> None:
+    """Eight layers, twenty thousand pictures: the curves are thinned, the page goes on."""
+    page, _ = drawn
+    deep = playground(hidden=(8,) * 8)
+    deep.run(1)
+    path = Path(page.url.removeprefix("file://"))
+    path.write_text(bare_page(deep), encoding="utf-8")
+    page.reload()
+    shown(page)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.evaluate("""async () => {
+        const [content, buffers] = window.frame;
+        for (let k = 0; k < 20000; k++) {
+            window.tell({ ...content, moment: { ...content.moment, step: k + 2 } }, buffers);
+            if (k % 50 === 0) await new Promise(requestAnimationFrame);
+        }
+    }""")
+    page.wait_for_timeout(300)
+    assert errors == [] and step_of(page) == 20001

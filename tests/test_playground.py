@@ -17,10 +17,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bphelpers import data, nn, optim
 from bphelpers import functional as F
+from bphelpers.plots import plane_maps
 from bphelpers.training import evaluate, fit
-from bphelpers.widgets import Playground, playground
+from bphelpers.widgets import Playground, live_figure, playground
 from bphelpers.widgets.experiment import Experiment, Settings
-from bphelpers.widgets.playground import MOST_SHOWN, SURFACE
+from bphelpers.widgets.playground import MOST_SHOWN, SURFACE, _bytes, _rows, _thinned, sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -170,6 +171,7 @@ def test_the_reader_s_own_points() -> None:
     [
         (nn.Linear(2, 1, rng=np.random.default_rng(0)), "net: expected a Sequential, got Linear"),
         (nn.Sequential(nn.Tanh()), "net: expected a Linear first"),
+        (nn.Sequential(nn.Linear(2, 1, rng=np.random.default_rng(0)), nn.Sigmoid()), "leave out the Sigmoid"),
         (nn.Sequential(), "net: expected 2 inputs and 1 output, got no Linear"),
         (nn.Sequential(nn.Linear(3, 1, rng=np.random.default_rng(0))), "got 3 inputs and 1 outputs"),
         (nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0))), "got 2 inputs and 2 outputs"),
@@ -209,6 +211,9 @@ def test_points_that_do_not_fit(points: Any, message: str) -> None:
         ({"n": 1}, "n: expected a whole number from 2"),
         ({"seed": -1}, "seed: expected"),
         ({"hidden": (0,)}, "hidden: expected"),
+        ({"hidden": 5}, "hidden: expected a tuple"),
+        ({"activation": []}, "activation: expected"),
+        ({"noise": 1e300}, "noise: expected"),
         ({"hidden": (8,) * 9}, "hidden: expected up to 8 layers"),
         ({"points": ((0, 0, 2),)}, "points: expected"),
         ({"points": ((0, np.inf, 1),)}, "points: expected"),
@@ -341,7 +346,7 @@ def test_an_interrupt_keeps_what_was_reached(monkeypatch: pytest.MonkeyPatch) ->
     assert play.history[-1].step == 7
     play._answer({"ask": "steps", "count": 1, "pictures": 1, "take": 1})
     assert play.history[-1].step == 8
-    assert same(run_code(play.code)["net"], play.net) is False, "the batch that was interrupted is skipped"
+    assert same(run_code(play.code)["net"], play.net)
 
 
 # ------------------------------------------------------------------------------ what the page gets
@@ -512,3 +517,262 @@ def test_the_maps_are_what_the_network_answers_over_the_plane() -> None:
         assert_allclose(second, np.tanh(play.net[2](np.tanh(play.net[0](point))))[0])
         assert_allclose(answer, F.sigmoid(play.net(point))[0])
     assert (np.abs(play.X - [x, y]) <= half).all()
+
+
+def again(play: Playground) -> nn.Sequential:
+    """What the code makes of a fresh copy of the network."""
+    net = own_net()
+    return run_code(play.code.replace("net = play.net.train()", ""), net=net, play=play)["net"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lr": np.inf},
+        {"noise": np.inf},
+        {"lr": True},
+        {"seed": True},
+        {"n": True, "seed": 1},
+        {"points": ((0, 0, 0),) * 2001},
+    ],
+)
+def test_more_settings_that_make_no_run(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        playground(**settings)
+
+
+def test_points_keep_three_decimals() -> None:
+    assert playground(problem="own points", points=((0.1234, -0.9876, 1),)).X.tolist() == [[0.123, -0.988]]
+
+
+def test_own_data_are_at_most_2000() -> None:
+    with pytest.raises(ValueError, match="got 2001"):
+        playground(data=(np.zeros((2001, 2)), np.zeros(2001)))
+
+
+def test_the_plane_has_a_margin_a_least_size_and_holds_points_from_a_cell() -> None:
+    assert playground(data=([[0, 0], [2, 1]], [0, 1])).plane == (1.0, 0.5, pytest.approx(1.2))
+    assert playground(data=([[3, 3]], [1])).plane == (3.0, 3.0, 0.5)
+    assert playground(problem="own points").plane == (0.0, 0.0, 1.5)
+    play = playground(problem="own points", points=((10, 10, 1), (12, 9, 0)))
+    x, y, half = play.plane
+    assert (np.abs(play.X - [x, y]) <= half).all()
+
+
+def test_begun_anew_nothing_is_left_of_the_last_run() -> None:
+    play = playground(lr=1e200, activation="ReLU")
+    play.run(50)
+    play.restart()
+    assert play._run.updates == {} and play.history[0].norms == [] and play._run.stopped == ""
+
+
+def test_the_step_that_was_refused_is_named() -> None:
+    play = playground(lr=1e200, activation="ReLU")
+    play.run(50)
+    assert f"in step {play.history[-1].step + 1}." in play._run.stopped
+    n = len(play.history)
+    play.run(5)
+    assert len(play.history) == n, "no moment without a step"
+
+
+def test_new_points_only_where_none_were_placed() -> None:
+    assert playground(points=((0, 0, 1),)).history[0].new_loss is None
+
+
+def test_dropout_is_off_where_it_would_blur() -> None:
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(
+        nn.Linear(2, 8, rng=rng), nn.Tanh(), nn.Dropout(0.5, rng=rng), nn.Linear(8, 1, rng=rng)
+    )
+    run = Experiment(Settings(), net)
+    run.advance(5)
+    assert run.check().ok
+    assert all(np.array_equal(a, b) for a, b in zip(run.maps(8), run.maps(8), strict=True))
+    assert net.training
+
+
+def test_the_check_takes_twenty_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, seen = Experiment(Settings(hidden=())), []
+    forward = run.net.forward
+    monkeypatch.setattr(run.net, "forward", lambda X: seen.append(len(X)) or forward(X))
+    run.check()
+    assert set(seen) == {20}
+
+
+def test_long_networks_are_written_in_lines() -> None:
+    assert max(map(len, playground(hidden=(8,) * 8).code.splitlines())) <= 120
+
+
+def test_the_last_moment_is_always_there() -> None:
+    history = list(range(2402))
+    assert _thinned(history)[-1] == 2401 and len(_thinned(history)) <= 1202
+
+
+def test_table_and_frame_say_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground(hidden=(3,), lr=0.5, batch_size=200)
+    play.run(3)
+    layer, updates = play.net[0], play._run.updates
+    pairs = (layer.W.data, layer.b.data), (layer.W.grad, layer.b.grad), (updates["W1"], updates["b1"])
+    values = [np.hypot(*map(np.linalg.norm, pair)) for pair in pairs]
+    row = _rows(play._run)[0]
+    assert row[:2] == ["1", "3 × 2"]
+    assert [float(c.replace("−", "-")) for c in row[2:]] == pytest.approx(
+        [*values, values[2] / values[0]], rel=5e-3
+    )
+    content, _ = play._frame()
+    assert content["code"] == play.code and content["sentence"] == repr(play)
+    assert [float(t) for t in content["thickest"]] == pytest.approx(content["largest"], rel=5e-3)
+    play._repr_mimebundle_()
+    assert [len(b) for b in play.first["buffers"]] == [len(b) for b in play._frame()[1]]
+    assert (
+        sentence(Experiment(Settings(problem="own points", points=((0, 0, 1),)))).count("on one point") == 1
+    )
+
+
+def test_the_maps_of_the_inputs_are_the_coordinates() -> None:
+    play = playground(data=([[9, 9], [11, 11]], [0, 1]))
+    small = np.frombuffer(play._frame()[1][0][: 2 * 32 * 32], np.int8).reshape(2, 32, 32)
+    assert small[0, 0, 0] < -115 and small[0, 0, -1] == 127 and (small[0] == small[0][0]).all()
+    assert small[1, 0, 0] > 115 and small[1, -1, 0] == -127
+
+
+def test_infinite_answers_are_drawn_full() -> None:
+    assert list(np.frombuffer(_bytes(np.array([[np.inf, -np.inf, np.nan]])), np.int8)) == [127, -127, 0]
+
+
+# ------------------------------------------------------------------------------ what may go wrong
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_float32_network_whose_neurons_are_dead() -> None:
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(
+        nn.Linear(2, 3, rng=rng, dtype=np.float32), nn.ReLU(), nn.Linear(3, 1, rng=rng, dtype=np.float32)
+    )
+    net[0].b.data[:] = -50
+    playground(net).run(2)
+
+
+def test_a_run_that_stopped_stays_stopped_and_shows_its_last_step() -> None:
+    class Once(nn.Tanh):
+        calls = 0
+
+        def backward(self, dout: Any) -> Any:
+            Once.calls += 1
+            return super().backward(dout) * (np.nan if Once.calls == 5 else 1)
+
+    play = playground(own_net(Once))
+    play.run(10)
+    play.run(10)
+    assert play.history[-1].step == 4 and play._run.updates and np.isfinite(play.history[-1].norms).all()
+    assert same(again(play), play.net)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("where", ["forward", "backward"])
+def test_after_a_failure_the_run_goes_on_as_if_nothing_had_been(
+    error: type[BaseException], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = playground(own_net())
+    right, calls = getattr(play.net[1], where), []
+
+    def failing(x: Any) -> Any:
+        if play.net.training:
+            calls.append(0)
+        if len(calls) == 8:
+            calls.append(0)
+            raise error
+        return right(x)
+
+    monkeypatch.setattr(play.net[1], where, failing)
+    messages = heard(play, monkeypatch)
+    play._answer({"ask": "steps", "count": 20, "pictures": 1, "take": 1})
+    assert [c["type"] for c, _ in messages] == ["frame", "trouble"] and messages[0][0]["moment"]["step"] == 7
+    monkeypatch.setattr(play.net[1], where, right)
+    play.run(5)
+    assert same(again(play), play.net)
+
+
+def test_the_code_takes_the_reader_s_points_as_they_were_given() -> None:
+    X, y = [[0, 0], [1, 1], [2, 1]], [0, 1, 1]
+    play = playground(data=(X, y), batch_size=2)
+    play.run(3)
+    assert same(run_code(play.code, play=play)["net"], play.net)
+
+
+def test_of_two_points_at_one_place_the_last_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground(problem="own points", points=((0, 0, 0), (0, 0, 1)))
+    heard(play, monkeypatch)
+    play._answer({"ask": "place", "x": 0, "y": 0, "label": None})
+    assert play.settings.points == ((0.0, 0.0, 0),)
+
+
+def test_plane_maps_refuses_classes_it_would_not_draw() -> None:
+    for more in ({"X": [[0, 0]], "y": [-1]}, {"reach": 0}, {"plane": (0, 0, -1)}):
+        with pytest.raises(ValueError):
+            plane_maps(**{"maps": np.zeros((1, 8, 8)), "plane": (0, 0, 1.0), "title": ""} | more)
+
+
+def test_sliders_moved_in_another_thread_draw_in_the_thread_of_the_cells() -> None:
+    async def cell() -> None:
+        threads = set()
+        live = live_figure(
+            lambda fig, k: threads.add(threading.get_ident()), lambda k: str(k), k=("k", 0, 9, 1, 1)
+        )
+        for k in (2, 3, 4):
+            await asyncio.to_thread(setattr, live.sliders["k"], "value", k)
+        await asyncio.sleep(0)
+        assert threads == {threading.get_ident()} and live.text == "4"
+
+    asyncio.run(cell())
+
+
+def test_another_rate_among_other_settings_begins_anew() -> None:
+    play = playground()
+    play.run(3)
+    play.set(lr=0.3, seed=1)
+    assert play.history[-1].step == 0
+
+
+def test_the_page_is_told_what_is_fixed_and_placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = ([[0.04, 0], [1, 1], [0, 1]], [0, 1, 1])
+    play = playground(own_net(Halved), data=data, points=((0.5, 0.5, 1),), batch_size=4)
+    messages = heard(play, monkeypatch)
+    play.restart()
+    scene = messages[0][0]
+    assert scene["fixed"] == {"net": True, "data": True} and scene["placed"] == 1
+    assert scene["points"][0] == [0.04, 0.0, 0.0] and messages[1][0]["type"] == "frame"
+    play._answer({"ask": "check"})
+    assert messages[-1][0]["ok"] is False and "4 points" in messages[-1][0]["title"]
+
+
+def test_the_nearest_point_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground(problem="own points", points=((0, 5, 0), (1, 0, 1)))
+    heard(play, monkeypatch)
+    play._answer({"ask": "place", "x": 0.1, "y": 0, "label": None})
+    assert play.settings.points == ((0.0, 5.0, 0),)
+
+
+def test_a_stop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = playground(lr=1e200, activation="ReLU")
+    messages = heard(play, monkeypatch)
+    play.run(50)
+    assert messages[-1][0]["stopped"] == play._run.stopped != ""
+
+
+def test_reset_puts_dropout_back_as_well() -> None:
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(2, 8, rng=rng), nn.Dropout(0.5, rng=rng), nn.Linear(8, 1, rng=rng)).eval()
+    play = playground(net)
+    play.run(20)
+    once = play.net.state_dict()
+    play.restart()
+    play.run(20)
+    assert all(np.array_equal(once[name], value) for name, value in play.net.state_dict().items())
+    assert net.training, "trained with dropout, as fit does"
+
+
+@pytest.mark.parametrize("point", [5, (1, 2), (0, 1e200, 1), "ab1"])
+def test_points_that_are_none(point: Any) -> None:
+    with pytest.raises(ValueError, match="points: expected"):
+        playground(points=(point,))

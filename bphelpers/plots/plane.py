@@ -73,6 +73,8 @@ def plane_maps(
         raise ValueError(f"titles: expected {n}, one per map, got {len(titles)}")
     if columns < 1:
         raise ValueError(f"columns: expected at least 1, got {columns}")
+    if not plane[2] > 0 or (reach is not None and not reach > 0):
+        raise ValueError(f"plane, reach: expected a positive half side and reach, got {plane} and {reach}")
     points = _points(X, y)
     limit = (float(np.abs(values).max()) or 1.0) if reach is None else reach
     columns, rows = min(columns, n), -(-n // columns)
@@ -110,6 +112,8 @@ def _points(X: ArrayLike | None, y: ArrayLike | None) -> list[NDArray[np.float64
     places, classes = finite("X", X, ndim=2), np.ravel(np.asarray(y))
     if places.shape != (len(classes), 2):
         raise ValueError(f"X: expected shape ({len(classes)}, 2) to go with y, got {places.shape}")
+    if not np.isin(classes, (0, 1)).all():
+        raise ValueError(f"y: expected classes 0 and 1, got {np.unique(classes)[:5]}")
     return [places[classes == label] for label in (0, 1)]
 
 

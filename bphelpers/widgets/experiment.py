@@ -22,17 +22,17 @@ Array = NDArray[np.floating]
 
 PROBLEMS = ("moons", "circles", "spirals", "xor", "own points")
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "ReLU": nn.ReLU, "sigmoid": nn.Sigmoid}
-INITIALIZERS = {  # name to what stands in the code after init=
-    "xavier": "",
-    "he": '"he"',
-    "small": "lambda d_out, d_in, rng: 0.01 * rng.standard_normal((d_out, d_in))",
-    "equal": "lambda d_out, d_in, rng: np.full((d_out, d_in), 0.5)",
-}
-_INITIALIZERS: dict[str, Any] = {
-    "xavier": "xavier",
-    "he": "he",
-    "small": lambda d_out, d_in, rng: 0.01 * rng.standard_normal((d_out, d_in)),
-    "equal": lambda d_out, d_in, rng: np.full((d_out, d_in), 0.5),
+INITIALIZERS: dict[str, tuple[Any, str]] = {  # what nn.Linear takes as init, and how that is written
+    "xavier": ("xavier", ""),
+    "he": ("he", '"he"'),
+    "small": (
+        lambda d_out, d_in, rng: 0.01 * rng.standard_normal((d_out, d_in)),
+        "lambda d_out, d_in, rng: 0.01 * rng.standard_normal((d_out, d_in))",
+    ),
+    "equal": (
+        lambda d_out, d_in, rng: np.full((d_out, d_in), 0.5),
+        "lambda d_out, d_in, rng: np.full((d_out, d_in), 0.5)",
+    ),
 }
 OPTIMIZERS: dict[str, tuple[type[Any], dict[str, float]]] = {
     "SGD": (optim.SGD, {}),
@@ -47,6 +47,7 @@ IMPORTS = (
     "import bphelpers as bp",
     "from bphelpers import nn, optim",
 )
+FARTHEST = 1e100  # coordinates beyond it could not be told apart in a picture
 MOST_LAYERS, MOST_NEURONS, MOST_POINTS, CHECKED_POINTS = 8, 64, 2000, 20
 
 
@@ -85,17 +86,21 @@ class Settings:
         choices = {"problem": PROBLEMS, "activation": ACTIVATIONS, "init": INITIALIZERS}
         choices["optimizer"] = OPTIMIZERS
         for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in allowed:
                 raise ValueError(f"{name}: expected one of {list(allowed)}, got {getattr(self, name)!r}")
         for name in ("noise", "lr", "weight_decay"):
             value = getattr(self, name)
-            if not _is_number(value) or not 0 <= value < math.inf:
+            if not _is_number(value) or not 0 <= value < (FARTHEST if name == "noise" else math.inf):
                 raise ValueError(f"{name}: expected a finite number, 0 or more, got {value!r}")
+            object.__setattr__(self, name, float(value))
         for name, least, most in (("n", 2, MOST_POINTS), ("batch_size", 1, MOST_POINTS), ("seed", 0, 2**32)):
             if not _is_whole(getattr(self, name), least, most):
                 raise ValueError(
                     f"{name}: expected a whole number from {least} to {most}, got {getattr(self, name)!r}"
                 )
+        for name in ("hidden", "points"):
+            if not isinstance(getattr(self, name), (tuple, list)):
+                raise ValueError(f"{name}: expected a tuple, got {getattr(self, name)!r}")
         object.__setattr__(self, "hidden", tuple(self.hidden))
         if len(self.hidden) > MOST_LAYERS or not all(_is_whole(k, 1, MOST_NEURONS) for k in self.hidden):
             raise ValueError(
@@ -118,8 +123,8 @@ def _is_whole(value: Any, least: int, most: int) -> bool:
 
 
 def _point(point: Any) -> tuple[float, float, int]:
-    fine = len(point) == 3 and all(_is_number(value) and math.isfinite(value) for value in point)
-    if not fine or point[2] not in (0, 1):
+    fine = isinstance(point, (tuple, list)) and len(point) == 3 and all(map(_is_number, point))
+    if not fine or not all(abs(value) < FARTHEST for value in point) or point[2] not in (0, 1):
         raise ValueError(f"points: expected (x_1, x_2, class 0 or 1), all finite, got {point!r}")
     return round(float(point[0]), 3), round(float(point[1]), 3), int(point[2])
 
@@ -164,7 +169,7 @@ class Experiment:
     settings : Settings
     net : Sequential, optional
         Your own network, two inputs and one output. It is trained itself, not a copy; `restart` puts back the
-        parameters that it has now.
+        parameters that it has now, and clears the gradients.
     points : (X, y), optional
         Your own data, ``(n, 2)`` and ``(n, 1)`` or ``(n,)`` of zeros and ones, in place of a problem's.
 
@@ -204,8 +209,11 @@ class Experiment:
         self.own_net, self.own_points = net, None if points is None else _own(points)
         self.loss = nn.BCEWithLogitsLoss()
         self.start: dict[str, Array] = {} if net is None else net.state_dict()
+        self._draws: list[tuple[np.random.Generator, Any]] = []
         if net is not None:
             _columns(net)
+            dropouts = [leaf for leaf in net.leaves() if isinstance(leaf, nn.Dropout)]
+            self._draws = [(leaf.rng, leaf.rng.bit_generator.state) for leaf in dropouts]
         self.restart()
 
     def restart(self, settings: Settings | None = None) -> None:
@@ -226,12 +234,15 @@ class Experiment:
         self.settings, self.net, self.X, self.y, self._base = settings, net, X, y, base
         if self.own_net is not None:
             net.load_state_dict(self.start)
+            for drawn, state in self._draws:
+                drawn.bit_generator.state = state
             for p in net.parameters():
                 p.grad = None
         self.optimizer: _Rule = optimizer
         self.columns = _columns(net)
         self.new_points = self._new_points()
         self._batches = self._endless(rng)
+        self._rows: NDArray[np.int64] | None = None
         self.steps, self.epochs = 0, 0
         self.rates = {0: settings.lr}
         self.updates: dict[str, Array] = {}
@@ -264,31 +275,37 @@ class Experiment:
         if not len(self.X):
             raise ValueError("There are no points to learn from yet: place some of both classes.")
         before = self.steps
+        self.net.train()
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                for left in range(steps, 0, -1):
-                    if not self._step(keep_update=left == 1):
+                for _ in range(steps):
+                    if self.stopped or not self._step():
                         break
         finally:
             if self.steps > before:
                 self.history.append(self._measured())
 
-    def _step(self, keep_update: bool) -> bool:
+    def _step(self) -> bool:
         """One update, the same four lines as in the code that is shown. False where there can be none."""
-        rows = next(self._batches)
+        if self._rows is None:  # else the batch of a step that was interrupted, or failed
+            self._rows = next(self._batches)
+        rows, parameters = self._rows, self.net.parameters()
         value = self.loss.forward(self.net.forward(self.X[rows]), self.y[rows])
         if not math.isfinite(value):
             self._stop(f"The loss became {value}")
             return False
+        grads, old = [p.grad for p in parameters], self.net.state_dict()
         self.net.backward(self.loss.backward())
-        old = self.net.state_dict() if keep_update else {}
         try:
-            self.optimizer.step(self.net.parameters())
+            self.optimizer.step(parameters)
         except optim.GradientNotFinite as error:
+            for p, grad in zip(parameters, grads, strict=True):
+                p.grad = grad  # that of the last step made
             self._stop(str(error))
             return False
+        self._rows = None
         self.steps += 1
-        self.updates = {p.name: p.data - old[p.name] for p in self.net.parameters()} if keep_update else {}
+        self.updates = {p.name: p.data - old[p.name] for p in parameters}
         return True
 
     def _stop(self, why: str) -> None:
@@ -314,11 +331,16 @@ class Experiment:
     @property
     def plane(self) -> tuple[float, float, float]:
         """The part of the plane that is shown: its centre, and half its side."""
-        if not len(self._base):
-            return 0.0, 0.0, 1.5
-        low, high = self._base.min(axis=0), self._base.max(axis=0)
-        (x, y), side = (low + high) / 2, float(np.max(high - low))
-        return float(x), float(y), max(0.6 * side, 0.5)
+        x, y, half = 0.0, 0.0, 1.5
+        if len(self._base):
+            low, high = self._base.min(axis=0), self._base.max(axis=0)
+            (x, y), half = (low + high) / 2, max(0.6 * float(np.max(high - low)), 0.5)
+        far = float(np.abs(self.X - [x, y]).max(initial=0.0))
+        return (
+            float(x),
+            float(y),
+            half if far <= half + 1e-3 else 1.1 * far,
+        )  # points from a cell may lie outside
 
     def grid(self, size: int) -> Array:
         """Points of the plane, ``(size * size, 2)``: rows from top to bottom, each from left to right."""
@@ -388,11 +410,12 @@ class Experiment:
     def code(self) -> str:
         """The run so far as a few lines of Python, with the same numbers.
 
-        A network or points of the reader's own are taken from the playground, under the name ``play``.
+        A network or points of the reader's own are taken from the playground, under the name ``play``;
+        dropout in such a network then draws on from where it stands.
         """
         chosen = self.settings
         lines = [*IMPORTS, "", f"rng = np.random.default_rng({chosen.seed})", *self._data_code()]
-        own = ["net = play.net", "net.load_state_dict(play.start)"]
+        own = ["net = play.net.train()", "net.load_state_dict(play.start)"]
         lines += _network_code(chosen) if self.own_net is None else own
         rate = f"lr={self.rates[0]}"
         decay = f", weight_decay={chosen.weight_decay}" if _decays(chosen) else ""
@@ -469,14 +492,14 @@ def _network(chosen: Settings, rng: np.random.Generator) -> nn.Sequential:
     layers: list[nn.Module] = []
     sizes = [2, *chosen.hidden, 1]
     for d_in, d_out in pairwise(sizes):
-        layers += [nn.Linear(d_in, d_out, rng=rng, init=_INITIALIZERS[chosen.init])]
+        layers += [nn.Linear(d_in, d_out, rng=rng, init=INITIALIZERS[chosen.init][0])]
         layers += [ACTIVATIONS[chosen.activation]()]
     return nn.Sequential(*layers[:-1])
 
 
 def _network_code(chosen: Settings) -> list[str]:
     sizes = [2, *chosen.hidden, 1]
-    given = INITIALIZERS[chosen.init]
+    given = INITIALIZERS[chosen.init][1]
     lines = [f"init = {given}"] if given.startswith("lambda") else []
     init = "" if not given else ", init=init" if lines else f", init={given}"
     activation = ACTIVATIONS[chosen.activation].__name__
@@ -503,6 +526,11 @@ def _columns(net: nn.Sequential) -> list[Column]:
     if not shapes or shapes[0][1] != 2 or shapes[-1][0] != 1:
         got = "no Linear" if not shapes else f"{shapes[0][1]} inputs and {shapes[-1][0]} outputs"
         raise ValueError(f"net: expected 2 inputs and 1 output, got {got}")
+    if any(isinstance(leaf, nn.Sigmoid) for leaf in columns[-1].rest):
+        raise ValueError("net: expected a logit as output: leave out the Sigmoid at the end")
+    names = [p.name for p in net.parameters()]
+    if len(set(names)) < len(names):
+        raise ValueError(f"net: expected parameters with different names, got {names}: build it anew")
     return columns
 
 
@@ -517,7 +545,7 @@ def _own(points: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
         )
     if not 1 <= len(X) <= MOST_POINTS:
         raise ValueError(f"data: expected 1 to {MOST_POINTS} points, got {len(X)}")
-    if not np.isfinite(X).all() or not np.isin(y, (0, 1)).all():
+    if not (np.abs(X) < FARTHEST).all() or not np.isin(y, (0, 1)).all():
         raise ValueError("data: expected finite coordinates and classes that are 0 or 1")
     return X, y
 

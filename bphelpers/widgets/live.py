@@ -13,10 +13,12 @@ the picture in one ``ipywidgets.Image``: nothing flickers, and it works wherever
 The line rises by 1.0.
 """
 
+import asyncio
 import html
 import itertools
 import math
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -117,6 +119,11 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         self.error: Exception | None = None
         self.redraws = 0
         self._quiet = False
+        self._thread = threading.get_ident()
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:  # not in a notebook
+            self._loop = None
 
         # As wide as it was drawn, and not wider: a stretched picture is a blurred one.
         self._picture = ipywidgets.Image(
@@ -128,9 +135,9 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         self._reset = ipywidgets.Button(
             description="Reset", tooltip="Put every slider back to its start", layout={"width": "auto"}
         )
-        self._reset.on_click(lambda _: self.reset())
+        self._reset.on_click(lambda _: self._in_turn(self.reset))
         for slider in self.sliders.values():
-            slider.observe(lambda _: self._changed(), names="value")
+            slider.observe(lambda _: self._in_turn(self._changed), names="value")
 
         self._drawn: dict[str, Any] | None = None
         self._refresh()
@@ -195,11 +202,21 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             self._quiet = False
             self.reset()
 
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        """In the thread of the cells: JupyterLab hands a slider's messages to another, and matplotlib's
+        settings, like whatever `draw` looks at, are shared by all threads.
+
+        Moves that come during a drawing are one: the next drawing shows the values of its own time.
+        """
+        if self._loop is None or threading.get_ident() == self._thread:
+            work()
+        else:
+            self._loop.call_soon_threadsafe(work)
+
     def _changed(self) -> None:
-        # Drawn at once, inside the handling of the browser's message, on purpose. ipywidgets' browser side
-        # keeps at most one message per slider on its way, merges later moves into one that waits, and sends
-        # that when the kernel reports idle. So moves made during a redraw are dropped, save the last. A
-        # timer or a thread here would report idle too early and let moves queue up.
+        # Moves made during a drawing are dropped, save the last: the first of them to have its turn draws the
+        # values of that moment, the others find nothing to do. Where the message itself is handled in the
+        # thread of the cells, ipywidgets' browser side does the same: it keeps one message on its way.
         if not self._quiet and self.values != self._drawn:
             self._refresh()
 

@@ -3,6 +3,7 @@
 // The page sends {ask: "scene" | "steps" | "set" | "restart" | "place" | "check"}. Python answers with a scene
 // (settings, points, history), with frames (see _frame in playground.py) and with the result of a check.
 
+const MOST_MOMENTS = 2400; // moments that the curves are drawn from
 // Pictures asked for by one message, by the steps of each: while some are painted, the next are trained.
 const AT_ONCE = { 1: 4, 5: 4, 20: 2, 100: 1, 500: 1 };
 const PATIENCE = 4000; // milliseconds without an answer before the page says that the kernel is busy
@@ -229,11 +230,11 @@ function drawCross(context, px, py, theme) {
 
 // Round numbers for a logarithmic axis that holds the values: powers of ten, or 1, 2, 5 between them.
 function ticks(values) {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const powers = Array.from({ length: 24 }, (_, k) => k - 18);
+  const [low, high] = [Math.min(...values), Math.max(...values)].map((end) => Math.min(Math.max(end, 1e-36), 1e35));
+  const powers = Array.from({ length: 73 }, (_, k) => k - 36);
   const fine = powers.flatMap((power) => [1, 2, 5].map((m) => Number(`${m}e${power}`)));
   const coarse = powers.map((power) => Number(`1e${power}`));
-  for (const marks of [fine, coarse, coarse.filter((_, k) => k % 3 === 0), coarse.filter((_, k) => k % 6 === 0)]) {
+  for (const marks of [fine, ...[1, 3, 6, 12, 24].map((apart) => coarse.filter((_, k) => k % apart === 0))]) {
     const below = marks.filter((mark) => mark <= low).at(-1) ?? marks[0];
     const above = marks.find((mark) => mark >= high) ?? marks.at(-1);
     const found = marks.filter((mark) => mark >= below && mark <= above);
@@ -260,7 +261,7 @@ function drawCurves(canvas, steps, curves, theme) {
   const marks = ticks(values);
   const [low, high] = [Math.log(marks[0]), Math.log(marks.at(-1))];
   const px = (step) => left + (step / last) * (right - left);
-  const py = (value) => bottom - ((Math.log(Math.max(value, marks[0])) - low) / (high - low)) * (bottom - top);
+  const py = (value) => bottom - ((Math.log(Math.min(Math.max(value, marks[0]), marks.at(-1))) - low) / (high - low)) * (bottom - top);
   context.textAlign = "right";
   for (const mark of marks) {
     context.beginPath();
@@ -418,6 +419,7 @@ export function mount(el, model) {
       return say(content.text);
     }
     queue.push({ ...content, buffers });
+    if (queue.length > 8) moments.push(queue.shift().moment); // out of sight, nothing is painted
     if (content.stopped) pause();
     schedule();
   }
@@ -521,6 +523,7 @@ export function mount(el, model) {
       frame = next;
       if (next.moment.step > (moments.at(-1)?.step ?? -1)) moments.push(next.moment);
     }
+    if (moments.length > MOST_MOMENTS) moments = moments.filter((_, k) => k % 2 === 0 || k === moments.length - 1);
   }
 
   function paintPlane() {
@@ -620,6 +623,7 @@ export function mount(el, model) {
     const isWord = ["problem", "activation", "init", "optimizer"].includes(name);
     select.addEventListener("change", () => set({ [name]: isWord ? select.value : Number(select.value) }));
   }
+  for (const one of [less, more, remove]) one.disabled = true; // until there is a scene
   less.addEventListener("click", () => set({ hidden: scene.sizes.slice(1, -2) }));
   more.addEventListener("click", () => {
     const hidden = scene.sizes.slice(1, -1);
@@ -658,12 +662,14 @@ export function mount(el, model) {
   }
 
   plane.addEventListener("click", ({ offsetX, offsetY }) => {
+    if (!scene) return;
     const [cx, cy, half] = scene.plane;
     const size = plane.clientWidth;
     cross = [cx + (2 * offsetX / size - 1) * half, cy + (1 - 2 * offsetY / size) * half];
     putDown(cross, Number(label.value));
   });
   plane.addEventListener("keydown", (event) => {
+    if (!scene) return;
     const [cx, cy, half] = scene.plane;
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     const inside = (value, middle) => Math.max(middle - half, Math.min(middle + half, value));

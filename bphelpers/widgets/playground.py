@@ -5,11 +5,14 @@ and draws it. Between two pictures the kernel is free, so the next cell may use 
 """
 
 import asyncio
+import contextlib
 import math
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
 
 import anywidget
@@ -68,8 +71,9 @@ def playground(
         Your own points ``(X, y)`` with y of 0 and 1. Without it, the settings say which.
     **settings
         What the controls show first: ``problem`` ("moons", "circles", "spirals", "xor", "own points"),
-        ``n``, ``noise``, ``points`` (tuples x_1, x_2, class that are added), ``hidden`` (sizes of the hidden
-        layers), ``activation`` ("tanh", "ReLU", "sigmoid"), ``init`` ("xavier", "he", "small", "equal"),
+        ``n``, ``noise``, ``points`` (tuples x_1, x_2, class that are added, to three decimals), ``hidden``
+        (sizes of the hidden layers), ``activation`` ("tanh", "ReLU", "sigmoid"), ``init`` ("xavier",
+        "he", "small", "equal"),
         ``optimizer`` ("SGD", "momentum", "RMSprop", "Adam", "AdamW"), ``lr``, ``batch_size``,
         ``weight_decay``, ``seed``.
 
@@ -114,6 +118,8 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         The part of the plane that is shown: its centre x, y, and half its side.
     code : str
         The run so far as a few lines of Python with the same numbers.
+    start : dict
+        The parameters that a network of your own began with.
 
     Lesson: 12_playground.
     """
@@ -209,17 +215,29 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         """
         if content["ask"] == "pause":
             self._paused = content["take"]
-        elif self._loop is None or threading.get_ident() == self._thread:
+        elif self._loop is None or self._loop.is_closed() or threading.get_ident() == self._thread:
             self._answer(content)
         else:
-            self._loop.call_soon_threadsafe(self._answer, content)
+            self._loop.call_soon_threadsafe(self._answer_between_cells, content)
+
+    def _answer_between_cells(self, content: Message) -> None:
+        """Between cells the kernel ignores interrupts; training that lasts must hear them."""
+        if threading.current_thread() is not threading.main_thread():
+            return self._answer(content)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self._answer(content)
+        except KeyboardInterrupt:  # a second one, while the first was being reported
+            pass
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _answer(self, content: Message) -> None:
         """Do what the page asks for; whatever goes wrong is said there, and the playground goes on."""
         asked: dict[str, Callable[[Message], None]] = {
             "scene": lambda _: self._send_all(),
             "steps": self._steps,
-            "set": lambda message: self.set(**_from_page(message["settings"])),
+            "set": lambda message: self.set(**message["settings"]),
             "restart": lambda _: self.restart(),
             "place": self._place,
             "check": lambda _: self._checked(),
@@ -234,6 +252,9 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
             self._say(f"{type(error).__name__}: {error}")
 
     def _say(self, text: str) -> None:
+        """What went wrong, and where the run stands after it."""
+        with contextlib.suppress(Exception):  # the learner's own layer may fail in this as well
+            self._send_frame()
         self.send({"type": "trouble", "text": text})
 
     def _steps(self, message: Message) -> None:
@@ -251,7 +272,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         elif not points:
             raise ValueError("There is no placed point to take away.")
         else:
-            nearest = min(range(len(points)), key=lambda k: math.dist(points[k][:2], (x, y)))
+            nearest = min(reversed(range(len(points))), key=lambda k: math.dist(points[k][:2], (x, y)))
             points = points[:nearest] + points[nearest + 1 :]
         self.set(points=points)
 
@@ -297,7 +318,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     def _frame(self) -> tuple[Message, list[bytes]]:
         """One picture: texts and numbers, and the bytes of small maps, surface and lines."""
         run = self._run
-        kinds = [self._edges(kind) for kind in (_weights, _gradients, self._updates)]
+        kinds = [self._edges(kind) for kind in (attrgetter("data"), attrgetter("grad"), self._updates)]
         largest = [float(max(np.abs(part).max() for part in kind)) for kind in kinds]
         content = {
             "type": "frame",
@@ -335,19 +356,6 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         return parts
 
 
-def _weights(p: nn.Parameter) -> Array:
-    return p.data
-
-
-def _gradients(p: nn.Parameter) -> Array | None:
-    return p.grad
-
-
-def _from_page(settings: Message) -> Message:
-    """Lists, as JSON has them, are tuples in the settings."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-
-
 def _with(values: Sequence[Any], value: Any) -> list[Any]:
     """The choices of a control, with a value that was set from a cell among them."""
     if value in values:
@@ -372,7 +380,7 @@ def _moment(moment: Moment) -> Message:
 
 def _bytes(values: Array, scale: float | None = None) -> bytes:
     """One signed byte a value, 127 for the largest of each map, or for `scale`."""
-    values = np.nan_to_num(values, nan=0.0, posinf=1e300, neginf=-1e300)
+    values = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=1e300, neginf=-1e300)
     largest = np.abs(values).max(axis=(-2, -1), keepdims=True) if scale is None else scale
     return np.round(127 * (values / np.maximum(largest, 1e-300))).astype(np.int8).tobytes()
 
