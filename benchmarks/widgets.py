@@ -19,6 +19,7 @@ decoded. The target is a ratio of at most 0.5. Without an argument all parts run
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -72,36 +73,42 @@ WATCH = """() => {
 }"""
 
 
-def measure(path: str, source: str) -> list[list[float]]:
-    cells = [nbformat.v4.new_code_cell(START + source)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+@contextlib.contextmanager
+def executed(browser: Browser, notebook: nbformat.NotebookNode) -> Iterator[Page]:
+    """The notebook's page in JupyterLab, all cells run. Faults, then or while it is used, are raised."""
     with tempfile.TemporaryDirectory() as folder:
-        notebook = Path(folder) / "latency.ipynb"
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), notebook)
-        with (
-            lab_server([notebook]) as server,
-            chromium(path) as browser,
-            open_lesson(browser, server, notebook.name) as (page, seen),
-        ):
+        path = Path(folder) / "benchmark.ipynb"
+        nbformat.write(notebook, path)
+        with lab_server([path]) as server, open_lesson(browser, server, path.name) as (page, seen):
             faults = run_all(page)
-            slider = page.locator(".bp-scrubber input")
-            slider.focus()
-            page.evaluate(WATCH)
-            for press in range(PRESSES):
-                forth = press % 40 < 20
-                slider.press("ArrowRight" if forth else "ArrowLeft")
-                page.wait_for_function(f"() => window.times.length > {press}")
+            yield page
             if faults or seen.errors or seen.outside:
                 raise RuntimeError(f"{faults} {seen.errors} {seen.outside}")
-            return page.evaluate("() => window.times")
 
 
-def scrubber(path: str, _: argparse.Namespace) -> None:
+def one_cell(source: str) -> nbformat.NotebookNode:
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(START + source)], metadata=kernel)
+
+
+def measure(browser: Browser, source: str) -> list[list[float]]:
+    with executed(browser, one_cell(source)) as page:
+        slider = page.locator(".bp-scrubber input")
+        slider.focus()
+        page.evaluate(WATCH)
+        for press in range(PRESSES):
+            forth = press % 40 < 20
+            slider.press("ArrowRight" if forth else "ArrowLeft")
+            page.wait_for_function(f"() => window.times.length > {press}")
+        return page.evaluate("() => window.times")
+
+
+def scrubber(browser: Browser, _: argparse.Namespace) -> None:
     print(f"The scrubber: {PRESSES} steps each; ms\n")
     print(f"{'network':<24}{'to the painted frame':>36}{'work alone':>14}")
     print(f"{'':<24}{'median':>12}{'90 %':>12}{'longest':>12}{'median':>14}")
     for name, source in NETWORKS.items():
-        painted, work = (sorted(column) for column in zip(*measure(path, source), strict=True))
+        painted, work = (sorted(column) for column in zip(*measure(browser, source), strict=True))
         print(
             f"{name:<24}{statistics.median(painted):>12.1f}{painted[int(0.9 * PRESSES)]:>12.1f}"
             f"{painted[-1]:>12.1f}{statistics.median(work):>14.1f}"
@@ -110,7 +117,7 @@ def scrubber(path: str, _: argparse.Namespace) -> None:
 
 # ------------------------------------------------------------------------------ the playground
 
-PLAYGROUND = START + "play = bp.widgets.playground(hidden=(8, 8), n=200)\nplay"
+PLAYGROUND = "play = bp.widgets.playground(hidden=(8, 8), n=200)\nplay"
 ROUNDS, SECONDS = 3, 5
 STATE = """() => {
     const root = document.querySelector('.bp-playground');
@@ -118,29 +125,17 @@ STATE = """() => {
 }"""
 
 
-def playground(path: str, _: argparse.Namespace) -> None:
+def playground(browser: Browser, _: argparse.Namespace) -> None:
     print(f"The playground, 2-8-8-1 on 200 points: pictures a second, {ROUNDS} rounds of {SECONDS} s\n")
     print(f"{'steps per picture':<20}{'rounds':>24}{'median':>10}{'updates a second':>20}")
-    with tempfile.TemporaryDirectory() as folder:
-        notebook = Path(folder) / "playground.ipynb"
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        cells = [nbformat.v4.new_code_cell(PLAYGROUND)]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), notebook)
-        with (
-            lab_server([notebook]) as server,
-            chromium(path) as browser,
-            open_lesson(browser, server, notebook.name) as (page, seen),
-        ):
-            faults = run_all(page)
-            root = page.locator(".bp-playground")
-            root.scroll_into_view_if_needed()
-            for steps in (1, 5, 20):
-                root.get_by_role("combobox", name="steps per picture").select_option(str(steps))
-                rates, updates = played(page)
-                rounds = "".join(f"{rate:>8.1f}" for rate in rates)
-                print(f"{steps:<20}{rounds:>24}{statistics.median(rates):>10.1f}{updates:>20.0f}", flush=True)
-            if faults or seen.errors or seen.outside:
-                raise RuntimeError(f"{faults} {seen.errors} {seen.outside}")
+    with executed(browser, one_cell(PLAYGROUND)) as page:
+        root = page.locator(".bp-playground")
+        root.scroll_into_view_if_needed()
+        for steps in (1, 5, 20):
+            root.get_by_role("combobox", name="steps per picture").select_option(str(steps))
+            rates, updates = played(page)
+            rounds = "".join(f"{rate:>8.1f}" for rate in rates)
+            print(f"{steps:<20}{rounds:>24}{statistics.median(rates):>10.1f}{updates:>20.0f}", flush=True)
 
 
 def played(page: Page) -> tuple[list[float], float]:
@@ -261,35 +256,24 @@ def lesson_pairs(browser: Browser, notebook: Path, presses: int) -> Iterator[tup
     if last is None:
         return
     lesson.cells = [*code[: last + 1], nbformat.v4.new_code_cell(PAIRS)]
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / notebook.name
-        nbformat.write(lesson, copy)
-        with (
-            lab_server([copy]) as server,
-            open_lesson(browser, server, copy.name) as (page, seen),
-        ):
-            faults = run_all(page)
-            for number, (name, sliders, positions) in enumerate(json.loads(page.evaluate(SAID))):
-                for k, slider in enumerate(sliders):
-                    yield name, slider, compare(page, number, k, positions[k], presses)
-            if faults or seen.errors or seen.outside:
-                raise RuntimeError(f"{faults} {seen.errors} {seen.outside}")
+    with executed(browser, lesson) as page:
+        for number, (name, sliders, positions) in enumerate(json.loads(page.evaluate(SAID))):
+            for k, slider in enumerate(sliders):
+                yield name, slider, compare(page, number, k, positions[k], presses)
 
 
-def sliders(path: str, asked: argparse.Namespace) -> None:
+def sliders(browser: Browser, asked: argparse.Namespace) -> None:
     print(f"Live figures and interact with an inline figure, {asked.presses} presses each; medians, ms\n")
     print(f"{'lesson':<8}{'figure':<20}{'slider':<14}{'live':>8}{'interact':>10}{'ratio':>8}")
     ratios = []
-    with chromium(path) as browser:
-        for notebook in sorted((ROOT / "notebooks").glob(f"{asked.lesson or '[0-9][0-9]'}_*.ipynb")):
-            for name, slider, taken in lesson_pairs(browser, notebook, asked.presses):
-                live, twin = (statistics.median(column) for column in taken)
-                ratios.append(live / twin)
-                print(
-                    f"{notebook.name[:2]:<8}{name:<20}{slider:<14}"
-                    f"{live:>8.0f}{twin:>10.0f}{live / twin:>8.2f}",
-                    flush=True,
-                )
+    for notebook in sorted((ROOT / "notebooks").glob(f"{asked.lesson or '[0-9][0-9]'}_*.ipynb")):
+        for name, slider, taken in lesson_pairs(browser, notebook, asked.presses):
+            live, twin = (statistics.median(column) for column in taken)
+            ratios.append(live / twin)
+            print(
+                f"{notebook.name[:2]:<8}{name:<20}{slider:<14}{live:>8.0f}{twin:>10.0f}{live / twin:>8.2f}",
+                flush=True,
+            )
     print(
         f"\n{len(ratios)} sliders; ratio: median {statistics.median(ratios):.2f}, largest {max(ratios):.2f}"
     )
@@ -311,10 +295,11 @@ def main() -> None:
     path = find_chromium()
     if path is None:
         sys.exit("no Chromium found: set CHROMIUM to its path")
-    for name in [asked.part] if asked.part else PARTS:
-        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        PARTS[name](path, asked)
-        print()
+    with chromium(path) as browser:
+        for name in [asked.part] if asked.part else PARTS:
+            print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+            PARTS[name](browser, asked)
+            print()
 
 
 if __name__ == "__main__":

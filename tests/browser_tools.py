@@ -296,6 +296,26 @@ _NAMELESS = """() => {
 }"""
 
 
+# The lowest contrast of any of the texts with the widget's ground, as WCAG defines it.
+_CONTRAST = """([widget, texts]) => {
+    const root = document.querySelector(widget);
+    const light = css => {
+        const [r, g, b] = css.match(/[\\d.]+/g).slice(0, 3).map(Number).map(v => v / 255)
+            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const ground = light(getComputedStyle(root).backgroundColor);
+    const colours = [...root.querySelectorAll(texts)]
+        .map(e => getComputedStyle(e)[e.closest('svg') ? 'fill' : 'color']);
+    return Math.min(...colours.map(light).map(l => Math.max(l, ground) / Math.min(l, ground)));
+}"""
+
+
+def lowest_contrast(page: Page, widget: str, texts: str) -> float:
+    """From 1, not to be seen, to 21. Both arguments are CSS selectors."""
+    return float(page.evaluate(_CONTRAST, [widget, texts]))
+
+
 def nameless(page: Page) -> list[str]:
     """Pictures without alternative text, sliders without a name, and whatever covers the page unasked."""
     return list(page.evaluate(_NAMELESS))

@@ -14,7 +14,17 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from browser_tools import LabServer, Seen, chromium, faults_of, lab_server, open_lesson, run_all, scrub
+from browser_tools import (
+    LabServer,
+    Seen,
+    chromium,
+    faults_of,
+    lab_server,
+    lowest_contrast,
+    open_lesson,
+    run_all,
+    scrub,
+)
 from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Page
 
@@ -390,6 +400,9 @@ def saved_page(browser: Browser, path: Path, **more: Any) -> Iterator[tuple[Page
         context.close()
 
 
+TEXTS = "text, p, span, .formula, button:not(:disabled)"
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 600, 1180])
 def test_a_scrubber_fits_and_can_be_read(
@@ -403,23 +416,8 @@ def test_a_scrubber_fits_and_can_be_read(
         for step in (0, 14, 20, 41):
             page.locator("input").fill(str(step))
             assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
-        assert page.evaluate(_CONTRASTS) > 4.5
+        assert lowest_contrast(page, ".bp-scrubber", TEXTS) > 4.5
         assert seen.errors == []
-
-
-# The lowest contrast of any text with the ground, as WCAG defines it.
-_CONTRASTS = """() => {
-    const root = document.querySelector('.bp-scrubber');
-    const light = css => {
-        const [r, g, b] = css.match(/[\\d.]+/g).slice(0, 3).map(Number).map(v => v / 255)
-            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
-    };
-    const ground = light(getComputedStyle(root).backgroundColor);
-    const texts = [...root.querySelectorAll('text, p, span, .formula, button:not([aria-disabled=true])')];
-    const colours = texts.map(e => getComputedStyle(e)[e.closest('svg') ? 'fill' : 'color']);
-    return Math.min(...colours.map(light).map(l => Math.max(l, ground) / Math.min(l, ground)));
-}"""
 
 
 def test_a_scrubber_prints_its_frame_and_all_steps(

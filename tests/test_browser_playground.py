@@ -12,7 +12,16 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from browser_tools import LabServer, Seen, chromium, lab_server, nameless, open_lesson, run_all
+from browser_tools import (
+    LabServer,
+    Seen,
+    chromium,
+    lab_server,
+    lowest_contrast,
+    nameless,
+    open_lesson,
+    run_all,
+)
 from playwright.sync_api import Browser, Locator, Page
 
 from bphelpers import nn
@@ -383,20 +392,7 @@ def bare_page(play: Playground) -> str:
     return BARE.format(style=_STYLE, module=_MODULE, answers=json.dumps(sent))
 
 
-# The lowest contrast of any text with its ground, as WCAG defines it.
-_CONTRAST = """() => {
-    const root = document.querySelector('.bp-playground');
-    const light = css => {
-        const [r, g, b] = css.match(/[\\d.]+/g).slice(0, 3).map(Number).map(v => v / 255)
-            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
-    };
-    const ground = light(getComputedStyle(root).backgroundColor);
-    const able = 'button:not(:disabled), select:not(:disabled)';
-    const texts = [...root.querySelectorAll(`p, span, legend, figcaption, td, th, pre, ${able}`)];
-    const colours = texts.map(e => getComputedStyle(e).color);
-    return Math.min(...colours.map(light).map(l => Math.max(l, ground) / Math.min(l, ground)));
-}"""
+TEXTS = "p, span, legend, figcaption, td, th, pre, button:not(:disabled), select:not(:disabled)"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -419,7 +415,7 @@ def test_it_fits_and_can_be_read(
             summary.click()
         page.wait_for_timeout(300)
         assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
-        assert page.evaluate(_CONTRAST) > 4.5
+        assert lowest_contrast(page, ".bp-playground", TEXTS) > 4.5
         assert page.locator(".sentence").inner_text() == repr(play)
         assert page.locator("tbody tr").count() == len(hidden) + 1
         assert fine(seen)

@@ -6,12 +6,13 @@ import json
 import re
 import shutil
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bphelpers import data
+from bphelpers import data, nn, optim, training
 
 DATASETS = Path(data.__file__).parent / "datasets"
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
@@ -636,6 +637,26 @@ def test_what_scikit_learn_made_of_the_moons_is_whole_and_fresh():
             assert all(0.5 < share <= 1 for share in theirs[part][name])
     theirs["same start"].clear()
     assert data.scikit_learn_on_moons()["same start"]
+
+
+@pytest.mark.slow
+def test_the_published_recipe_leads_where_is_stored():
+    """Ten thousand updates for one of the twenty seeds, made again."""
+    stored = data.scikit_learn_on_moons()["published recipe"]
+    seed = 3
+    rng = np.random.default_rng(seed)
+    X, X_test, y, y_test = data.train_test_split(*data.moons(1000, 0.2, rng), 0.1, rng)
+    layers, draw = [], np.random.RandomState(seed)
+    for d_in, d_out in pairwise((2, 25, 50, 50, 25, 1)):
+        linear = nn.Linear(d_in, d_out, rng=rng)
+        linear.W.data, linear.b.data = 0.1 * draw.randn(d_out, d_in), 0.1 * draw.randn(d_out)
+        layers += [linear, nn.ReLU()]
+    net, loss = nn.Sequential(*layers[:-1]), nn.BCEWithLogitsLoss()
+    training.fit(net, loss, optim.SGD(0.01), (X, y), 10_000, len(X), rng, progress=False)
+    fresh = data.moons(10_000, 0.2, np.random.default_rng(1_000_000))
+    held_out, on_fresh = (training.evaluate(net, loss, *part)[1] for part in ((X_test, y_test), fresh))
+    assert abs(held_out - stored["held out"][seed]) < 0.015, "a point more or less on another BLAS"
+    assert abs(on_fresh - stored["fresh points"][seed]) < 0.001
 
 
 # --- The module itself ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 import threading
 from itertools import count, pairwise
 from pathlib import Path
@@ -18,10 +19,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from bphelpers import data, nn, optim
 from bphelpers import functional as F
 from bphelpers.plots import plane_maps
+from bphelpers.plots.plane import CLASS_0, CLASS_1
 from bphelpers.training import evaluate, fit
 from bphelpers.widgets import Playground, live_figure, playground
 from bphelpers.widgets.experiment import Experiment, Settings
 from bphelpers.widgets.playground import MOST_SHOWN, SURFACE, _bytes, _rows, _thinned, sentence
+from bphelpers.widgets.turn import Turn
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -776,3 +779,56 @@ def test_reset_puts_dropout_back_as_well() -> None:
 def test_points_that_are_none(point: Any) -> None:
     with pytest.raises(ValueError, match="points: expected"):
         playground(points=(point,))
+
+
+def test_an_interrupt_between_cells_is_heard() -> None:
+    """There the kernel ignores SIGINT, and work that a page asked for may last."""
+    heard_it: list[bool] = []
+
+    def lasting() -> None:
+        heard_it.append(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+        raise KeyboardInterrupt
+
+    async def cell() -> None:
+        turn = Turn()
+        await asyncio.to_thread(turn.take, lasting)
+        await asyncio.sleep(0)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "as the kernel had it"
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(cell())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard_it == [True]
+
+
+def test_a_drawing_that_is_interrupted_is_drawn_anew() -> None:
+    stop: list[int] = []
+
+    def draw(fig: Any, k: int) -> None:
+        if stop:
+            raise KeyboardInterrupt
+        fig.text(0.5, 0.5, str(k))
+
+    live = live_figure(draw, lambda k: f"k = {k}", k=("k", 0, 9, 1, 1))
+    stop.append(1)
+    with pytest.raises(KeyboardInterrupt):
+        live.sliders["k"].value = 2
+    stop.clear()
+    live.reset()
+    assert live.text == "k = 1" and live.error is None
+    live.sliders["k"].value = 2
+    assert live.text == "k = 2"
+
+
+def test_one_colour_one_meaning() -> None:
+    """The playground, the scrubber and the figures agree on the course's colours."""
+    styles = {
+        name: (ROOT / f"bphelpers/widgets/{name}.css").read_text() for name in ("playground", "scrubber")
+    }
+    for name in ("forward", "backward", "update"):
+        colours = [re.findall(rf"--{name}: (#\w+);", style) for style in styles.values()]
+        assert colours[0] == colours[1] and len(colours[0]) == 3, "light, and dark in two ways"
+    for name, colour in (("class0", CLASS_0), ("class1", CLASS_1)):
+        assert re.findall(rf"--{name}: (#\w+);", styles["playground"]) == [colour.lower()]

@@ -286,7 +286,7 @@ class Experiment:
                 self.history.append(self._measured())
 
     def _step(self) -> bool:
-        """One update, the same four lines as in the code that is shown. False where there can be none."""
+        """One update, by the same lines as in the code that is shown. False where there can be none."""
         if self._rows is None:  # else the batch of a step that was interrupted, or failed
             self._rows = next(self._batches)
         rows, parameters = self._rows, self.net.parameters()
@@ -336,11 +336,9 @@ class Experiment:
             low, high = self._base.min(axis=0), self._base.max(axis=0)
             (x, y), half = (low + high) / 2, max(0.6 * float(np.max(high - low)), 0.5)
         far = float(np.abs(self.X - [x, y]).max(initial=0.0))
-        return (
-            float(x),
-            float(y),
-            half if far <= half + 1e-3 else 1.1 * far,
-        )  # points from a cell may lie outside
+        if far > half + 1e-3:  # points placed from a cell may lie outside
+            half = 1.1 * far
+        return float(x), float(y), half
 
     def grid(self, size: int) -> Array:
         """Points of the plane, ``(size * size, 2)``: rows from top to bottom, each from left to right."""

@@ -13,12 +13,10 @@ the picture in one ``ipywidgets.Image``: nothing flickers, and it works wherever
 The line rises by 1.0.
 """
 
-import asyncio
 import html
 import itertools
 import math
 import struct
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -29,6 +27,7 @@ from matplotlib.figure import Figure
 
 from bphelpers.plots import DPI, new_figure
 from bphelpers.widgets.scene import Draw, Scene
+from bphelpers.widgets.turn import Turn
 
 Describe = Callable[..., str]
 
@@ -119,11 +118,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         self.error: Exception | None = None
         self.redraws = 0
         self._quiet = False
-        self._thread = threading.get_ident()
-        try:
-            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:  # not in a notebook
-            self._loop = None
+        turn = Turn()
 
         # As wide as it was drawn, and not wider: a stretched picture is a blurred one.
         self._picture = ipywidgets.Image(
@@ -135,9 +130,9 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         self._reset = ipywidgets.Button(
             description="Reset", tooltip="Put every slider back to its start", layout={"width": "auto"}
         )
-        self._reset.on_click(lambda _: self._in_turn(self.reset))
+        self._reset.on_click(lambda _: turn.take(self.reset))
         for slider in self.sliders.values():
-            slider.observe(lambda _: self._in_turn(self._changed), names="value")
+            slider.observe(lambda _: turn.take(self._changed), names="value")
 
         self._drawn: dict[str, Any] | None = None
         self._refresh()
@@ -202,17 +197,6 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             self._quiet = False
             self.reset()
 
-    def _in_turn(self, work: Callable[[], None]) -> None:
-        """In the thread of the cells: JupyterLab hands a slider's messages to another, and matplotlib's
-        settings, like whatever `draw` looks at, are shared by all threads.
-
-        Moves that come during a drawing are one: the next drawing shows the values of its own time.
-        """
-        if self._loop is None or threading.get_ident() == self._thread:
-            work()
-        else:
-            self._loop.call_soon_threadsafe(work)
-
     def _changed(self) -> None:
         # Moves made during a drawing are dropped, save the last: the first of them to have its turn draws the
         # values of that moment, the others find nothing to do. Where the message itself is handled in the
@@ -234,6 +218,9 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             self.error = error
             self._scene = None  # what is on the figure now is anybody's guess: start again
             self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
+        except KeyboardInterrupt:
+            self._scene = self._drawn = None
+            raise
         else:
             self.error = None
             self.text = text

@@ -4,11 +4,8 @@ Python trains, in the kernel, with the objects of the package; the browser asks 
 and draws it. Between two pictures the kernel is free, so the next cell may use the network at any moment.
 """
 
-import asyncio
 import contextlib
 import math
-import signal
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.resources import files
@@ -37,6 +34,7 @@ from bphelpers.widgets.experiment import (
     settings_from,
 )
 from bphelpers.widgets.scrubber import short
+from bphelpers.widgets.turn import Turn
 
 SURFACE, MOST_SHOWN, MOST_MOMENTS = 64, 12, 1200
 CHOICES: dict[str, Sequence[Any]] = {
@@ -131,11 +129,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     def __init__(self, run: Experiment) -> None:
         self._run = run
         self._paused = 0  # number of the latest press of Play that was taken back
-        self._thread = threading.get_ident()
-        try:
-            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:  # not in a notebook
-            self._loop = None
+        self._turn = Turn()
         super().__init__()
         self.on_msg(self._heard)
 
@@ -208,29 +202,11 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     # ------------------------------------------------------------------------------------ what the page asks
 
     def _heard(self, _: Any, content: Message, buffers: Any) -> None:
-        """Answer in the thread of the cells.
-
-        JupyterLab hands messages of widgets to a thread of their own. Training there, while a cell uses the
-        network, would mix up what its layers remember.
-        """
+        """Answer in turn with the cells, which may use the network; only Pause does not wait."""
         if content["ask"] == "pause":
             self._paused = content["take"]
-        elif self._loop is None or self._loop.is_closed() or threading.get_ident() == self._thread:
-            self._answer(content)
         else:
-            self._loop.call_soon_threadsafe(self._answer_between_cells, content)
-
-    def _answer_between_cells(self, content: Message) -> None:
-        """Between cells the kernel ignores interrupts; training that lasts must hear them."""
-        if threading.current_thread() is not threading.main_thread():
-            return self._answer(content)
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            self._answer(content)
-        except KeyboardInterrupt:  # a second one, while the first was being reported
-            pass
-        finally:
-            signal.signal(signal.SIGINT, before)
+            self._turn.take(lambda: self._answer(content))
 
     def _answer(self, content: Message) -> None:
         """Do what the page asks for; whatever goes wrong is said there, and the playground goes on."""
