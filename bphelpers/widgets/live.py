@@ -218,9 +218,6 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             self.error = error
             self._scene = None  # what is on the figure now is anybody's guess: start again
             self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
-        except KeyboardInterrupt:
-            self._scene = self._drawn = None
-            raise
         else:
             self.error = None
             self.text = text
