@@ -187,7 +187,7 @@ for number, (name, live) in enumerate(lives.values()):
     for kind, widget in zip(("live", "interact"), pair):
         widget.add_class(f"{kind}-{number}")
         display(widget)
-print("PAIRS", json.dumps([(name, list(live.sliders), [len(bp.widgets.live._range(slider)) for slider
+print("PAIRS", json.dumps([(name, list(live.sliders), [len(bp.widgets.slider.positions(slider)) for slider
                             in live.sliders.values()]) for name, live in lives.values()]))
 """
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bphelpers.plots import STYLE, new_figure, rendered
-from bphelpers.widgets import live
+from bphelpers.widgets import live, slider
 from bphelpers.widgets.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -637,7 +637,7 @@ def _rendered_now_and_then(figure: Any) -> Iterator[None]:
 
     Pixels take most of the time, and a slider may have hundreds of positions.
     """
-    positions = sum(len(live._range(slider)) for slider in figure.sliders.values())
+    positions = sum(len(slider.positions(one)) for one in figure.sliders.values())
     stride = max(1, positions // 60)
     count = itertools.count()
 

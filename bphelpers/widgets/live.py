@@ -15,7 +15,6 @@ The line rises by 1.0.
 
 import html
 import itertools
-import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +25,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bphelpers.plots import DPI, new_figure
+from bphelpers.widgets import slider
+from bphelpers.widgets.ahead import Ahead, View
 from bphelpers.widgets.scene import Draw, Scene
 from bphelpers.widgets.turn import Turn
 
@@ -113,7 +114,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         self._describe = describe
         self._size = size
         self._scene: Scene | None = None
-        self.sliders = {name: _slider(name, spec) for name, spec in sliders.items()}
+        self.sliders = {name: slider.make(name, spec) for name, spec in sliders.items()}
         self.defaults = self.values
         self.error: Exception | None = None
         self.redraws = 0
@@ -126,13 +127,14 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             width=str(round(size[0] * DPI)),
             layout={"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"},
         )
+        self._ahead = Ahead(self.sliders, self._picture, self._view, turn)
         self._words = ipywidgets.HTML(layout={"margin": "0 0 0 4px"})
         self._reset = ipywidgets.Button(
             description="Reset", tooltip="Put every slider back to its start", layout={"width": "auto"}
         )
         self._reset.on_click(lambda _: turn.take(self.reset))
-        for slider in self.sliders.values():
-            slider.observe(lambda _: turn.take(self._changed), names="value")
+        for one in self.sliders.values():
+            one.observe(lambda _: turn.take(self._changed), names="value")
 
         self._drawn: dict[str, Any] | None = None
         self._refresh()
@@ -156,7 +158,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def values(self) -> dict[str, Any]:
         """Name to present value of each slider."""
-        return {name: _on_grid(slider) for name, slider in self.sliders.items()}
+        return {name: slider.value_of(one) for name, one in self.sliders.items()}
 
     def reset(self) -> None:
         """Put every slider back to its start, and draw once."""
@@ -181,7 +183,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
 
         Yields the values. The widget is moved there before, and put back to the start at the end.
         """
-        ranges = {name: _range(slider) for name, slider in self.sliders.items()}
+        ranges = {name: slider.positions(one) for name, one in self.sliders.items()}
         path = [self.defaults | {name: value} for name, values in ranges.items() for value in values]
         ends = [dict.fromkeys((values[0], values[-1])) for values in ranges.values()]
         path += [dict(zip(ranges, corner, strict=True)) for corner in itertools.product(*ends)]
@@ -208,32 +210,24 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         values = self._drawn = self.values
         self.redraws += 1
         try:
+            self.text = self._ahead.show(values)
+            self.error = None
+        except Exception as error:  # a learner's own draw may fail anywhere: the widget must outlive it
+            self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
+            self.error = error
+        kind = "bp-words" if self.error is None else "bp-words bp-failed"
+        self._words.value = f'<p class="{kind}" role="status" aria-live="polite">{html.escape(self.text)}</p>'
+
+    def _view(self, values: dict[str, Any]) -> View:
+        try:
             if self._scene is None:
                 self._scene = Scene(self._draw, new_figure(*self._size), values)
             else:
                 self._scene.move(values)
-            picture = _png(self._scene)
-            text = str(self._describe(**values))
-        except Exception as error:  # a learner's own draw may fail anywhere: the widget must outlive it
-            self.error = error
+            return View(_png(self._scene), str(self._describe(**values)))
+        except Exception:
             self._scene = None  # what is on the figure now is anybody's guess: start again
-            self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
-        else:
-            self.error = None
-            self.text = text
-            self._picture.value = picture
-        kind = "bp-words" if self.error is None else "bp-words bp-failed"
-        self._words.value = f'<p class="{kind}" role="status" aria-live="polite">{html.escape(self.text)}</p>'
-
-
-def _on_grid(slider: Any) -> Any:
-    """The slider's value, on one of its steps exactly: the browser sends 2.000000000000001 for 2."""
-    if not isinstance(slider, ipywidgets.FloatSlider) or not slider.step:
-        return slider.value
-    if math.isclose(slider.value, slider.max, rel_tol=1e-12):
-        return slider.max  # which need not be on a step
-    steps = round((slider.value - slider.min) / slider.step)
-    return round(slider.min + steps * slider.step, 12)
+            raise
 
 
 def _spelled(values: Mapping[str, Any]) -> str:
@@ -256,52 +250,3 @@ def _png(scene: Scene) -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in parts
     )
-
-
-def _slider(name: str, spec: Any) -> Any:
-    if isinstance(spec, ipywidgets.Widget):
-        if not hasattr(spec, "value"):
-            raise ValueError(f"{name}: expected a widget with a value, got {type(spec).__name__}")
-        return spec
-    style = {"description_width": "initial"}
-    layout = {"width": "min(100%, 420px)"}
-    if isinstance(spec, tuple) and len(spec) == 2:
-        label, choices = spec
-        return ipywidgets.SelectionSlider(
-            options=list(choices), description=label, tooltip=label, continuous_update=True, style=style,
-            layout=layout,
-        )  # fmt: skip
-    if not (isinstance(spec, tuple) and len(spec) == 5):
-        raise ValueError(
-            f"{name}: expected (label, low, high, step, start) or (label, choices), got {spec!r}"
-        )
-    label, low, high, step, start = spec
-    if not all(math.isfinite(number) for number in spec[1:]) or not low < high or not step > 0:
-        raise ValueError(f"{name}: expected finite low < high and a positive step, got {spec[1:]}")
-    if not low <= start <= high:
-        raise ValueError(f"{name}: expected a start within {low} to {high}, got {start}")
-    if all(isinstance(number, int) for number in spec[1:]):
-        kind, more = ipywidgets.IntSlider, {}
-    else:
-        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-        kind, more = ipywidgets.FloatSlider, {"readout_format": f".{decimals}f"}
-    return kind(
-        value=start, min=low, max=high, step=step, description=label, tooltip=label, continuous_update=True,
-        style=style, layout=layout, **more,
-    )  # fmt: skip
-
-
-def _range(slider: Any) -> list[Any]:
-    """Every value that a slider can take, in order."""
-    if hasattr(slider, "options"):
-        return [option[1] if isinstance(option, tuple) else option for option in slider.options]
-    if isinstance(slider.value, bool):
-        return [False, True]
-    if not hasattr(slider, "step"):
-        return [slider.value]  # a text field, say: only its start is known to make sense
-    steps = round((slider.max - slider.min) / slider.step)
-    values = [slider.min + k * slider.step for k in range(steps + 1)]
-    values = [*(value for value in values if value < slider.max), slider.max]
-    if isinstance(slider, ipywidgets.FloatLogSlider):  # its ends and its step are exponents
-        return [slider.base**value for value in values]
-    return values

@@ -32,6 +32,12 @@ class Turn:
         else:
             self._loop.call_soon_threadsafe(_between_cells, work)
 
+    def later(self, seconds: float, work: Callable[[], None]) -> asyncio.TimerHandle | None:
+        """Do the work after some seconds, once no cell is running; nothing where there is no notebook."""
+        if self._loop is None or self._loop.is_closed():
+            return None
+        return self._loop.call_later(seconds, _between_cells, work)
+
 
 def _between_cells(work: Callable[[], None]) -> None:
     """Between cells the kernel ignores interrupts; work that may last must hear them."""

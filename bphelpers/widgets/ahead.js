@@ -1,0 +1,34 @@
+// The pictures of a live figure that Python has drawn ahead of the sliders. The page shows one as soon as the
+// sliders stand where it belongs, and asks nobody. Without this script Python sends each picture when asked.
+
+// Which of its positions a slider stands on, counted from 0.
+function position(slider) {
+  const [index, value, min, step, base] = ['index', 'value', 'min', 'step', 'base'].map(name => slider.get(name));
+  if (index !== undefined) return index;
+  if (typeof value === 'boolean') return Number(value);
+  const exponent = base === undefined ? value : Math.log(value) / Math.log(base);
+  return Math.ceil((exponent - min) / step - 1e-6); // the last step may be a shorter one
+}
+
+async function initialize({ model }) {
+  const follow = reference => model.widget_manager.get_model(reference.slice('IPY_MODEL_'.length));
+  const picture = await follow(model.get('picture'));
+  const sliders = await Promise.all(model.get('sliders').map(follow));
+  const known = new Map();
+
+  function show() {
+    const here = known.get(String(sliders.map(position)));
+    if (here && here !== picture.get('value')) picture.set('value', here);
+  }
+  model.on('msg:custom', ({ forget, place }, [bytes]) => {
+    if (forget) known.clear();
+    else known.set(String(place), bytes);
+  });
+  for (const slider of sliders) slider.on('change:value change:index', show);
+  // When Python's picture arrives, the sliders may stand elsewhere. Not at once: ipywidgets redraws nothing when
+  // a value is set while it tells of having been set.
+  picture.on('change:value', () => queueMicrotask(show));
+  model.send('ready');
+}
+
+export default { initialize };

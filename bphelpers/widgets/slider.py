@@ -1,0 +1,78 @@
+"""The sliders of a live figure: how they are made, which values they take, and on which one they stand."""
+
+import math
+from typing import Any
+
+import ipywidgets
+
+
+def make(name: str, spec: Any) -> Any:
+    """The widget for what `live_figure` was given under that name."""
+    if isinstance(spec, ipywidgets.Widget):
+        if not hasattr(spec, "value"):
+            raise ValueError(f"{name}: expected a widget with a value, got {type(spec).__name__}")
+        return spec
+    style = {"description_width": "initial"}
+    layout = {"width": "min(100%, 420px)"}
+    if isinstance(spec, tuple) and len(spec) == 2:
+        label, choices = spec
+        return ipywidgets.SelectionSlider(
+            options=list(choices), description=label, tooltip=label, continuous_update=True, style=style,
+            layout=layout,
+        )  # fmt: skip
+    if not (isinstance(spec, tuple) and len(spec) == 5):
+        raise ValueError(
+            f"{name}: expected (label, low, high, step, start) or (label, choices), got {spec!r}"
+        )
+    label, low, high, step, start = spec
+    if not all(math.isfinite(number) for number in spec[1:]) or not low < high or not step > 0:
+        raise ValueError(f"{name}: expected finite low < high and a positive step, got {spec[1:]}")
+    if not low <= start <= high:
+        raise ValueError(f"{name}: expected a start within {low} to {high}, got {start}")
+    if all(isinstance(number, int) for number in spec[1:]):
+        kind, more = ipywidgets.IntSlider, {}
+    else:
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+        kind, more = ipywidgets.FloatSlider, {"readout_format": f".{decimals}f"}
+    return kind(
+        value=start, min=low, max=high, step=step, description=label, tooltip=label, continuous_update=True,
+        style=style, layout=layout, **more,
+    )  # fmt: skip
+
+
+def positions(slider: Any) -> list[Any]:
+    """Every value that a slider can take, in order."""
+    if hasattr(slider, "options"):
+        return [option[1] if isinstance(option, tuple) else option for option in slider.options]
+    if isinstance(slider.value, bool):
+        return [False, True]
+    if not hasattr(slider, "step"):
+        return [slider.value]  # a text field, say: only its start is known to make sense
+    steps = round((slider.max - slider.min) / slider.step)
+    values = [slider.min + k * slider.step for k in range(steps + 1)]
+    values = [*(value for value in values if value < slider.max), slider.max]
+    if isinstance(slider, ipywidgets.FloatLogSlider):  # its ends and its step are exponents
+        return [slider.base**value for value in values]
+    if isinstance(slider, ipywidgets.FloatSlider):
+        return [*(round(value, 12) for value in values[:-1]), values[-1]]
+    return values
+
+
+def position_of(slider: Any) -> int | None:
+    """The number of the position that the slider stands on, from 0; None if it stands on none of them."""
+    if hasattr(slider, "options"):
+        return slider.index
+    if not isinstance(slider.value, int | float):
+        return None
+    value = value_of(slider)
+    return next((k for k, one in enumerate(positions(slider)) if math.isclose(one, value)), None)
+
+
+def value_of(slider: Any) -> Any:
+    """The slider's value, on one of its steps exactly: the browser sends 2.000000000000001 for 2."""
+    if not isinstance(slider, ipywidgets.FloatSlider) or not slider.step:
+        return slider.value
+    if math.isclose(slider.value, slider.max, rel_tol=1e-12):
+        return slider.max  # which need not be on a step
+    steps = round((slider.value - slider.min) / slider.step)
+    return round(slider.min + steps * slider.step, 12)
