@@ -6,6 +6,8 @@ The negative controls at the end send broken notebooks through the same function
 from __future__ import annotations
 
 import contextlib
+import json
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +123,128 @@ def test_a_slow_picture_skips_moves_and_ends_on_the_last(browser: Browser, serve
     assert words.startswith("k = 40,"), words  # nothing older arrives after the last
     assert drawn < 30, words  # 40 moves and the start would be 41
     assert lag < 3.0, f"{lag:.1f} s behind the hand"  # drawing all would take 8 s
+
+
+KINDS = """
+import hashlib
+import ipywidgets
+import bphelpers as bp
+kinds = {
+    "whole": ("whole", 1, 9, 1, 3), "real": ("real", -1.0, 1.0, 0.1, -0.2),
+    "short": ("short", 0.0, 1.0, 0.3, 0.6),
+    "choice": ("choice", ["first", "second", "third"]),
+    "powers": ipywidgets.FloatLogSlider(value=1e-14, min=-16, max=0, step=0.5, description="powers"),
+    "tick": ipywidgets.Checkbox(value=True, description="tick"),
+}
+def draw(fig, it):
+    fig.text(0.3, 0.5, f"{it:.6g}" if isinstance(it, float) else str(it), size=40)
+lives = {name: bp.widgets.live_figure(draw, str, size=(4, 1), it=spec) for name, spec in kinds.items()}
+ipywidgets.VBox(list(lives.values()))
+""".replace("str, size", "lambda it: f'{it:.6g}' if isinstance(it, float) else str(it), size")
+ALL_VIEWS = """
+views = {}
+for name, live in lives.items():
+    fresh = bp.widgets.live_figure(draw, live._describe, size=(4, 1), it=kinds[name])
+    for _ in fresh.frames():
+        views[name + fresh.text] = hashlib.sha256(fresh._picture.value).hexdigest()
+import json
+print("VIEWS" + json.dumps(views))
+"""
+RUN_SOURCE = """async source => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    const cells = panel.content.model.cells;
+    cells.get(cells.length - 1).sharedModel.setSource(source);
+    panel.content.activeCellIndex = cells.length - 1;
+    window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+PICTURE = """async live => {
+    const bytes = await (await fetch(live.querySelector('img').src)).arrayBuffer();
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+    return [...hash].map(byte => byte.toString(16).padStart(2, '0')).join('');
+}"""
+
+
+def test_a_press_is_answered_while_the_kernel_is_busy(browser: Browser, server: LabServer) -> None:
+    """Each kind of slider finds the picture that was drawn ahead, and it is the right one."""
+    with open_lesson(browser, server, put(server, "kinds", KINDS, ALL_VIEWS, "0")) as (page, seen):
+        assert run_all(page) == []
+        said = page.locator("pre", has_text="VIEWS").inner_text()
+        views = json.loads(said.removeprefix("VIEWS"))
+        page.wait_for_timeout(1500)
+        page.evaluate(RUN_SOURCE, "import time; time.sleep(8); print('awake')")
+        page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+        )
+        for k, name in enumerate(("whole", "real", "short", "choice", "powers", "tick")):
+            live = page.locator(".bp-live-figure").nth(k)
+            before = live.locator("[role=status]").inner_text()
+            control = live.locator("[role=slider], input[type=checkbox]").first
+            control.focus()
+            control.press("Space" if name == "tick" else "ArrowRight")
+            page.wait_for_function(
+                "([k, before]) => document.querySelectorAll('[role=status]')[k].innerText !== before",
+                arg=[k, before],
+                timeout=2000,
+            )
+            words = live.locator("[role=status]").inner_text()
+            assert live.evaluate(PICTURE) == views[name + words], name
+        assert page.locator("pre", has_text="awake").count() == 0, "the cell was over too early to tell"
+        page.locator("pre", has_text="awake").wait_for()
+        page.wait_for_timeout(500)  # Python has drawn, if anything: still the same
+        for k, name in enumerate(("whole", "real", "short", "choice", "powers", "tick")):
+            live = page.locator(".bp-live-figure").nth(k)
+            assert live.evaluate(PICTURE) == views[name + live.locator("[role=status]").inner_text()], name
+        assert seen.errors == [] and seen.outside == []
+
+
+def test_a_hasty_hand_ends_on_the_right_picture(browser: Browser, server: LabServer) -> None:
+    """To and fro faster than Python draws: whatever came from the page's own store, the last one is right."""
+    with open_lesson(browser, server, put(server, "hasty", KINDS, ALL_VIEWS)) as (page, seen):
+        assert run_all(page) == []
+        views = json.loads(page.locator("pre", has_text="VIEWS").inner_text().removeprefix("VIEWS"))
+        draw = random.Random(20261)
+        for k, name in ((0, "whole"), (1, "real"), (4, "powers")):
+            live = page.locator(".bp-live-figure").nth(k)
+            live.get_by_role("slider").focus()
+            for _ in range(4):
+                for _ in range(draw.randrange(5, 30)):
+                    keys = ["ArrowRight", "ArrowRight", "ArrowLeft", "Home", "End", "PageUp", "PageDown"]
+                    page.keyboard.press(draw.choice(keys))
+                page.wait_for_timeout(700)
+                words = live.locator("[role=status]").inner_text()
+                assert live.evaluate(PICTURE) == views[name + words], (name, words)
+                value = page.evaluate(
+                    """k => document.querySelectorAll('.bp-live-figure')[k]
+                             .querySelector('.widget-readout').innerText""",
+                    k,
+                )
+                assert float(value.replace("\u2212", "-")) == pytest.approx(float(words), rel=0.06, abs=1e-9), name
+        assert seen.errors == [] and seen.outside == []
+
+
+CHANGED = """
+import bphelpers as bp
+factor = 1
+def draw(fig, k):
+    ax = fig.subplots()
+    ax.bar([0], [factor * k])
+    ax.set_ylim(0, 90)
+bp.widgets.live_figure(draw, lambda k: f"The bar is {factor * k} high.", k=("height", 0, 40, 1, 4))
+"""
+
+
+def test_what_a_cell_changes_is_seen_at_the_next_move(browser: Browser, server: LabServer) -> None:
+    with open_lesson(browser, server, put(server, "changed", CHANGED, "0")) as (page, seen):
+        assert run_all(page) == []
+        page.wait_for_timeout(700)
+        page.evaluate(RUN_SOURCE, "factor = 2; print('done')")
+        page.locator("pre", has_text="done").wait_for()
+        page.get_by_role("slider").focus()
+        page.keyboard.press("ArrowRight")
+        page.locator("[role=status]", has_text="The bar is 10 high.").wait_for(timeout=5000)
+        page.keyboard.press("ArrowLeft")
+        page.locator("[role=status]", has_text="The bar is 8 high.").wait_for(timeout=5000)
+        assert seen.errors == [] and seen.outside == []
 
 
 # ------------------------------------------------------------------------------ the scrubber

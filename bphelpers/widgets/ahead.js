@@ -13,21 +13,24 @@ function position(slider) {
 async function initialize({ model }) {
   const follow = reference => model.widget_manager.get_model(reference.slice('IPY_MODEL_'.length));
   const picture = await follow(model.get('picture'));
+  const words = await follow(model.get('words'));
   const sliders = await Promise.all(model.get('sliders').map(follow));
   const known = new Map();
 
   function show() {
     const here = known.get(String(sliders.map(position)));
-    if (here && here !== picture.get('value')) picture.set('value', here);
+    if (here && here.bytes !== picture.get('value')) picture.set('value', here.bytes);
+    if (here) words.set('value', here.words);
   }
-  model.on('msg:custom', ({ forget, place }, [bytes]) => {
-    if (forget) known.clear();
-    else known.set(String(place), bytes);
+  model.on('msg:custom', (message, [bytes]) => {
+    if (message.forget) return known.clear();
+    known.set(String(message.place), { bytes, words: message.words });
+    show(); // the sliders may have come there while it was on its way
   });
   for (const slider of sliders) slider.on('change:value change:index', show);
-  // When Python's picture arrives, the sliders may stand elsewhere. Not at once: ipywidgets redraws nothing when
+  // When Python's answer arrives, the sliders may stand elsewhere. Not at once: ipywidgets redraws nothing when
   // a value is set while it tells of having been set.
-  picture.on('change:value', () => queueMicrotask(show));
+  for (const shown of [picture, words]) shown.on('change:value', () => queueMicrotask(show));
   model.send('ready');
 }
 

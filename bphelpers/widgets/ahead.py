@@ -6,6 +6,7 @@ them when they are asked for. Where its script does not run, each picture is sen
 """
 
 import asyncio
+import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -30,6 +31,16 @@ class View(NamedTuple):
     picture: bytes
     text: str
 
+    @property
+    def words(self) -> str:
+        """The text as the page has it."""
+        return spoken(self.text)
+
+
+def spoken(text: str, kind: str = "bp-words") -> str:
+    """A line that is read out when it changes."""
+    return f'<p class="{kind}" role="status" aria-live="polite">{html.escape(text)}</p>'
+
 
 class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
     """Keeps the views of one live figure, and sees to it that the page shows the right one.
@@ -40,8 +51,8 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
     ----------
     sliders
         Name to slider.
-    picture
-        The image that all pictures are shown in.
+    picture, words
+        What all pictures are shown in, and the line below.
     view
         ``view(values)`` draws and describes. It may raise.
     turn
@@ -53,11 +64,13 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
     _esm = files("bphelpers.widgets").joinpath("ahead.js").read_text(encoding="utf-8")
     sliders: Any = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
     picture = traitlets.Any().tag(sync=True, **ipywidgets.widget_serialization)
+    words = traitlets.Any().tag(sync=True, **ipywidgets.widget_serialization)
 
     def __init__(
         self,
         sliders: Mapping[str, Any],
         picture: ipywidgets.Image,
+        words: ipywidgets.HTML,
         view: Callable[[dict[str, Any]], View],
         turn: Turn,
     ) -> None:
@@ -70,21 +83,20 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
         self._here: Place | None = None
         self._cells = 0
         self._waiting: asyncio.TimerHandle | None = None
-        super().__init__(sliders=list(sliders.values()), picture=picture)
+        super().__init__(sliders=list(sliders.values()), picture=picture, words=words)
         self.on_msg(lambda *_: turn.take(self._begin))
 
     def show(self, values: dict[str, Any]) -> str:
-        """Have the page show the picture for the values; returns the text that goes with it."""
-        if not self._listening:
-            view = self._view(values)
-            self.picture.value = view.picture
-            return view.text
-        self._heed_cells()
+        """Have the page show the view for the values; returns its text."""
+        if self._listening:
+            self._heed_cells()
         before, self._here = self._here, self._place()
-        view = self._at(self._here, values)
-        if self._here not in self._sent:
+        view = self._at(self._here, values) if self._listening else self._view(values)
+        if self._here is None or self._here not in self._sent:
             self.picture.value = view.picture
-        self._plan(before)
+        self.words.value = view.words
+        if self._listening:
+            self._plan(before)
         return view.text
 
     def _begin(self) -> None:
@@ -124,6 +136,7 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
     def _plan(self, before: Place | None) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
+            self._waiting = None
         if self._here is None or before is None:
             return
         jumped = any(abs(a - b) > 1 for a, b in zip(self._here, before, strict=True))
@@ -134,6 +147,7 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
         self._waiting = self._turn.later(seconds, lambda: self._draw_next(places))
 
     def _draw_next(self, places: Iterator[Place]) -> None:
+        self._waiting = None
         self._heed_cells()
         place = next((one for one in places if one not in self._sent), None)
         if place is None:
@@ -144,7 +158,7 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
             pass
         else:
             self._sent.add(place)
-            self.send({"place": place}, [view.picture])
+            self.send({"place": place, "words": view.words}, [view.picture])
         self._wait(0, places)
 
     def _values(self, place: Place) -> dict[str, Any]:

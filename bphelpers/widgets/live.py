@@ -13,7 +13,6 @@ the picture in one ``ipywidgets.Image``: nothing flickers, and it works wherever
 The line rises by 1.0.
 """
 
-import html
 import itertools
 import struct
 import zlib
@@ -26,7 +25,7 @@ from matplotlib.figure import Figure
 
 from bphelpers.plots import DPI, new_figure
 from bphelpers.widgets import slider
-from bphelpers.widgets.ahead import Ahead, View
+from bphelpers.widgets.ahead import Ahead, View, spoken
 from bphelpers.widgets.scene import Draw, Scene
 from bphelpers.widgets.turn import Turn
 
@@ -127,8 +126,8 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             width=str(round(size[0] * DPI)),
             layout={"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"},
         )
-        self._ahead = Ahead(self.sliders, self._picture, self._view, turn)
         self._words = ipywidgets.HTML(layout={"margin": "0 0 0 4px"})
+        self._ahead = Ahead(self.sliders, self._picture, self._words, self._view, turn)
         self._reset = ipywidgets.Button(
             description="Reset", tooltip="Put every slider back to its start", layout={"width": "auto"}
         )
@@ -215,8 +214,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         except Exception as error:  # a learner's own draw may fail anywhere: the widget must outlive it
             self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
             self.error = error
-        kind = "bp-words" if self.error is None else "bp-words bp-failed"
-        self._words.value = f'<p class="{kind}" role="status" aria-live="polite">{html.escape(self.text)}</p>'
+            self._words.value = spoken(self.text, "bp-words bp-failed")
 
     def _view(self, values: dict[str, Any]) -> View:
         try:

@@ -1,0 +1,276 @@
+"""Pictures drawn ahead of the sliders: which, when, that they are right, and when they are forgotten.
+
+The page is played here: a list takes what is sent to it. What it makes of that, test_browser.py tries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from bphelpers.widgets import LiveFigure, ahead, live_figure, slider
+from bphelpers.widgets.ahead import Place, near
+
+drawn: list[tuple[int, int]] = []
+
+
+def draw(fig: Figure, k: int, j: int) -> Callable[..., object]:
+    ax = fig.subplots()
+    ax.set_ylim(0, 40)
+
+    def update(k: int, j: int) -> None:
+        drawn.append((k, j))
+        if k == 13:
+            raise ZeroDivisionError("thirteen")
+        ax.bar([0, 1], [k, j])
+
+    return update
+
+
+def bars() -> LiveFigure:
+    return live_figure(
+        draw, lambda k, j: f"k = {k}, j = {j}", size=(3, 2), k=("k", 1, 40, 1, 5), j=("j", 0, 3, 1, 1)
+    )
+
+
+class Page:
+    """What a page would hold: the views by place, in the order in which they came."""
+
+    def __init__(self, live: LiveFigure) -> None:
+        self.live = live
+        self.views: dict[Place, tuple[str, bytes]] = {}
+        live._ahead.send = self.hear
+
+    def hear(self, message: dict[str, Any], buffers: list[bytes]) -> None:
+        if message.get("forget"):
+            self.views.clear()
+        else:
+            assert tuple(message["place"]) not in self.views, "sent twice"
+            self.views[tuple(message["place"])] = (message["words"], buffers[0])
+
+    async def opens(self) -> None:
+        self.live._ahead._handle_custom_msg("ready", [])
+        await self.is_quiet()
+
+    async def moves(self, **values: int) -> None:
+        for name, value in values.items():
+            self.live.sliders[name].value = value
+        await self.is_quiet()
+
+    async def is_quiet(self) -> None:
+        await asyncio.sleep(0)
+        while self.live._ahead._waiting is not None:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The number of cells that were run."""
+    run = [1]
+    monkeypatch.setattr(ahead, "_cells_run", lambda: run[0])
+    drawn.clear()
+    yield run
+
+
+def in_a_notebook(play: Callable[[LiveFigure, Page], Any]) -> None:
+    async def cell() -> None:
+        live = bars()
+        await play(live, Page(live))
+
+    asyncio.run(cell())
+
+
+def fresh(k: int, j: int) -> tuple[str, bytes]:
+    """Words and picture of a live figure that was never moved by any other way than asking for these."""
+    before = len(drawn)
+    live = bars()
+    live.sliders["k"].value, live.sliders["j"].value = k, j
+    del drawn[before:]
+    return live._words.value, live._picture.value
+
+
+def test_a_page_that_opens_is_sent_the_present_view_and_its_neighbours(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        assert list(page.views) == [(4, 1), (5, 1), (3, 1), (4, 2), (4, 0)]
+        for (k, j), view in page.views.items():
+            assert view == fresh(k + 1, j)
+
+    in_a_notebook(play)
+
+
+def test_a_step_to_a_view_that_was_sent_draws_only_what_comes_next(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        first = live._picture.value
+        drawn.clear()
+        live.sliders["k"].value = 6
+        assert drawn == [] and live._picture.value is first and live.text == "k = 6, j = 1"
+        assert "k = 6" in live._words.value
+        await page.is_quiet()
+        assert drawn == [(7, 1), (8, 1), (9, 1), (10, 1), (11, 1), (6, 2), (6, 0)]
+        live.sliders["k"].value = 7
+        await page.is_quiet()
+        assert drawn[7:] == [(12, 1), (7, 2), (7, 0)]
+        for (k, j), view in page.views.items():
+            assert view == fresh(k + 1, j)
+
+    in_a_notebook(play)
+
+
+def test_a_jump_is_drawn_at_once_and_its_neighbours_when_the_hand_rests(
+    cells: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        drawn.clear()
+        monkeypatch.setattr(ahead, "PAUSE", 3600)
+        live.sliders["k"].value = 30
+        assert drawn == [(30, 1)] and live._picture.value == fresh(30, 1)[1]
+        await asyncio.sleep(0.2)
+        monkeypatch.setattr(ahead, "PAUSE", 0.01)
+        live.sliders["k"].value = 20
+        assert drawn == [(30, 1), (20, 1)]
+        await page.is_quiet()
+        # Downwards, as the last move was; of the one before, nothing.
+        assert drawn[2:] == [(19, 1), (18, 1), (21, 1), (17, 1), (16, 1), (15, 1), (20, 2), (20, 0)]
+        assert (19, 1) in page.views and page.views[19, 1] == fresh(20, 1)
+
+    in_a_notebook(play)
+
+
+def test_without_a_page_nothing_is_drawn_ahead_and_nothing_kept(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.is_quiet()
+        drawn.clear()
+        await page.moves(k=6)
+        await page.moves(k=5)
+        await page.moves(k=6)
+        assert drawn == [(6, 1), (5, 1), (6, 1)] and page.views == {}
+
+    in_a_notebook(play)
+
+
+def test_without_a_notebook_it_draws_when_asked(cells: list[int]) -> None:
+    live = bars()
+    page = Page(live)
+    live._ahead._handle_custom_msg("ready", [])
+    live.sliders["k"].value = 6
+    assert live.text == "k = 6, j = 1" and live._picture.value == fresh(6, 1)[1] and page.views == {}
+
+
+def test_what_a_cell_may_have_changed_is_forgotten(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        cells[0] += 1
+        drawn.clear()
+        live.sliders["k"].value = 6
+        assert drawn == [(6, 1)] and page.views == {} and live._picture.value == fresh(6, 1)[1]
+        await page.is_quiet()
+        assert (5, 1) in page.views and (6, 1) in page.views
+        cells[0] += 1  # while it is drawing ahead
+        await page.moves(j=2)
+        assert all(view == fresh(k + 1, j) for (k, j), view in page.views.items())
+
+    in_a_notebook(play)
+
+
+def test_what_cannot_be_drawn_is_told_when_it_is_asked_for(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        await page.moves(k=10)
+        await page.moves(k=11)
+        await page.moves(k=12)
+        assert live.error is None and live.text == "k = 12, j = 1"
+        assert (12, 1) not in page.views and (13, 1) in page.views  # 13 itself is left out, 14 is there
+        await page.moves(k=13)
+        assert isinstance(live.error, ZeroDivisionError) and "bp-failed" in live._words.value
+        await page.moves(k=14)
+        assert live.error is None and live._words.value == fresh(14, 1)[0]
+        assert all(view == fresh(k + 1, j) for (k, j), view in page.views.items())
+
+    in_a_notebook(play)
+
+
+def test_a_second_page_is_sent_everything_again(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        first = dict(page.views)
+        await page.opens()
+        assert page.views == first
+
+    in_a_notebook(play)
+
+
+def test_what_is_kept_is_bounded(cells: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "MOST_KEPT", 12)
+
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        for k in range(14, 40):
+            await asyncio.sleep(0.01)
+            live.sliders["k"].value = k
+            assert len(page.views) <= 12 and len(live._ahead._views) <= 12
+        await page.is_quiet()
+        assert page.views and set(page.views) <= set(live._ahead._views)
+
+    in_a_notebook(play)
+
+
+@given(st.data())
+def test_the_likely_places_are_places_near_and_none_twice(data: st.DataObject) -> None:
+    counts = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))
+    here, before = (tuple(data.draw(st.integers(0, n - 1)) for n in counts) for _ in range(2))
+    places = list(near(here, before, counts))
+    assert places[0] == here and len(set(places)) == len(places)
+    for place in places[1:]:
+        moved = [abs(a - b) for a, b in zip(place, here, strict=True)]
+        assert sorted(moved)[:-1] == [0] * (len(moved) - 1) and 0 < max(moved) <= 5
+        assert all(0 <= k < n for k, n in zip(place, counts, strict=True))
+
+
+KINDS = {
+    "whole": (("n", 1, 10, 1, 3), 10, 2),
+    "real": (("w", -3.0, 3.0, 0.1, -0.3), 61, 27),
+    "last step shorter": (("w", 0.0, 1.0, 0.3, 1.0), 5, 4),
+    "choice": (("layer", ["first", "second"]), 2, 0),
+    "powers": (ipywidgets.FloatLogSlider(value=1e-14, min=-16, max=0, step=0.5), 33, 4),
+    "yes or no": (ipywidgets.Checkbox(value=True), 2, 1),
+    "text": (ipywidgets.Text(value="word"), 1, None),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_positions_are_counted(kind: str) -> None:
+    spec, count, at = KINDS[kind]
+    one = slider.make("one", spec)
+    values = slider.positions(one)
+    assert len(values) == count and slider.position_of(one) == at
+    if at is not None:
+        for k, value in enumerate(values):
+            one.value = value
+            assert slider.position_of(one) == k
+            exact = slider.value_of(one)
+            assert exact == value or np.isclose(exact, value, rtol=1e-12, atol=0)
+
+
+def test_a_value_between_the_positions_is_drawn_and_not_kept(cells: list[int]) -> None:
+    async def cell() -> None:
+        own = ipywidgets.Text(value="word")
+        live = live_figure(lambda fig, t: fig.text(0.5, 0.5, t), lambda t: t, size=(2, 1), t=own)
+        page = Page(live)
+        await page.opens()
+        first = live._picture.value
+        own.value = "another"
+        await page.is_quiet()
+        assert live.text == "another" and live._picture.value != first and page.views == {}
+
+    asyncio.run(cell())
