@@ -218,7 +218,8 @@ def test_a_hasty_hand_ends_on_the_right_picture(browser: Browser, server: LabSer
                              .querySelector('.widget-readout').innerText""",
                     k,
                 )
-                assert float(value.replace("\u2212", "-")) == pytest.approx(float(words), rel=0.06, abs=1e-9), name
+                shown = float(value.replace("\u2212", "-"))
+                assert shown == pytest.approx(float(words), rel=0.06, abs=1e-9), name
         assert seen.errors == [] and seen.outside == []
 
 
