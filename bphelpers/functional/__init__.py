@@ -11,6 +11,10 @@ Conventions, the same in all pairs:
 """
 
 from bphelpers.functional.activations import (
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
     log_softmax,
     log_softmax_backward,
     relu,
@@ -31,13 +35,27 @@ from bphelpers.functional.losses import (
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
 )
+from bphelpers.functional.normalization import (
+    batch_norm,
+    batch_norm_backward,
+    layer_norm,
+    layer_norm_backward,
+)
 from bphelpers.functional.regularization import dropout, dropout_backward
 
 __all__ = [
+    "batch_norm",
+    "batch_norm_backward",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
     "dropout",
     "dropout_backward",
+    "gelu",
+    "gelu_backward",
+    "layer_norm",
+    "layer_norm_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
     "linear",
     "linear_backward",
     "log_softmax",

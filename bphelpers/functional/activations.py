@@ -1,4 +1,6 @@
-"""Activations: applied to each number alone (sigmoid, tanh, ReLU) or to a row (softmax)."""
+"""Activations: applied to each number alone (sigmoid, tanh, ReLU, leaky ReLU, GELU) or to a row (softmax)."""
+
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,7 +25,7 @@ def sigmoid(z: ArrayLike) -> Array:
     Returns
     -------
     array, shape of ``z``
-        Values from 0 to 1. The exponential is taken of ``-abs(z)`` only, so nothing overflows.
+        Values from 0 to 1. Where the exponential overflows to infinity, 1 over it is 0, as it should be.
 
     Raises
     ------
@@ -40,8 +42,8 @@ def sigmoid(z: ArrayLike) -> Array:
     array([0. , 0.5, 1. ])
     """
     z = as_float("z", z)
-    shrunk = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, shrunk) / (1.0 + shrunk)
+    with np.errstate(over="ignore"):
+        return 1.0 / (1.0 + np.exp(-z))
 
 
 def sigmoid_backward(dout: ArrayLike, a: ArrayLike) -> Array:
@@ -193,7 +195,161 @@ def relu_backward(dout: ArrayLike, z: ArrayLike) -> Array:
     array([0., 5.])
     """
     dout, z = _upstream(dout, "z", z)
-    return np.where(z > 0, dout, np.zeros_like(dout))
+    return np.where(z > 0, dout, 0.0)
+
+
+def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
+    r"""Rectifier that lets a little through below 0: :math:`x` where :math:`x > 0`, else ``slope * x``.
+
+    Parameters
+    ----------
+    x : array, any shape
+    slope : float
+        From 0 (:func:`relu`) to 1 (the identity).
+
+    Returns
+    -------
+    array, shape of ``x``
+
+    Raises
+    ------
+    ValueError
+        Where ``x`` does not hold real numbers, or ``slope`` does not lie from 0 to 1.
+
+    Notes
+    -----
+    Source: A. L. Maas, A. Y. Hannun and A. Y. Ng, Rectifier nonlinearities improve neural network acoustic
+    models, 2013. Lesson: 13_deep_networks.
+
+    Examples
+    --------
+    >>> leaky_relu([-2.0, 3.0], slope=0.1)
+    array([-0.2,  3. ])
+    """
+    x = as_float("x", x)
+    return np.where(x > 0, x, _slope(slope) * x)
+
+
+def leaky_relu_backward(dout: ArrayLike, x: ArrayLike, slope: float = 0.01) -> Array:
+    """Gradient through :func:`leaky_relu`: ``dout`` where ``x > 0``, else ``slope * dout``.
+
+    At ``x == 0`` there is no derivative; like the common frameworks this takes ``slope``.
+
+    Parameters
+    ----------
+    dout : array, shape of ``x``
+    x : array
+        The input of the forward pass.
+    slope : float
+        As given to :func:`leaky_relu`.
+
+    Returns
+    -------
+    array, shape of ``x``
+
+    Raises
+    ------
+    ValueError
+        Where the shapes differ, or ``slope`` does not lie from 0 to 1.
+
+    Notes
+    -----
+    Lesson: 13_deep_networks.
+
+    Examples
+    --------
+    >>> leaky_relu_backward([5.0, 5.0], [-2.0, 3.0], slope=0.1)
+    array([0.5, 5. ])
+    """
+    dout, x = _upstream(dout, "x", x)
+    return np.where(x > 0, dout, _slope(slope) * dout)
+
+
+def _slope(slope: float) -> float:
+    if not 0 <= slope <= 1:
+        raise ValueError(f"slope must lie from 0 to 1, got {slope}")
+    return float(slope)
+
+
+# Beyond +-10 the tanh of GELU is +-1 to the last digit, while x^3 would overflow far out.
+_GELU_SCALE, _GELU_CUBE, _GELU_FLAT = math.sqrt(2 / math.pi), 0.044715, 10.0
+
+
+def _gelu_parts(x: Array) -> tuple[Array, Array]:
+    """``x`` within the range where GELU bends, and the tanh there."""
+    x = np.clip(x, -_GELU_FLAT, _GELU_FLAT)
+    return x, np.tanh(_GELU_SCALE * (x + _GELU_CUBE * x**3))
+
+
+def gelu(x: ArrayLike) -> Array:
+    r"""Gaussian error linear unit: :math:`x` times the probability that a standard normal number is below it.
+
+    That is :math:`x \Phi(x)`, here in the form with the hyperbolic tangent,
+    :math:`\tfrac12 x (1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715 x^3)))`, because NumPy has no error function, of
+    which :math:`\Phi` is made. The two are nowhere further apart than 0.00048.
+
+    Parameters
+    ----------
+    x : array, any shape
+
+    Returns
+    -------
+    array, shape of ``x``
+
+    Raises
+    ------
+    ValueError
+        Where ``x`` does not hold real numbers.
+
+    Notes
+    -----
+    Source: D. Hendrycks and K. Gimpel, Gaussian error linear units (GELUs), 2016. The same as PyTorch's
+    ``GELU(approximate="tanh")``. Lesson: 13_deep_networks.
+
+    Examples
+    --------
+    >>> gelu([-1.0, 0.0, 1.0]).round(4)
+    array([-0.1588,  0.    ,  0.8412])
+    """
+    x = as_float("x", x)
+    _, t = _gelu_parts(x)
+    return 0.5 * x * (1.0 + t)
+
+
+def gelu_backward(dout: ArrayLike, x: ArrayLike) -> Array:
+    r"""Gradient through :func:`gelu`, by the product rule.
+
+    With :math:`t = \tanh u` and :math:`u = \sqrt{2/\pi}\,(x + 0.044715 x^3)` the slope is
+    :math:`\tfrac12 (1 + t) + \tfrac12 x (1 - t^2)\, u'`, of this form and not of :math:`x \Phi(x)`.
+
+    Parameters
+    ----------
+    dout : array, shape of ``x``
+    x : array
+        The input of the forward pass.
+
+    Returns
+    -------
+    array, shape of ``x``
+
+    Raises
+    ------
+    ValueError
+        Where the shapes differ.
+
+    Notes
+    -----
+    Lesson: 13_deep_networks.
+
+    Examples
+    --------
+    >>> gelu_backward([1.0, 1.0], [0.0, 20.0])
+    array([0.5, 1. ])
+    """
+    dout, x = _upstream(dout, "x", x)
+    x, t = _gelu_parts(x)
+    du = _GELU_SCALE * (1.0 + 3.0 * _GELU_CUBE * x * x)
+    return dout * 0.5 * (1.0 + t + x * (1.0 - t * t) * du)
 
 
 def softmax(z: ArrayLike) -> Array:
