@@ -721,6 +721,8 @@ def _normalization_errors(F: ModuleType, x: np.ndarray) -> None:
         want = f"at least one feature on its last axis, got shape {np.shape(empty)}"
         refuses(lambda e=empty: F.layer_norm(e, two, two), "x must have", want)
         refuses(lambda e=empty: F.layer_norm_backward(e, e, two), "x must have", want)
+    want = "beta must have shape (2,), one number for each feature of x, got (3,)"
+    refuses(lambda: F.layer_norm(np.ones((4, 3, 2)), two, np.ones(3)), want)
     calls = [
         lambda *given: F.batch_norm(x, two, two, *given),
         lambda *given: F.batch_norm_backward(x, x, two, *given),

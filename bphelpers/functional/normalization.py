@@ -207,8 +207,8 @@ def layer_norm_backward(
     x_hat, std = _over_features(x, eps)
     dx_hat = dout * _one_for_each_feature("gamma", gamma, x)
     dx = _standardized_backward(dx_hat, x_hat, std, axis=-1)
-    rows = (-1, x.shape[-1])
-    return dx, (dout * x_hat).reshape(rows).sum(axis=0), dout.reshape(rows).sum(axis=0)
+    rows = tuple(range(x.ndim - 1))
+    return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
 
 
 def _over_batch(x: Array, mean: ArrayLike | None, var: ArrayLike | None, eps: float) -> tuple[Array, Array]:
