@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bphelpers import functional as F
-from bphelpers.functional._validation import as_batch, as_float, as_generator
+from bphelpers.functional._validation import as_batch, as_float, as_generator, not_empty
+from bphelpers.functional.affine import weight_gradients
+from bphelpers.functional.losses import class_targets, mean_cost, p_minus_one_hot
 
 Array = NDArray[np.floating]
 Initializer = Callable[[int, int, np.random.Generator], Array]
@@ -35,6 +37,18 @@ def xavier_uniform(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
     return rng.uniform(-bound, bound, size=(d_out, d_in))
 
 
+def xavier_normal(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
+    """Weights from the normal distribution with variance ``2 / (d_in + d_out)``.
+
+    Source: X. Glorot and Y. Bengio, as :func:`xavier_uniform`, whose variance is the same.
+    Lesson: 13_deep_networks.
+
+    >>> xavier_normal(3, 2, np.random.default_rng(0)).shape
+    (3, 2)
+    """
+    return rng.normal(0.0, np.sqrt(2 / (d_in + d_out)), size=(d_out, d_in))
+
+
 def he_normal(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
     """Weights from the normal distribution with variance ``2 / d_in``, made for ReLU.
 
@@ -44,6 +58,18 @@ def he_normal(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
     (3, 2)
     """
     return rng.normal(0.0, np.sqrt(2 / d_in), size=(d_out, d_in))
+
+
+def he_uniform(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
+    """Weights from the uniform distribution on ``+-sqrt(6 / d_in)``, with the variance of :func:`he_normal`.
+
+    Source: K. He and others, as :func:`he_normal`. Lesson: 13_deep_networks.
+
+    >>> bool(abs(he_uniform(3, 6, np.random.default_rng(0))).max() <= 1)
+    True
+    """
+    bound = np.sqrt(6 / d_in)
+    return rng.uniform(-bound, bound, size=(d_out, d_in))
 
 
 INITIALIZERS: dict[str, Initializer] = {"xavier": xavier_uniform, "he": he_normal}
@@ -100,6 +126,13 @@ class Module:
         """Gradient with respect to the input of the latest ``forward``."""
         raise NotImplementedError
 
+    def fill_gradients(self, dout: ArrayLike) -> None:
+        """Fill all ``.grad`` as ``backward`` does, and find no gradient for the input if that saves work.
+
+        For training, where nobody asks for it: in a network of wide inputs it is a third of all products.
+        """
+        self.backward(dout)
+
     def __call__(self, x: ArrayLike) -> Array:
         """Same as ``forward``."""
         return self.forward(x)
@@ -108,26 +141,30 @@ class Module:
         """All parameters, from input to output."""
         return []
 
+    def buffers(self) -> list[Parameter]:
+        """What is kept and saved with the parameters but has no gradient, such as a running mean."""
+        return []
+
     def leaves(self) -> Iterator["Module"]:
         """The layers that have no layers inside, from input to output."""
         yield self
 
     def train(self, mode: bool = True) -> "Module":
-        """Switch to training (dropout acts); returns the module."""
+        """Switch to training (dropout acts, batch norm looks at the batch); returns the module."""
         self.training = mode
         return self
 
     def eval(self) -> "Module":
-        """Switch to evaluation (dropout does nothing); returns the module."""
+        """Switch to evaluation (dropout does nothing, batch norm is fixed); returns the module."""
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters by name."""
-        return {p.name: p.data.copy() for p in self.parameters()}
+        """Copies of all parameters and buffers by name."""
+        return {p.name: p.data.copy() for p in [*self.parameters(), *self.buffers()]}
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
         """Put back what :meth:`state_dict` gave. Nothing is changed unless all names and shapes fit."""
-        own = {p.name: p for p in self.parameters()}
+        own = {p.name: p for p in [*self.parameters(), *self.buffers()]}
         if own.keys() != state.keys():
             raise ValueError(f"state must hold exactly {sorted(own)}, got {sorted(state)}")
         for name, p in own.items():
@@ -138,12 +175,12 @@ class Module:
             p.data = new[name].astype(p.data.dtype)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the parameters to ``path`` as a NumPy ``.npz`` archive, without pickle."""
+        """Write the parameters and buffers to ``path`` as a NumPy ``.npz`` archive, without pickle."""
         with open(path, "wb") as file:
             np.savez(file, **self.state_dict())  # type: ignore[arg-type]
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Read parameters that :meth:`save` wrote for a network of the same shape."""
+        """Read what :meth:`save` wrote for a network of the same shape."""
         with np.load(path, allow_pickle=False) as archive:
             self.load_state_dict(dict(archive))
 
@@ -214,7 +251,7 @@ class Linear(Module):
 
     def forward(self, x: ArrayLike) -> Array:
         """Weighted sums ``(n, out_features)``."""
-        x = np.asarray(as_batch("x", x), dtype=self.W.data.dtype)
+        x = np.asarray(as_batch("x", x), self.W.data.dtype)
         z = F.linear(x, self.W.data, None if self.b is None else self.b.data)
         self._x = x
         return z
@@ -222,11 +259,21 @@ class Linear(Module):
     def backward(self, dout: ArrayLike) -> Array:
         """Fill ``W.grad`` and ``b.grad``; return the gradient with respect to the input."""
         x = self._remembered(self._x)
-        dout = np.asarray(as_float("dout", dout), dtype=x.dtype)
+        dout = np.asarray(as_float("dout", dout), x.dtype)
         dx, self.W.grad, db = F.linear_backward(dout, x, self.W.data)
         if self.b is not None:
             self.b.grad = db
         return dx
+
+    def fill_gradients(self, dout: ArrayLike) -> None:
+        """Fill ``W.grad`` and ``b.grad`` only."""
+        if type(self).backward is not Linear.backward:
+            return super().fill_gradients(dout)
+        x = self._remembered(self._x)
+        dout = np.asarray(as_float("dout", dout), x.dtype)
+        self.W.grad, db = weight_gradients(dout, x, self.W.data)
+        if self.b is not None:
+            self.b.grad = db
 
     def parameters(self) -> list[Parameter]:
         """``[W, b]``, or ``[W]`` without bias."""
@@ -374,7 +421,7 @@ class Sequential(Module):
         if len(set(leaves)) < len(leaves):
             raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
         for number, leaf in enumerate((leaf for leaf in leaves if leaf.parameters()), start=1):
-            for p in leaf.parameters():
+            for p in [*leaf.parameters(), *leaf.buffers()]:
                 p.name = p.name.rstrip("0123456789") + str(number)
 
     def train(self, mode: bool = True) -> "Sequential":
@@ -403,9 +450,30 @@ class Sequential(Module):
             grad = layer.backward(grad)
         return np.asarray(grad)
 
+    def fill_gradients(self, dout: ArrayLike) -> None:
+        """Feed the gradient through all layers, last to first; it ends in the first."""
+        if type(self).backward is not Sequential.backward or not self.layers:
+            return super().fill_gradients(dout)
+        grad = dout
+        for layer in reversed(self.layers[1:]):
+            grad = layer.backward(grad)
+        self.layers[0].fill_gradients(grad)
+
     def parameters(self) -> list[Parameter]:
         """All parameters, from input to output."""
         return [p for layer in self.layers for p in layer.parameters()]
+
+    def buffers(self) -> list[Parameter]:
+        """All buffers, from input to output."""
+        return [p for layer in self.layers for p in layer.buffers()]
+
+    def chain(self) -> Iterator[Module]:
+        """The layers as they are fed, those of inner networks included; a :class:`Residual` is one of them."""
+        for layer in self.layers:
+            if isinstance(layer, Sequential):
+                yield from layer.chain()
+            else:
+                yield layer
 
     def __getitem__(self, index: int) -> Module:
         return self.layers[index]
@@ -415,6 +483,313 @@ class Sequential(Module):
 
     def __repr__(self) -> str:
         return "Sequential(\n" + "".join(f"  {layer!r},\n" for layer in self.layers) + ")"
+
+
+class LeakyReLU(_Elementwise):
+    """:func:`~bphelpers.functional.leaky_relu` as a layer.
+
+    Lesson: 13_deep_networks.
+
+    Parameters
+    ----------
+    slope : float
+        Below 0; from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        Where ``slope`` does not lie from 0 to 1.
+
+    Examples
+    --------
+    >>> LeakyReLU(0.1)([[-1.0, 2.0]])
+    array([[-0.1,  2. ]])
+    """
+
+    def __init__(self, slope: float = 0.01) -> None:
+        super().__init__()
+        if not 0 <= slope <= 1:
+            raise ValueError(f"slope must lie from 0 to 1, got {slope}")
+        self.slope = slope
+
+    def forward(self, x: ArrayLike) -> Array:
+        """Shrink what is below 0; remembers the input."""
+        self._kept = as_float("x", x)
+        return F.leaky_relu(self._kept, self.slope)
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """Gradient with respect to the input."""
+        return F.leaky_relu_backward(dout, self._remembered(self._kept), self.slope)
+
+    def __repr__(self) -> str:
+        return f"LeakyReLU({self.slope})"
+
+
+class GELU(_Elementwise):
+    """:func:`~bphelpers.functional.gelu` as a layer. Lesson: 13_deep_networks.
+
+    >>> GELU()([[0.0, 20.0]])
+    array([[ 0., 20.]])
+    """
+
+    def forward(self, x: ArrayLike) -> Array:
+        """Times the share of a standard normal distribution below; remembers the input."""
+        self._kept = as_float("x", x)
+        return F.gelu(self._kept)
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """Gradient with respect to the input."""
+        return F.gelu_backward(dout, self._remembered(self._kept))
+
+
+class _Norm(Module):
+    """What both normalisations have: a scale ``gamma`` and a shift ``beta`` for each feature."""
+
+    def __init__(self, features: int, eps: float, dtype: DTypeLike) -> None:
+        if features < 1:
+            raise ValueError(f"features must be positive, got {features}")
+        if not eps > 0:
+            raise ValueError(f"eps must be positive, got {eps}")
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype must be a floating type such as np.float32, got {np.dtype(dtype)}")
+        self.gamma = Parameter(np.ones(features, dtype=dtype), "gamma")
+        self.beta = Parameter(np.zeros(features, dtype=dtype), "beta")
+        self.eps = eps
+
+    def parameters(self) -> list[Parameter]:
+        """``[gamma, beta]``."""
+        return [self.gamma, self.beta]
+
+    def _own_dtype(self, x: Array) -> Array:
+        features = self.gamma.data.shape
+        if x.shape[-1:] != features:
+            raise ValueError(f"x must have {features[0]} features on its last axis, got shape {x.shape}")
+        return np.asarray(x, dtype=self.gamma.data.dtype)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.gamma.data.size})"
+
+
+class BatchNorm1d(_Norm):
+    """:func:`~bphelpers.functional.batch_norm` as a layer: each feature standardised over the batch.
+
+    In training by the mean and the variance of the batch, which also move the running ones:
+    ``running = (1 - momentum) * running + momentum * batch``. In evaluation by the running ones.
+
+    Parameters
+    ----------
+    features : int
+        Columns of the input.
+    momentum : float
+        Weight of the latest batch in the running mean and variance, 0 to 1.
+    eps : float
+        Added to the variance.
+    dtype : float64 or float32
+
+    Attributes
+    ----------
+    gamma, beta : Parameter
+        Scale and shift of each feature; they begin at 1 and 0.
+    running_mean, running_var : array (features,)
+        They begin at 0 and 1. The running variance takes those of the batches divided by ``n - 1``, while
+        the output is divided by that divided by ``n``, as in PyTorch.
+
+    Raises
+    ------
+    ValueError
+        Where ``features`` or ``eps`` is not positive, ``momentum`` not from 0 to 1, or ``dtype`` not a
+        floating type.
+
+    Notes
+    -----
+    A batch of one has no variance. In training its output is ``beta``, its gradient is 0, and the running
+    variance stays as it is. (PyTorch refuses it.) The running values are part of :meth:`state_dict`.
+    Lesson: 13_deep_networks.
+
+    Examples
+    --------
+    >>> layer = BatchNorm1d(1)
+    >>> layer([[1.0], [3.0]]).round(3)
+    array([[-1.],
+           [ 1.]])
+    >>> layer.running_mean, layer.running_var
+    (array([0.2]), array([1.1]))
+    """
+
+    def __init__(
+        self, features: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: DTypeLike = np.float64
+    ) -> None:
+        super().__init__(features, eps, dtype)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"momentum must lie from 0 to 1, got {momentum}")
+        self.momentum = momentum
+        self._mean = Parameter(np.zeros(features, dtype=dtype), "running_mean")
+        self._var = Parameter(np.ones(features, dtype=dtype), "running_var")
+        self._kept: tuple[Array, Array | None, Array | None] | None = None
+
+    @property
+    def running_mean(self) -> Array:
+        """Mean of each feature, as evaluation uses it."""
+        return self._mean.data
+
+    @property
+    def running_var(self) -> Array:
+        """Variance of each feature, as evaluation uses it."""
+        return self._var.data
+
+    def buffers(self) -> list[Parameter]:
+        """``running_mean`` and ``running_var``."""
+        return [self._mean, self._var]
+
+    def forward(self, x: ArrayLike) -> Array:
+        """Standardise, scale and shift; in training, move the running mean and variance."""
+        x = self._own_dtype(as_batch("x", x))
+        mean, var = self.running_mean, self.running_var
+        kept = x, mean, var
+        if self.training:
+            not_empty("x", x)
+            mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values
+            kept = x, None, None
+        out = F.batch_norm(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
+        if self.training:
+            self._follow(mean, var, len(x))
+        self._kept = kept
+        return out
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """Fill ``gamma.grad`` and ``beta.grad``; return the gradient with respect to the input."""
+        x, mean, var = self._remembered(self._kept)
+        dout = np.asarray(as_float("dout", dout), dtype=x.dtype)
+        dx, self.gamma.grad, self.beta.grad = F.batch_norm_backward(
+            dout, x, self.gamma.data, mean, var, eps=self.eps
+        )
+        return dx
+
+    def _follow(self, mean: Array, var: Array, n: int) -> None:
+        moved = [(self._mean, mean)]
+        if n > 1:
+            moved += [(self._var, var * (n / (n - 1)))]
+        for running, latest in moved:
+            new = (1 - self.momentum) * running.data + self.momentum * latest
+            running.data = new.astype(running.data.dtype)
+
+
+class LayerNorm(_Norm):
+    """:func:`~bphelpers.functional.layer_norm` as a layer: each example standardised over its features.
+
+    Training and evaluation do the same.
+
+    Parameters
+    ----------
+    features : int
+        Length of the input's last axis.
+    eps : float
+        Added to the variance.
+    dtype : float64 or float32
+
+    Attributes
+    ----------
+    gamma, beta : Parameter
+        Scale and shift of each feature; they begin at 1 and 0.
+
+    Raises
+    ------
+    ValueError
+        Where ``features`` or ``eps`` is not positive, or ``dtype`` not a floating type.
+
+    Notes
+    -----
+    Lesson: 13_deep_networks.
+
+    Examples
+    --------
+    >>> LayerNorm(2)([[1.0, 3.0]]).round(3)
+    array([[-1.,  1.]])
+    """
+
+    def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
+        super().__init__(features, eps, dtype)
+        self._x: Array | None = None
+
+    def forward(self, x: ArrayLike) -> Array:
+        """Standardise, scale and shift; remembers the input."""
+        x = self._own_dtype(as_float("x", x))
+        out = F.layer_norm(x, self.gamma.data, self.beta.data, eps=self.eps)
+        self._x = x
+        return out
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """Fill ``gamma.grad`` and ``beta.grad``; return the gradient with respect to the input."""
+        x = self._remembered(self._x)
+        dout = np.asarray(as_float("dout", dout), dtype=x.dtype)
+        dx, self.gamma.grad, self.beta.grad = F.layer_norm_backward(dout, x, self.gamma.data, eps=self.eps)
+        return dx
+
+
+class Residual(Module):
+    """What the layers find is added to what went in: ``x + f(x)``.
+
+    The derivative is 1 plus that of the layers, so a gradient also gets past layers that let little through.
+
+    Parameters
+    ----------
+    *layers : Module
+        One after another, as in :class:`Sequential`; their output must have the shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        As :class:`Sequential`; in ``forward``, where the layers change the shape.
+
+    Notes
+    -----
+    Source: K. He and others, Deep residual learning for image recognition, 2015. Lesson: 13_deep_networks.
+
+    Examples
+    --------
+    >>> Residual(ReLU())([[-1.0, 2.0]])
+    array([[-1.,  4.]])
+    """
+
+    def __init__(self, *layers: Module) -> None:
+        self.body = Sequential(*layers)
+
+    def train(self, mode: bool = True) -> "Residual":
+        """Switch all layers to training; returns the module."""
+        self.body.train(mode)
+        self.training = mode
+        return self
+
+    def leaves(self) -> Iterator[Module]:
+        """The layers inside."""
+        return self.body.leaves()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """Add what the layers find to ``x``."""
+        x = as_float("x", x)
+        found = self.body.forward(x)
+        if found.shape != x.shape:
+            raise ValueError(
+                f"layers must keep the shape of x, {x.shape}, to be added to it, got {found.shape}"
+            )
+        return found + np.asarray(x, dtype=found.dtype)
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """Gradient with respect to the input: what comes through the layers, and ``dout`` itself."""
+        dout = as_float("dout", dout)
+        through = self.body.backward(dout)
+        return through + np.asarray(dout, dtype=through.dtype)
+
+    def parameters(self) -> list[Parameter]:
+        """Those of the layers."""
+        return self.body.parameters()
+
+    def buffers(self) -> list[Parameter]:
+        """Those of the layers."""
+        return self.body.buffers()
+
+    def __repr__(self) -> str:
+        return f"Residual({', '.join(map(repr, self.body.layers))})"
 
 
 class Loss:
@@ -494,10 +869,12 @@ class CrossEntropyLoss(Loss):
     """
 
     def _value(self, y_hat: ArrayLike, y: ArrayLike) -> float:
-        return F.softmax_cross_entropy(y_hat, y)
+        logits, self._labels = class_targets(y_hat, y)
+        self._log_p = F.log_softmax(logits)
+        return mean_cost(self._log_p, self._labels)
 
     def _gradient(self, y_hat: ArrayLike, y: ArrayLike) -> Array:
-        return F.softmax_cross_entropy_backward(y_hat, y)
+        return p_minus_one_hot(np.exp(self._log_p), self._labels)
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
         """The largest logit names the class."""

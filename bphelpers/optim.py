@@ -469,7 +469,8 @@ def _gradient(p: Parameter) -> Array:
         raise ValueError(f"{p.name} has no gradient yet: run a backward pass first")
     if p.grad.shape != p.data.shape:
         raise ValueError(f"{p.name}.grad must have shape {p.data.shape}, got {p.grad.shape}")
-    if not np.isfinite(p.grad).all():
+    # The sum of squares is quick and finite if all are; if it is not, it may have overflowed.
+    if not math.isfinite(np.vdot(p.grad, p.grad)) and not np.isfinite(p.grad).all():
         bad = np.sum(~np.isfinite(p.grad))
         raise GradientNotFinite(
             f"{p.name}.grad must be finite, got {bad} of {p.grad.size} that are NaN or infinite"

@@ -217,11 +217,11 @@ def _one_epoch(
     total = 0.0
     parameters = net.parameters()
     for rows in minibatches(len(X), batch_size, rng):
-        value = loss.forward(net.forward(X[rows]), y[rows])
+        value = loss.forward(net.forward(X.take(rows, axis=0)), y.take(rows, axis=0))  # X[rows], but faster
         where = f"epoch {history.epochs + 1}, step {history.steps + 1}"
         if not np.isfinite(value):
             raise _NotFinite(f"the loss became {value} in {where}")
-        net.backward(loss.backward())
+        net.fill_gradients(loss.backward())
         try:
             optimizer.step(parameters)
         except GradientNotFinite as error:

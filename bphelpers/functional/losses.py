@@ -46,7 +46,8 @@ def mse(y_hat: ArrayLike, y: ArrayLike) -> float:
     5.0
     """
     y_hat, y = _pair("y_hat", y_hat, y)
-    return float(np.sum((y_hat - y) ** 2) / len(y))
+    error = y_hat - y
+    return float(np.vdot(error, error)) / len(y)
 
 
 def mse_backward(y_hat: ArrayLike, y: ArrayLike) -> Array:
@@ -183,9 +184,14 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
     >>> round(softmax_cross_entropy([[0.0, 0.0]], [1]), 6)
     0.693147
     """
-    z, labels = _class_targets(logits, labels)
+    z, labels = class_targets(logits, labels)
+    return mean_cost(log_softmax(z), labels)
+
+
+def mean_cost(log_p: Array, labels: NDArray[np.integer]) -> float:
+    """Minus the logarithm of the right class's probability, averaged."""
     # 0.0 - ... instead of -...: a perfect prediction costs 0.0, not -0.0.
-    return float(0.0 - np.sum(log_softmax(z)[np.arange(len(z)), labels]) / len(z))
+    return 0.0 - float(log_p[np.arange(len(labels)), labels].sum()) / len(labels)
 
 
 def softmax_cross_entropy_backward(logits: ArrayLike, labels: ArrayLike) -> Array:
@@ -215,13 +221,19 @@ def softmax_cross_entropy_backward(logits: ArrayLike, labels: ArrayLike) -> Arra
     >>> softmax_cross_entropy_backward([[0.0, 0.0]], [1])
     array([[ 0.5, -0.5]])
     """
-    z, labels = _class_targets(logits, labels)
-    dz = softmax(z)
-    dz[np.arange(len(z)), labels] -= 1.0
-    return dz / len(z)
+    z, labels = class_targets(logits, labels)
+    return p_minus_one_hot(softmax(z), labels)
 
 
-def _class_targets(logits: ArrayLike, labels: ArrayLike) -> tuple[Array, NDArray[np.integer]]:
+def p_minus_one_hot(p: Array, labels: NDArray[np.integer]) -> Array:
+    """The gradient for the logits, written over ``p``."""
+    p[np.arange(len(p)), labels] -= 1.0
+    p /= len(p)
+    return p
+
+
+def class_targets(logits: ArrayLike, labels: ArrayLike) -> tuple[Array, NDArray[np.integer]]:
+    """Both as arrays; refuses labels that are no classes, and an empty batch."""
     z = as_batch("logits", logits)
     not_empty("logits", z)
     labels = np.asarray(labels)

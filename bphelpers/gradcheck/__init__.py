@@ -7,6 +7,7 @@ reproduces the wrong one, number by number. It never guesses.
 - :func:`numerical_gradient`, :func:`relative_error`: measure and compare.
 - :func:`check_gradients`, :func:`assert_gradients_match`: gradients of any loss of named arrays.
 - :func:`check_op`: one backward function. :func:`check_network`: a whole network.
+  :func:`directional_check`: a network too large for that.
 - :func:`diagnose`, :func:`op_mistakes`: what the checks use, and what exercises use.
 - :data:`BUGS`: ten broken backward passes to try it on.
 
@@ -17,7 +18,7 @@ from bphelpers.gradcheck.compare import ArrayCheck, GradientReport, assert_gradi
 from bphelpers.gradcheck.diagnosis import Diagnosis, diagnose
 from bphelpers.gradcheck.mistakes import check_op, op_mistakes
 from bphelpers.gradcheck.museum import BUGS, BackwardPass, Bug
-from bphelpers.gradcheck.network import check_network
+from bphelpers.gradcheck.network import check_network, directional_check
 from bphelpers.gradcheck.numeric import Kink, numerical_gradient, relative_error
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "check_network",
     "check_op",
     "diagnose",
+    "directional_check",
     "numerical_gradient",
     "op_mistakes",
     "relative_error",

@@ -1,5 +1,6 @@
 """The check of a whole network, and its backward pass rerun with one rule replaced."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bphelpers import functional as F
+from bphelpers.functional._validation import as_generator
 from bphelpers.gradcheck.compare import GradientReport, compare
 from bphelpers.gradcheck.diagnosis import Candidate, sentence_for, steady
 from bphelpers.gradcheck.mistakes import ACTIVATION_MISTAKES, LOSS_MISTAKES, ActivationRule, linear_mistakes
-from bphelpers.gradcheck.numeric import Array
+from bphelpers.gradcheck.numeric import STEP, Array
 
 Gradients = dict[str, Array]
 _LAYERS = {"Linear": "linear", "Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu", "Dropout": "dropout"}
@@ -103,7 +105,92 @@ def check_network(
             except ValueError:  # a subclass with shapes or labels of its own: we do not know its rules
                 return {}
 
-        return compare(value, points, grads, tolerance, len(np.asarray(x)), candidates)
+        def along(name: str) -> Callable[[Array], Any]:
+            value(**{other: point.copy() for other, point in points.items()})
+            return lambda moved: value(**{name: moved})
+
+        return compare(value, points, grads, tolerance, len(np.asarray(x)), candidates, along)
+    finally:
+        for name, p in parameters.items():
+            p.data = kept[name]
+
+
+def directional_check(
+    net: Any,
+    loss: Any,
+    x: ArrayLike,
+    y: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    grads: Mapping[str, ArrayLike] | None = None,
+) -> tuple[float, float]:
+    r"""The slope that the gradient promises along a random direction, and the slope measured there.
+
+    All parameters :math:`w` move at once, along a direction :math:`v` of length 1:
+    :math:`g \cdot v` against :math:`(L(w + hv) - L(w - hv)) / 2h`. That takes two forward passes, however
+    many parameters there are: for networks too large for :func:`check_network`. It says that something is
+    wrong, and not what or where.
+
+    Parameters
+    ----------
+    net, loss, x, y, grads
+        As in :func:`check_network`.
+    rng : numpy.random.Generator
+        Draws the direction, from the bell curve.
+
+    Returns
+    -------
+    promised, measured : float
+        Of a right gradient they differ by round-off, about 1e-10 of the loss, unless a kink lies in between.
+
+    Raises
+    ------
+    ValueError
+        Where names are not unique, a gradient is missing or of another shape, or ``rng`` is no generator.
+
+    Notes
+    -----
+    In float64 on copies, as :func:`check_network`. Lesson: 09_gradient_checking.
+
+    Examples
+    --------
+    >>> from bphelpers import nn
+    >>> rng = np.random.default_rng(0)
+    >>> net = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.Tanh(), nn.Linear(3, 1, rng=rng))
+    >>> x, y = rng.normal(size=(4, 2)), rng.normal(size=(4, 1))
+    >>> promised, measured = directional_check(net, nn.MSELoss(), x, y, rng)
+    >>> abs(promised - measured) < 1e-8
+    True
+    """
+    rng = as_generator("rng", rng)
+    parameters = _by_name(net.parameters())
+    kept = {name: p.data for name, p in parameters.items()}
+
+    def value_at(points: Mapping[str, Array]) -> float:
+        for name, point in points.items():
+            parameters[name].data = point
+        return float(loss.forward(net.forward(x), y))
+
+    try:
+        points = {name: np.array(data, dtype=np.float64) for name, data in kept.items()}
+        if grads is None:
+            value_at(points)
+            net.backward(loss.backward())
+            grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
+        found = {name: np.asarray(grads.get(name)) for name in points}
+        for name, point in points.items():
+            if found[name].shape != point.shape:
+                raise ValueError(
+                    f"the gradient of {name} must have shape {point.shape}, got {grads.get(name)}"
+                )
+        v = {name: rng.normal(size=point.shape) for name, point in points.items()}
+        length = math.sqrt(sum(float(np.vdot(part, part)) for part in v.values()))
+        promised = sum(float(np.vdot(found[name], v[name])) for name in v) / length
+        ends = [
+            value_at({name: point + step / length * v[name] for name, point in points.items()})
+            for step in (STEP, -STEP)
+        ]
+        return promised, (ends[0] - ends[1]) / (2 * STEP)
     finally:
         for name, p in parameters.items():
             p.data = kept[name]

@@ -1,5 +1,6 @@
 """Slopes measured instead of derived: finite differences, the complex step, and what to do at a kink."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,13 +105,12 @@ def numerical_gradient(
         return _complex_step(f, point, STEP_COMPLEX if h is None else float(h))
     gradient = np.empty_like(point)
     middle = None
-    for index in np.ndindex(point.shape):
+    steps = steps_at(point, h, STEP if method == "centred" else STEP_FORWARD).ravel().tolist()
+    for index, step in zip(np.ndindex(point.shape), steps, strict=True):
         if method == "centred":
-            step = step_at(float(point[index]), h)
             rise = value_at(f, point, index, step) - value_at(f, point, index, -step)
             gradient[index] = rise / (2 * step)
         else:
-            step = step_at(float(point[index]), h, STEP_FORWARD)
             middle = value_at(f, point, index, 0.0) if middle is None else middle
             gradient[index] = (value_at(f, point, index, step) - middle) / step
     return gradient
@@ -227,20 +227,27 @@ def value_at(f: Callable[[Array], Any], point: Array, index: Index, step: float)
     """``f`` with one entry moved by ``step``; ``f`` gets its own copy each time."""
     moved = point.copy()
     moved[index] += step
-    return one_number(f(moved), f"f, with {_entry(index)} moved by {step:.1g},")
+    value = f(moved)
+    if type(value) is float and math.isfinite(value):  # else there is something to say
+        return value
+    return one_number(value, f"f, with {_entry(index)} moved by {step:.1g},")
 
 
 def _entry(index: Index) -> str:
     return f"entry {list(index)}" if index else "x"
 
 
-def step_at(x: float, h: float | None, default: float = STEP) -> float:
-    """The step really taken from ``x``: the sum ``x + h`` is rounded, so take back what it became."""
-    wanted = default * max(1.0, abs(x)) if h is None else float(h)
-    step = float((x + wanted) - x)
-    if not 0 < step < np.inf:
-        raise ValueError(f"h must be positive and large enough to change x = {x:g}, got {wanted:g}")
-    return step
+def steps_at(x: Array, h: float | None = None, default: float = STEP) -> Array:
+    """The steps really taken from ``x``: the sum ``x + h`` is rounded, so take back what it became."""
+    wanted = default * np.maximum(1.0, np.abs(x)) if h is None else np.full_like(x, h)
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = (x + wanted) - x
+    bad = ~((steps > 0) & (steps < np.inf))
+    if bad.any():
+        raise ValueError(
+            f"h must be positive and large enough to change x = {x[bad][0]:g}, got {wanted[bad][0]:g}"
+        )
+    return np.asarray(steps)
 
 
 @dataclass(frozen=True)
@@ -289,7 +296,7 @@ def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> Slop
     sides: list[tuple[float, float]] = []
     noise = 0.0
     for shrink in (1.0, 1e-1, 1e-2, 1e-3):
-        h = step_at(x, shrink * step_at(x, None))
+        h = float(steps_at(np.array(x), shrink * float(steps_at(np.array(x)))))
         down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
         left = (3 * middle - 4 * down + down2) / (2 * h)
         right = (-3 * middle + 4 * up - up2) / (2 * h)
