@@ -468,7 +468,7 @@ class Sequential(Module):
         return [p for layer in self.layers for p in layer.buffers()]
 
     def chain(self) -> Iterator[Module]:
-        """The layers as they are fed, those of inner networks included; a :class:`Residual` is one of them."""
+        """The layers as they are fed, those of inner networks included; a :class:`Residual` is one layer."""
         for layer in self.layers:
             if isinstance(layer, Sequential):
                 yield from layer.chain()
@@ -644,17 +644,14 @@ class BatchNorm1d(_Norm):
     def forward(self, x: ArrayLike) -> Array:
         """Standardise, scale and shift; in training, move the running mean and variance."""
         x = self._own_dtype(as_batch("x", x))
-        mean, var = self.running_mean, self.running_var
-        kept = x, mean, var
-        if self.training:
-            not_empty("x", x)
-            mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values
-            kept = x, None, None
-        out = F.batch_norm(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
-        if self.training:
-            self._follow(mean, var, len(x))
-        self._kept = kept
-        return out
+        if not self.training:
+            self._kept = x, self.running_mean, self.running_var
+            return F.batch_norm(x, self.gamma.data, self.beta.data, *self._kept[1:], eps=self.eps)
+        not_empty("x", x)
+        mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values
+        self._kept = x, None, None
+        self._follow(mean, var, len(x))
+        return F.batch_norm(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
 
     def backward(self, dout: ArrayLike) -> Array:
         """Fill ``gamma.grad`` and ``beta.grad``; return the gradient with respect to the input."""

@@ -247,15 +247,23 @@ def test_backward_belongs_to_the_latest_forward(nn):
 def test_nothing_is_written_into_what_is_given(nn):
     fixed = oracles.frozen({"x": seeded(1).normal(size=(5, 2)), "dout": seeded(2).normal(size=(5, 4))})
     rng = seeded()
-    for middle in (nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.Dropout(0.5, rng=rng)):
+    middles = [nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.Dropout(0.5, rng=rng), nn.LeakyReLU(), nn.GELU()]
+    middles += [nn.BatchNorm1d(3), nn.BatchNorm1d(3).eval(), nn.LayerNorm(3), nn.Residual(nn.Tanh())]
+    for middle in middles:
         net = nn.Sequential(nn.Linear(2, 3, rng=rng), middle, nn.Linear(3, 4, rng=rng))
         net(fixed["x"])
         net.backward(fixed["dout"])
+        for layer in (middle, nn.Residual(middle)):
+            wide = oracles.frozen({"x": np.ones((5, 3)), "dout": np.ones((5, 3))})
+            for value in (layer(wide["x"]), layer.backward(wide["dout"])):
+                assert not any(np.shares_memory(value, given) for given in wide.values()), layer
 
 
 def test_backward_before_forward_is_an_error_with_a_name(nn):
     rng = seeded()
-    for layer in (nn.Linear(2, 2, rng=rng), nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.Dropout(0.5, rng=rng)):
+    layers = [nn.Linear(2, 2, rng=rng), nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.Dropout(0.5, rng=rng)]
+    layers += [nn.LeakyReLU(), nn.GELU(), nn.BatchNorm1d(2), nn.LayerNorm(2)]
+    for layer in layers:
         name = type(layer).__name__
         raises(
             RuntimeError, lambda la=layer: la.backward(np.ones((1, 2))), f"{name}.backward needs a forward"
@@ -266,7 +274,7 @@ def test_backward_before_forward_is_an_error_with_a_name(nn):
 
 
 def test_bare_modules_promise_nothing(nn):
-    assert nn.Module().parameters() == [] and nn.Module().training is True
+    assert nn.Module().parameters() == [] == nn.Module().buffers() and nn.Module().training is True
     raises(NotImplementedError, lambda: nn.Module()([[1.0]]))
     raises(NotImplementedError, lambda: nn.Module().backward([[1.0]]))
     raises(NotImplementedError, lambda: nn.Loss()([[1.0]], [[1.0]]))
@@ -276,6 +284,8 @@ def test_a_layer_stands_in_a_network_once(nn):
     layer, act = nn.Linear(2, 2, rng=seeded()), nn.Tanh()
     refuses(lambda: nn.Sequential(layer, nn.Tanh(), layer), "each layer may stand in a network once")
     refuses(lambda: nn.Sequential(nn.Sequential(act), act), "each layer may stand in a network once")
+    refuses(lambda: nn.Sequential(layer, nn.Residual(layer)), "each layer may stand in a network once")
+    refuses(lambda: nn.Residual(act, act), "each layer may stand in a network once")
     refuses(lambda: nn.Sequential(layer, np.tanh), "layers must be modules", "tanh")
     nn.Sequential(layer, act)
 
@@ -394,6 +404,16 @@ def test_initial_weights(nn):
     assert abs(wide.mean()) < 5 * bound / np.sqrt(3 * wide.size)
     he = nn.Linear(300, 100, rng=seeded(1), init="he").W.data
     assert he.std() == pytest.approx(np.sqrt(2 / 300), rel=0.02) and abs(he.mean()) < 5 * he.std() / 173
+    more = {
+        "xavier_uniform": wide,
+        "he_normal": he,
+        "xavier_normal": seeded(1).normal(0, np.sqrt(2 / 400), size=(100, 300)),
+        "he_uniform": seeded(1).uniform(-np.sqrt(6 / 300), np.sqrt(6 / 300), size=(100, 300)),
+    }
+    for name, expected in more.items():
+        np.testing.assert_array_equal(getattr(nn, name)(100, 300, seeded(1)), expected)
+        variance = 2 / (300 if name.startswith("he") else 400)
+        assert expected.var() == pytest.approx(variance, rel=0.03), name
     # Which weights a seed gives is part of the promise: every stored output of the lessons rests on it.
     np.testing.assert_array_equal(wide, seeded(1).uniform(-bound, bound, size=(100, 300)))
     np.testing.assert_array_equal(he, seeded(1).normal(0, np.sqrt(2 / 300), size=(100, 300)))
@@ -402,6 +422,232 @@ def test_initial_weights(nn):
     layer = nn.Linear(2, 3, rng=seeded(), init=lambda d_out, d_in, rng: mine)
     layer.W.data[0, 0] = 99
     assert mine[0, 0] == 0, "the layer must not share the array that init returned"
+
+
+# --- Normalisation, leaky ReLU, GELU, residual connections --------------------------------------------
+
+
+def deep_net(nn, seed=0, dtype=np.float64):
+    """Every layer of lesson 13, with parameters and running values that are not those they begin with."""
+    rng = seeded(seed)
+    inner = nn.Residual(nn.LayerNorm(4, dtype=dtype), nn.GELU(), nn.Linear(4, 4, rng=rng, dtype=dtype))
+    net = nn.Sequential(
+        nn.Linear(2, 4, rng=rng, dtype=dtype),
+        nn.BatchNorm1d(4, dtype=dtype),
+        nn.LeakyReLU(0.2),
+        nn.Sequential(inner),
+        nn.Linear(4, 3, rng=rng, dtype=dtype),
+    )
+    for p in [*net.parameters(), *net.buffers()]:
+        p.data = p.data + np.abs(rng.normal(size=p.data.shape)).astype(dtype) * 0.5
+    return net
+
+
+def test_deep_networks_against_autograd_and_differences(nn):
+    def reference(values):
+        z = anp.dot(values["X"], values["W1"].T) + values["b1"]
+        axis, mean, var = 0, anp.mean(z, axis=0), anp.mean((z - anp.mean(z, axis=0)) ** 2, axis=0)
+        if not net.training:
+            mean, var = values["running_mean2"], values["running_var2"]
+        z = values["gamma2"] * (z - mean) / anp.sqrt(var + 1e-5) + values["beta2"]
+        h = anp.where(z > 0, z, 0.2 * z)
+        axis = 1
+        centred = h - anp.mean(h, axis=axis, keepdims=True)
+        std = anp.sqrt(anp.mean(centred**2, axis=axis, keepdims=True) + 1e-5)
+        a = values["gamma3"] * centred / std + values["beta3"]
+        a = 0.5 * a * (1 + anp.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)))
+        h = h + anp.dot(a, values["W4"].T) + values["b4"]
+        return LOSSES["CrossEntropyLoss"](anp.dot(h, values["W5"].T) + values["b5"], y)
+
+    for training, n in [(True, 6), (False, 6), (False, 1)]:
+        net, loss = deep_net(nn).train(training), nn.CrossEntropyLoss()
+        X, y = seeded(1).normal(size=(n, 2)), seeded(2).integers(0, 3, size=n)
+        values = {"X": X, **net.state_dict()}
+        assert loss(net(X), y) == pytest.approx(reference(values), rel=1e-12)
+        dX = net.backward(loss.backward())
+        expected = autograd_gradient(reference)(values)
+        np.testing.assert_allclose(dX, expected["X"], rtol=1e-9, atol=1e-12)
+        for p in net.parameters():
+            np.testing.assert_allclose(p.grad, expected[p.name], rtol=1e-9, atol=1e-12, err_msg=p.name)
+        compare_with_differences(net, loss, X, y)
+
+
+def test_norms_and_their_activations_are_their_functions(nn):
+    x, dout = seeded(2).normal(size=(4, 3)), seeded(3).normal(size=(4, 3))
+    for layer, name, more in [
+        (nn.LeakyReLU(), "leaky_relu", (0.01,)),
+        (nn.LeakyReLU(0.3), "leaky_relu", (0.3,)),
+        (nn.GELU(), "gelu", ()),
+    ]:
+        np.testing.assert_array_equal(layer(x), getattr(F, name)(x, *more))
+        np.testing.assert_array_equal(layer.backward(dout), getattr(F, f"{name}_backward")(dout, x, *more))
+        assert layer.parameters() == [] == layer.buffers()
+    given = [seeded(4).normal(size=3), seeded(5).random(3)]
+    for kind, name, statistics in [
+        (nn.BatchNorm1d, "batch_norm", []),
+        (nn.BatchNorm1d, "batch_norm", given),
+        (nn.LayerNorm, "layer_norm", []),
+    ]:
+        for eps in (1e-5, 0.1):
+            layer = kind(3, eps=eps).train(not statistics)
+            assert [p.name for p in layer.parameters()] == ["gamma", "beta"]
+            assert layer.gamma.data.tolist() == [1, 1, 1] and layer.beta.data.tolist() == [0, 0, 0]
+            layer.gamma.data, layer.beta.data = seeded(6).normal(size=(2, 3))
+            for buffer, value in zip(layer.buffers(), statistics, strict=False):
+                buffer.data = value
+            out = getattr(F, name)(x, layer.gamma.data, layer.beta.data, *statistics, eps=eps)
+            np.testing.assert_allclose(layer(x), out, rtol=1e-13, atol=1e-15)
+            backward = getattr(F, f"{name}_backward")(dout, x, layer.gamma.data, *statistics, eps=eps)
+            layer.train(bool(statistics))  # backward belongs to the forward that was, whatever comes next
+            found = layer.backward(dout), layer.gamma.grad, layer.beta.grad
+            for a, b in zip(found, backward, strict=True):
+                np.testing.assert_array_equal(a, b)
+    cube = seeded(7).normal(size=(2, 4, 3))
+    layer = nn.LayerNorm(3)
+    assert layer(cube).shape == layer.backward(cube).shape == (2, 4, 3) and layer.gamma.grad.shape == (3,)
+
+
+def test_running_mean_and_variance(nn):
+    for momentum in (0.1, 0.25, 0.0, 1.0):
+        layer = nn.BatchNorm1d(2) if momentum == 0.1 else nn.BatchNorm1d(2, momentum=momentum)
+        mean, var = np.zeros(2), np.ones(2)
+        assert layer.running_mean.tolist() == [0, 0] and layer.running_var.tolist() == [1, 1]
+        for n in (5, 2, 9):
+            x = 3 + seeded(n).normal(size=(n, 2))
+            layer(x)
+            mean = (1 - momentum) * mean + momentum * x.mean(axis=0)
+            var = (1 - momentum) * var + momentum * x.var(axis=0, ddof=1)
+            np.testing.assert_allclose(layer.running_mean, mean, rtol=1e-13)
+            np.testing.assert_allclose(layer.running_var, var, rtol=1e-13)
+        one = np.array([[1.0, -4.0]])
+        assert layer(one).tolist() == [[0, 0]], "a batch of one is its own mean"
+        np.testing.assert_allclose(layer.running_mean, (1 - momentum) * mean + momentum * one[0], rtol=1e-13)
+        np.testing.assert_allclose(layer.running_var, var, rtol=1e-13, err_msg="it has no variance")
+        assert layer.backward([[5.0, 6.0]]).tolist() == [[0, 0]] and layer.beta.grad.tolist() == [5, 6]
+        kept = layer.running_mean, layer.running_var
+        out = layer.eval()(one)
+        expected = (one - kept[0]) / np.sqrt(kept[1] + 1e-5)
+        np.testing.assert_allclose(out, expected, rtol=1e-13)
+        assert layer.running_mean is kept[0] and layer.running_var is kept[1], "evaluation moves nothing"
+        assert layer.eval()(np.ones((0, 2))).shape == (0, 2)
+
+
+def test_buffers_are_named_saved_and_loaded(nn):
+    net, other = deep_net(nn, seed=1), deep_net(nn, seed=2)
+    parameters = ["W1", "b1", "gamma2", "beta2", "gamma3", "beta3", "W4", "b4", "W5", "b5"]
+    assert [p.name for p in net.parameters()] == parameters
+    assert [p.name for p in net.buffers()] == ["running_mean2", "running_var2"]
+    assert list(net.state_dict()) == [*parameters, "running_mean2", "running_var2"]
+    two = nn.Sequential(nn.BatchNorm1d(1), nn.Residual(nn.BatchNorm1d(1)))
+    assert [p.name for p in two.buffers()] == [
+        "running_mean1",
+        "running_var1",
+        "running_mean2",
+        "running_var2",
+    ]
+    alone = ["gamma", "beta", "running_mean", "running_var"]
+    assert list(nn.BatchNorm1d(1).state_dict()) == alone
+    x = seeded(3).normal(size=(4, 2))
+    net.eval(), other.eval()
+    with tempfile.TemporaryDirectory() as folder:
+        net.save(Path(folder) / "weights.npz")
+        other.load(Path(folder) / "weights.npz")
+    np.testing.assert_array_equal(net(x), other(x))
+    other.train()(x)
+    unchanged(net, before := net.state_dict())
+    before["running_mean2"][:] = 9
+    assert (net[1].running_mean != 9).all(), "a state is a copy"
+    before = net.state_dict()
+    new = {name: value + 1 for name, value in before.items()}
+    refuses(lambda: net.load_state_dict({**new, "running_var2": [1.0]}), "running_var2 must have shape (4,)")
+    del new["running_mean2"]
+    refuses(lambda: net.load_state_dict(new), "state must hold exactly", "running_mean2")
+    unchanged(net, before)
+
+
+def test_deep_networks_keep_float32(nn):
+    net = deep_net(nn, dtype=np.float32)
+    for mode in (True, False):
+        out = net.train(mode)(seeded().normal(size=(5, 2)))
+        dx = net.backward(np.ones((5, 3)))
+        assert out.dtype == dx.dtype == np.float32
+        assert {p.data.dtype for p in [*net.parameters(), *net.buffers()]} == {np.dtype(np.float32)}
+        assert {p.grad.dtype for p in net.parameters()} == {np.dtype(np.float32)}
+    for layer in (nn.BatchNorm1d(2, dtype="float32"), nn.LayerNorm(2, dtype="float32")):
+        for mode in (True, False):
+            assert layer.train(mode)([[1, 2], [3, 5]]).dtype == np.float32
+            assert layer.backward([[1, 2], [3, 5]]).dtype == layer.gamma.grad.dtype == np.float32
+    residual = nn.Residual(nn.Linear(2, 2, rng=seeded(), dtype=np.float32))
+    assert residual([[1, 2]]).dtype == residual.backward(np.ones((1, 2))).dtype == np.float32
+    layer = nn.BatchNorm1d(2, dtype=np.float32)
+    layer.gamma.data = layer.gamma.data.astype(np.float64)  # as a gradient check does
+    assert layer(np.ones((3, 2))).dtype == np.float64 and layer.running_var.dtype == np.float32
+    assert nn.BatchNorm1d(2).gamma.data.dtype == nn.LayerNorm(2).beta.data.dtype == np.float64
+    assert nn.BatchNorm1d(2).running_var.dtype == np.float64
+
+
+def test_residual_adds_what_went_in(nn):
+    x, dout = seeded(1).normal(size=(4, 3)), seeded(2).normal(size=(4, 3))
+    inside, alone = (nn.Linear(3, 3, rng=seeded(5)) for _ in range(2))
+    layer = nn.Residual(inside, nn.Tanh())
+    body = nn.Sequential(alone, nn.Tanh())
+    np.testing.assert_allclose(layer(x), x + body(x), rtol=1e-15)
+    np.testing.assert_allclose(layer.backward(dout), dout + body.backward(dout), rtol=1e-14)
+    np.testing.assert_array_equal(inside.W.grad, alone.W.grad)
+    assert layer.parameters() == [inside.W, inside.b] and layer.buffers() == []
+    net = nn.Sequential(nn.ReLU(), layer, nn.Sequential(nn.GELU(), nn.Linear(3, 1, rng=seeded())))
+    assert [p.name for p in net.parameters()] == ["W1", "b1", "W2", "b2"]
+    names = [type(leaf).__name__ for leaf in net.leaves()]
+    assert names == ["ReLU", "Linear", "Tanh", "GELU", "Linear"]
+    assert [type(link).__name__ for link in net.chain()] == ["ReLU", "Residual", "GELU", "Linear"]
+    inner = layer.body
+    assert net.eval() is net and not any(m.training for m in (layer, inner, inside))
+    assert layer.train() is layer and all(m.training for m in (layer, inner, inside))
+    assert layer.train(False) is layer and not inside.training
+    wrong = nn.Residual(nn.Linear(3, 1, rng=seeded()))
+    refuses(lambda: wrong(x), "layers must keep the shape of x, (4, 3)", "got (4, 1)")
+    refuses(lambda: nn.Residual(nn.ReLU())([["a"]]), "x must hold real numbers")
+    refuses(lambda: nn.Residual(np.tanh), "layers must be modules")
+    relu = nn.Residual(nn.ReLU())
+    assert relu([[1, -1]]).tolist() == [[2, -1]] and relu.backward([[2, 2]]).tolist() == [[4, 2]]
+    refuses(lambda: relu.backward([["a", "b"]]), "dout must hold real numbers")
+
+
+def test_bad_input_of_deep_networks_is_named(nn):
+    for kind in (nn.BatchNorm1d, nn.LayerNorm):
+        layer = kind(3)
+        refuses(lambda la=layer: la(np.ones((4, 2))), "x must have 3 features", "got shape (4, 2)")
+        refuses(lambda la=layer: la([["a"]]), "x must hold real numbers")
+        layer(np.ones((4, 3)))
+        refuses(
+            lambda la=layer: la.backward(np.ones((4, 1))), "dout must have the shape of x, (4, 3), got (4, 1)"
+        )
+        refuses(lambda la=layer: la.backward([["a"]]), "dout must hold real numbers")
+        for features in (0, -1):
+            refuses(lambda k=kind, f=features: k(f), f"features must be positive, got {features}")
+        for eps in (0.0, -1.0, float("nan")):
+            refuses(lambda k=kind, e=eps: k(3, eps=e), f"eps must be positive, got {eps}")
+        refuses(lambda k=kind: k(3, dtype=int), "dtype must be a floating type", "int64")
+        kind(1), kind(3, eps=1e-300)
+    refuses(lambda: nn.LayerNorm(3)(1.0), "x must have 3 features on its last axis, got shape ()")
+    refuses(lambda: nn.LayerNorm(3)(np.ones((3, 2))), "x must have 3 features", "(3, 2)")
+    refuses(lambda: nn.BatchNorm1d(3)(np.ones(3)), "x must have shape (n, d)", "(3,)", "x[None, :]")
+    layer = nn.BatchNorm1d(3)
+    refuses(lambda: layer(np.ones((0, 3))), "x must hold at least one example", "(0, 3)")
+    assert layer.running_mean.tolist() == [0, 0, 0]
+    for momentum in (-0.1, 1.1, float("nan")):
+        want = f"momentum must lie from 0 to 1, got {momentum}"
+        refuses(lambda m=momentum: nn.BatchNorm1d(3, momentum=m), want)
+    for slope in (-0.1, 1.1, float("nan")):
+        refuses(lambda s=slope: nn.LeakyReLU(s), f"slope must lie from 0 to 1, got {slope}")
+    for kind in (nn.LeakyReLU, nn.GELU):
+        refuses(lambda k=kind: k()([["a"]]), "x must hold real numbers")
+        layer = kind()
+        layer([[1, -1]])
+        assert layer.backward([[2, 0]]).dtype == np.float64
+        refuses(lambda la=layer: la.backward([[1.0]]), "dout must have the shape of x, (1, 2), got (1, 1)")
+    same = [nn.LeakyReLU(0), nn.LeakyReLU(1)]
+    assert [layer([[-2.0, 3.0]]).tolist() for layer in same] == [[[0, 3]], [[-2, 3]]]
 
 
 # --- Saving and loading -------------------------------------------------------------------------------
@@ -474,4 +720,7 @@ def test_what_is_printed():
     net = nn.Sequential(nn.Linear(2, 3, rng=seeded()), nn.ReLU(), nn.Dropout(0.2, rng=seeded()))
     assert repr(net) == "Sequential(\n  Linear(2, 3),\n  ReLU(),\n  Dropout(0.2),\n)"
     assert repr(nn.Linear(2, 3, rng=seeded(), bias=False)) == "Linear(2, 3, bias=False)"
+    deep = nn.Sequential(nn.BatchNorm1d(3), nn.Residual(nn.LayerNorm(3), nn.GELU()), nn.LeakyReLU(0.2))
+    inner = "Residual(LayerNorm(3), GELU())"
+    assert repr(deep) == f"Sequential(\n  BatchNorm1d(3),\n  {inner},\n  LeakyReLU(0.2),\n)"
     assert repr(net[0].W) == "Parameter W1, shape (3, 2)" and repr(nn.MSELoss()) == "MSELoss()"

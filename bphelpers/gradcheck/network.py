@@ -64,8 +64,9 @@ def check_network(
     -----
     The check runs in float64 on copies: each ``data`` is the same untouched array afterwards, also when the
     check is interrupted. ``grad`` holds what the check found, and layers remember a different forward pass:
-    call ``forward`` again before the next ``backward``. Structural mistakes are looked for in networks of
-    Linear, Sigmoid, Tanh, ReLU and switched-off Dropout, and in subclasses of these.
+    call ``forward`` again before the next ``backward``. Running means and variances are put back.
+    Structural mistakes are looked for in networks of Linear, Sigmoid, Tanh, ReLU and switched-off Dropout,
+    and in subclasses of these.
     Lesson: 09_gradient_checking.
 
     Examples
@@ -83,6 +84,7 @@ def check_network(
     """
     parameters = _by_name(net.parameters())
     kept = {name: p.data for name, p in parameters.items()}
+    buffers = _buffers(net)
 
     def value(**arrays: Array) -> Any:
         for name, array in arrays.items():
@@ -113,6 +115,8 @@ def check_network(
     finally:
         for name, p in parameters.items():
             p.data = kept[name]
+        for p, data in buffers:
+            p.data = data
 
 
 def directional_check(
@@ -165,6 +169,7 @@ def directional_check(
     rng = as_generator("rng", rng)
     parameters = _by_name(net.parameters())
     kept = {name: p.data for name, p in parameters.items()}
+    buffers = _buffers(net)
 
     def value_at(points: Mapping[str, Array]) -> float:
         for name, point in points.items():
@@ -194,6 +199,8 @@ def directional_check(
     finally:
         for name, p in parameters.items():
             p.data = kept[name]
+        for p, data in buffers:
+            p.data = data
 
 
 def _by_name(parameters: list[Any]) -> dict[str, Any]:
@@ -201,6 +208,11 @@ def _by_name(parameters: list[Any]) -> dict[str, Any]:
     if len(set(names)) < len(names):
         raise ValueError(f"parameters must have different names, got {names}")
     return dict(zip(names, parameters, strict=True))
+
+
+def _buffers(net: Any) -> list[tuple[Any, Array]]:
+    """What forward passes move besides the parameters, such as running means, and what it holds now."""
+    return [(p, p.data) for p in getattr(net, "buffers", list)()]
 
 
 def _kind(thing: Any, known: Mapping[str, str]) -> str | None:

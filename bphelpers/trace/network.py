@@ -72,7 +72,7 @@ def layers(net: nn.Sequential) -> list[Layer]:
     if not isinstance(net, nn.Sequential):
         raise ValueError(f"net: expected a Sequential, got {type(net).__name__}")
     found: list[Layer] = []
-    for leaf in net.leaves():
+    for leaf in net.chain():
         if isinstance(leaf, nn.Linear):
             found.append(Layer(leaf))
         elif type(leaf) in ACTIVATIONS:

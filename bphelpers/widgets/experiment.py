@@ -513,7 +513,7 @@ def _columns(net: nn.Sequential) -> list[Column]:
     if not isinstance(net, nn.Sequential):
         raise ValueError(f"net: expected a Sequential, got {type(net).__name__}")
     columns: list[Column] = []
-    for leaf in net.leaves():
+    for leaf in net.chain():
         if isinstance(leaf, nn.Linear):
             columns.append(Column(leaf))
         elif columns:
