@@ -773,7 +773,6 @@ class Residual(Module):
 
     def backward(self, dout: ArrayLike) -> Array:
         """Gradient with respect to the input: what comes through the layers, and ``dout`` itself."""
-        dout = as_float("dout", dout)
         through = self.body.backward(dout)
         return through + np.asarray(dout, dtype=through.dtype)
 

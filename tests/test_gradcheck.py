@@ -17,6 +17,7 @@ from bphelpers.gradcheck import (
     check_network,
     check_op,
     diagnose,
+    directional_check,
     numerical_gradient,
     op_mistakes,
     relative_error,
@@ -1172,6 +1173,54 @@ def test_dropout_in_training_is_refused_and_switched_off_is_fine():
         check_network(net, nn.MSELoss(), x, y)
     report = check_network(net.eval(), nn.MSELoss(), x, y)
     assert report["W1"].diagnosis.mistake == "activation derivative missing"
+
+
+def normed_net(dtype=np.float64, activation=nn.LeakyReLU):
+    rng = np.random.default_rng(0)
+    inside = nn.Residual(nn.LayerNorm(6, dtype=dtype), nn.GELU(), nn.Linear(6, 6, rng=rng, dtype=dtype))
+    first, last = (nn.Linear(*sizes, rng=rng, dtype=dtype) for sizes in [(3, 6), (6, 2)])
+    return nn.Sequential(first, nn.BatchNorm1d(6, dtype=dtype), activation(), inside, last)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("training", [True, False])
+def test_normalised_networks_are_checked_and_their_running_values_stay(dtype, training):
+    net, rng = normed_net(dtype).train(training), np.random.default_rng(1)
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    net(x)
+    before = [(p, p.data, p.data.copy()) for p in [*net.parameters(), *net.buffers()]]
+    assert check_network(net, nn.MSELoss(), x, y).ok
+    promised, measured = directional_check(net, nn.MSELoss(), x, y, rng)
+    assert promised == pytest.approx(measured, rel=1e-6)
+    for p, same_object, values in before:
+        assert p.data is same_object and np.array_equal(p.data, values), p.name
+    with pytest.raises(ValueError):
+        check_network(net, nn.MSELoss(), x, y[:, :1])
+    with pytest.raises(ValueError):
+        directional_check(net, nn.MSELoss(), x, y[:, :1], rng)
+    assert [p.data is kept for p, kept, _ in before] == [True] * len(before)
+
+
+def test_a_wrong_gradient_in_a_normalised_network_is_noticed_and_not_misnamed():
+    class Detached(nn.BatchNorm1d):
+        """Forgets that the mean and the variance depend on the batch: the classic mistake."""
+
+        def backward(self, dout):
+            super().backward(dout)
+            x = self._kept[0]
+            return dout * self.gamma.data / np.sqrt(x.var(axis=0) + self.eps)
+
+    class Plain(nn.Residual):
+        def backward(self, dout):
+            return self.body.backward(dout)
+
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    for wrong in (Detached(4), Plain(nn.Tanh())):
+        net = nn.Sequential(nn.Linear(3, 4, rng=rng), wrong, nn.Linear(4, 2, rng=rng))
+        report = check_network(net, nn.MSELoss(), x, y)
+        last = net.parameters()[-2].name
+        assert report[last].ok and not report["W1"].ok and report["W1"].diagnosis is None
 
 
 def test_unknown_layers_and_losses_are_compared_without_structural_diagnosis():

@@ -645,6 +645,11 @@ def test_bad_input_of_deep_networks_is_named(nn):
         layer = kind()
         layer([[1, -1]])
         assert layer.backward([[2, 0]]).dtype == np.float64
+        whole = np.array([[1, -1]])
+        layer(whole)
+        before = layer.backward([[1, 1]])
+        whole[:] = 0  # integers were copied on the way in
+        np.testing.assert_array_equal(layer.backward([[1, 1]]), before)
         refuses(lambda la=layer: la.backward([[1.0]]), "dout must have the shape of x, (1, 2), got (1, 1)")
     same = [nn.LeakyReLU(0), nn.LeakyReLU(1)]
     assert [layer([[-2.0, 3.0]]).tolist() for layer in same] == [[[0, 3]], [[-2, 3]]]

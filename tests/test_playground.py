@@ -594,6 +594,30 @@ def test_dropout_is_off_where_it_would_blur() -> None:
     assert net.training
 
 
+def test_a_normalised_network_with_a_way_round_plays_and_begins_anew() -> None:
+    rng = np.random.default_rng(0)
+    block = nn.Residual(nn.LayerNorm(4), nn.GELU(), nn.Linear(4, 4, rng=rng))
+    first = nn.Sequential(nn.Linear(2, 4, rng=rng), nn.BatchNorm1d(4), nn.LeakyReLU())
+    run = Experiment(Settings(), nn.Sequential(first, block, nn.Linear(4, 1, rng=rng)))
+    assert [len(column.rest) for column in run.columns] == [3, 0], "the block is no layer of neurons"
+    begun = run.net.state_dict()
+    run.advance(5)
+    ended = run.net.state_dict()
+    assert not np.array_equal(begun["running_mean2"], ended["running_mean2"])
+    assert run.check().ok
+    whole = F.sigmoid(run.net.eval()(run.grid(6))).T.reshape(-1, 6, 6)
+    np.testing.assert_allclose(run.maps(6)[-1], whole, rtol=1e-12)
+    for name, value in run.net.state_dict().items():
+        np.testing.assert_array_equal(value, ended[name])
+    run.net.train()
+    run.restart()
+    for name, value in run.net.state_dict().items():
+        np.testing.assert_array_equal(value, begun[name])
+    run.advance(5)
+    for name, value in run.net.state_dict().items():
+        np.testing.assert_array_equal(value, ended[name])
+
+
 def test_the_check_takes_twenty_points(monkeypatch: pytest.MonkeyPatch) -> None:
     run, seen = Experiment(Settings(hidden=())), []
     forward = run.net.forward

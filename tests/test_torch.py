@@ -1,4 +1,4 @@
-"""The update rules against PyTorch's: the same network, the same batches, two hundred updates.
+"""The update rules against PyTorch's, two hundred updates on the same network and batches; then the layers.
 
 What PyTorch computes is stored in ``torch_runs.json``, so the comparison runs everywhere. Where PyTorch is
 installed (the extra ``bench``), the tests marked ``torch`` compare with it live, after every update. Where it
@@ -126,6 +126,58 @@ def pytorchs(name: str) -> np.ndarray:
     return np.array(path)
 
 
+# Name to the layer of either library, which here have the same names, and its options.
+LAYERS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
+    "batch norm": ("BatchNorm1d", (3,), {}),
+    "batch norm, all options": ("BatchNorm1d", (3,), {"momentum": 0.3, "eps": 0.01}),
+    "layer norm": ("LayerNorm", (3,), {}),
+    "layer norm, all options": ("LayerNorm", (3,), {"eps": 0.01}),
+    "leaky ReLU": ("LeakyReLU", (), {}),
+    "leaky ReLU, all options": ("LeakyReLU", (0.2,), {}),
+    "GELU": ("GELU", (), {}),
+}
+GAMMA, BETA, DOUT = START[1][:3] + 1, START[3], np.cos(np.arange(120)).reshape(40, 3)
+LAYER_BATCHES = (slice(0, 7), slice(7, 9), slice(9, 40))
+
+
+def our_layer(name: str) -> list[list[float]]:
+    """Three batches in training, one in evaluation: outputs, gradients, running values, in rows."""
+    kind, sizes, options = LAYERS[name]
+    layer, rows = getattr(nn, kind)(*sizes, **options), []
+    for p, value in zip(layer.parameters(), (GAMMA, BETA), strict=False):
+        p.data = value
+    for batch, training in [*((batch, True) for batch in LAYER_BATCHES), (slice(0, 3), False)]:
+        out = layer.train(training)(X[batch])
+        found = [out, layer.backward(DOUT[batch]), *(p.grad for p in layer.parameters())]
+        rows += [array.ravel().tolist() for array in [*found, *(p.data for p in layer.buffers())]]
+    return rows
+
+
+def pytorchs_layer(name: str) -> list[list[float]]:
+    """The same from PyTorch."""
+    import torch
+
+    kind, sizes, options = LAYERS[name]
+    more = {"approximate": "tanh"} if kind == "GELU" else {}
+    layer, rows = getattr(torch.nn, kind)(*sizes, **options, **more).double(), []
+    with torch.no_grad():
+        for parameter, value in zip(layer.parameters(), (GAMMA, BETA), strict=False):
+            parameter.copy_(torch.tensor(value))
+    running = [value for key, value in layer.named_buffers() if key != "num_batches_tracked"]
+    for batch, training in [*((batch, True) for batch in LAYER_BATCHES), (slice(0, 3), False)]:
+        layer.zero_grad()
+        x = torch.tensor(X[batch], requires_grad=True)
+        out = layer.train(training)(x)
+        out.backward(torch.tensor(DOUT[batch]))
+        found = [out.detach(), x.grad, *(parameter.grad for parameter in layer.parameters()), *running]
+        rows += [array.numpy().ravel().tolist() for array in found]
+    return rows
+
+
+def rows_apart(a: list[list[float]], b: list[list[float]]) -> float:
+    return max(apart(np.array(ours), np.array(theirs)) for ours, theirs in zip(a, b, strict=True))
+
+
 def stored() -> dict[str, Any]:
     return json.loads(STORE.read_text(encoding="utf-8"))
 
@@ -152,10 +204,27 @@ def test_stored_numbers_are_pytorchs(name):
     assert apart(pytorchs(name)[[k - 1 for k in CHECKPOINTS]], np.array(stored()["runs"][name])) < TOLERANCE
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_same_layers_as_pytorch_gave(name):
+    assert rows_apart(our_layer(name), stored()["layers"][name]) < TOLERANCE
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", LAYERS)
+def test_stored_layers_are_pytorchs(name):
+    assert rows_apart(pytorchs_layer(name), stored()["layers"][name]) < TOLERANCE
+
+
+@pytest.mark.parametrize("options", [{"eps": 1e-4}, {"momentum": 0.11}])
+def test_a_layer_that_departs_is_noticed(monkeypatch, options):
+    monkeypatch.setitem(LAYERS, "batch norm", ("BatchNorm1d", (3,), options))
+    assert rows_apart(our_layer("batch norm"), stored()["layers"]["batch norm"]) > 1e-5
+
+
 def test_the_file_holds_every_rule_and_says_where_from():
     content = stored()
     assert content["from"].startswith("PyTorch ") and content["after"] == list(CHECKPOINTS)
-    assert list(content["runs"]) == list(RULES)
+    assert list(content["runs"]) == list(RULES) and list(content["layers"]) == list(LAYERS)
     assert {np.shape(run) for run in content["runs"].values()} == {(len(CHECKPOINTS), 31)}
 
 
@@ -179,12 +248,18 @@ def main(arguments: list[str]) -> None:
     runs = {name: pytorchs(name) for name in RULES}
     for name, run in runs.items():
         print(f"{name:24} largest difference in {STEPS} updates: {apart(ours(name), run):.1e}")
+    layers = {name: pytorchs_layer(name) for name in LAYERS}
+    for name, layer in layers.items():
+        print(f"{name:24} largest difference in four batches: {rows_apart(our_layer(name), layer):.1e}")
     if arguments == ["store"]:
         source = f"PyTorch {torch.__version__.partition('+')[0]}, float64: python tests/test_torch.py store"
         kept = {name: run[[k - 1 for k in CHECKPOINTS]].tolist() for name, run in runs.items()}
-        rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(run)}" for name, run in kept.items())
+        rows, layer_rows = (
+            ",\n".join(f"  {json.dumps(name)}: {json.dumps(run)}" for name, run in part.items())
+            for part in (kept, layers)
+        )
         head = f'{{\n "from": {json.dumps(source)},\n "after": {json.dumps(CHECKPOINTS)},\n "runs": {{\n'
-        STORE.write_text(f"{head}{rows}\n }}\n}}\n", encoding="utf-8")
+        STORE.write_text(f'{head}{rows}\n }},\n "layers": {{\n{layer_rows}\n }}\n}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

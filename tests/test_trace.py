@@ -433,6 +433,14 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "dropout": (lambda: trace(draws(), HalfSquares(), X, Y), r"net.eval\(\)"),
     "unknown layer": (lambda: trace(nn.Sequential(nn.Module()), HalfSquares(), X, Y), "net: expected Linear"),
+    "batch norm": (
+        lambda: trace(nn.Sequential(linear(2, 2), nn.BatchNorm1d(2)), HalfSquares(), X, Y),
+        r"net: expected Linear.*got BatchNorm1d\(2\)",
+    ),
+    "residual": (
+        lambda: trace(nn.Sequential(linear(2, 2), nn.Residual(linear(2, 2))), HalfSquares(), X, Y),
+        r"net: expected Linear.*got Residual\(Linear\(2, 2\)\)",
+    ),
     "unknown loss": (lambda: trace(running()[0], nn.Loss(), X, Y), "loss: expected one of"),
     "x shape": (lambda: trace(running()[0], HalfSquares(), np.ones((1, 3)), Y), "x: expected shape"),
     "y shape": (lambda: trace(running()[0], HalfSquares(), X, np.ones((2, 2))), "y: expected shape"),
