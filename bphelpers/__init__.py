@@ -16,6 +16,7 @@ import numpy as _np  # noqa: F401  the one thing that importing bphelpers costs
 __version__ = "0.1.0"
 
 _SUBMODULES = (
+    "buffered",
     "counting",
     "data",
     "exercises",

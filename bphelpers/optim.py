@@ -465,17 +465,18 @@ def _gradients(parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]
 
 
 def _gradient(p: Parameter) -> Array:
-    if p.grad is None:
+    grad = p.grad
+    if grad is None:
         raise ValueError(f"{p.name} has no gradient yet: run a backward pass first")
-    if p.grad.shape != p.data.shape:
-        raise ValueError(f"{p.name}.grad must have shape {p.data.shape}, got {p.grad.shape}")
+    if grad.shape != p.data.shape:
+        raise ValueError(f"{p.name}.grad must have shape {p.data.shape}, got {grad.shape}")
     # The sum of squares is quick and finite if all are; if it is not, it may have overflowed.
-    if not math.isfinite(np.vdot(p.grad, p.grad)) and not np.isfinite(p.grad).all():
-        bad = np.sum(~np.isfinite(p.grad))
+    if not math.isfinite(np.vdot(grad, grad)) and not np.isfinite(grad).all():
+        bad = np.sum(~np.isfinite(grad))
         raise GradientNotFinite(
-            f"{p.name}.grad must be finite, got {bad} of {p.grad.size} that are NaN or infinite"
+            f"{p.name}.grad must be finite, got {bad} of {grad.size} that are NaN or infinite"
         )
-    return p.grad
+    return grad
 
 
 def _mixed(mean: Array | None, new: Array, keep: float) -> Array:

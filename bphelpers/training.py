@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bphelpers.buffered import BufferedPass
 from bphelpers.data import minibatches
 from bphelpers.nn import Loss, Module, Parameter
 from bphelpers.optim import GradientNotFinite
@@ -171,13 +172,14 @@ def fit(
 
     history = History()
     net.train()
+    gradients, parameters = BufferedPass(net, loss), net.parameters()
     # TQDM_DISABLE is tqdm's own switch, but its notebook bar ignores it.
     off = not progress or bool(os.environ.get("TQDM_DISABLE"))
     bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=off)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
             for _ in range(epochs):
-                trained = _one_epoch(net, loss, optimizer, X, y, batch_size, rng, history)
+                trained = _one_epoch(gradients, parameters, optimizer, X, y, batch_size, rng, history)
                 validated = _validate(net, loss, validation, history)
                 _record(history, trained, validated)
                 bar.update()
@@ -205,8 +207,8 @@ def _same_length(name: str, data: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[
 
 
 def _one_epoch(
-    net: Module,
-    loss: Loss,
+    gradients: BufferedPass,
+    parameters: list[Parameter],
     optimizer: Optimizer,
     X: NDArray[Any],
     y: NDArray[Any],
@@ -215,13 +217,11 @@ def _one_epoch(
     history: History,
 ) -> float:
     total = 0.0
-    parameters = net.parameters()
     for rows in minibatches(len(X), batch_size, rng):
-        value = loss.forward(net.forward(X.take(rows, axis=0)), y.take(rows, axis=0))  # X[rows], but faster
+        value = gradients(X.take(rows, axis=0), y.take(rows, axis=0))  # X[rows], but faster
         where = f"epoch {history.epochs + 1}, step {history.steps + 1}"
         if not np.isfinite(value):
             raise _NotFinite(f"the loss became {value} in {where}")
-        net.fill_gradients(loss.backward())
         try:
             optimizer.step(parameters)
         except GradientNotFinite as error:

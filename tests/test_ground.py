@@ -147,7 +147,7 @@ def test_lock_serves_every_supported_python_and_system() -> None:
 FLOORS = {
     "functional": 0, "data": 0, "gradcheck": 0, "counting": 0,
     "nn": 1, "optim": 1, "autodiff": 1,
-    "training": 2, "trace": 2, "plots": 2,
+    "buffered": 2, "training": 2, "trace": 2, "plots": 2,
     "widgets": 3, "exercises": 3,
 }  # fmt: skip
 

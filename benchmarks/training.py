@@ -1,0 +1,557 @@
+"""How long a training step takes, here and elsewhere, and how much of it is matrix products.
+
+    python benchmarks/training.py [W1] [W2] [W3] [W7] [memory] [--rounds 9] [--figure docs/speed.png]
+
+W1  2-2-2, sigmoid, one example, 10,000 updates with all of it, float64
+W2  64-32-10, ReLU, the 8x8 digits in batches of 32, 50 epochs, float64
+W3  784-128-64-10, ReLU, 60,000 images of 28x28 in batches of 64, one epoch, float32
+W7  a check of every gradient of 64-32-10 by centred differences, and one along a random direction
+
+All start from the same weights, see the same batches in the same order, and take the same plain steps, on
+one thread. Each part is cut into rounds; in each round all contenders run, one after another, so that
+whatever else the machine does hits all. A ratio is the median of the rounds' ratios. At the end the losses
+are compared: who computes something else is not listed but refused. `products` is the matrix products of the
+same steps alone, into arrays made before: what multiplies with the same library cannot be faster.
+
+Peers that are not installed are left out. W3 needs the images of Debian's package dataset-fashion-mnist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import itertools
+import math
+import os
+import platform
+import random
+import statistics
+import sys
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"  # before NumPy is imported
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ["TQDM_DISABLE"] = "1"
+
+import numpy as np  # noqa: E402
+
+from bphelpers import data, gradcheck, nn, optim, training  # noqa: E402
+from bphelpers.buffered import BufferedPass  # noqa: E402
+
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+SEED = 1
+Round = Callable[[], float]  # trains for one round, returns the loss of its last step or epoch
+
+
+@dataclass
+class Work:
+    """What all contenders are given."""
+
+    name: str
+    title: str
+    X: Any
+    y: Any
+    weights: list[tuple[Any, Any]]
+    batch_size: int
+    lr: float
+    activation: str
+    steps: int  # in one round
+    rounds: int
+
+    def __post_init__(self) -> None:
+        """The rows of each step, round by round, in the order in which `training.fit` takes them."""
+        rng = np.random.default_rng(SEED)
+        steps = (
+            rows for _ in itertools.count() for rows in data.minibatches(len(self.X), self.batch_size, rng)
+        )
+        self._rows = [list(itertools.islice(steps, self.steps)) for _ in range(self.rounds)]
+
+    def batches(self) -> Iterator[list[Any]]:
+        """One list for each round."""
+        return iter(self._rows)
+
+    @property
+    def whole(self) -> bool:
+        """Whether each step sees all examples: then nothing has to be picked."""
+        return self.batch_size >= len(self.X)
+
+
+def starting_weights(sizes: tuple[int, ...], dtype: Any) -> list[tuple[Any, Any]]:
+    rng = np.random.default_rng(0)
+    return [(nn.he_normal(o, i, rng).astype(dtype), np.zeros(o, dtype)) for i, o in itertools.pairwise(sizes)]
+
+
+def w1(rounds: int = 10) -> Work:
+    example = data.mazur()
+    weights = [(example.W1, example.b1), (example.W2, example.b2)]
+    X, y = np.atleast_2d(example.x), np.atleast_2d(example.y)
+    return Work("W1", "2-2-2, one example", X, y, weights, 1, example.lr / 2, "sigmoid", 1000, rounds)
+
+
+def w2(rounds: int = 50) -> Work:
+    X, y = data.digits()
+    weights = starting_weights((64, 32, 10), np.float64)
+    return Work("W2", "64-32-10, batches of 32", X, y, weights, 32, 0.1, "relu", -(-len(X) // 32), rounds)
+
+
+def w3(rounds: int = 1) -> Work:
+    images = data.load_idx(FASHION / "train-images-idx3-ubyte.gz")
+    X = images.reshape(len(images), -1).astype(np.float32) / 255
+    y = data.load_idx(FASHION / "train-labels-idx1-ubyte.gz").astype(np.int64)
+    weights = starting_weights((784, 128, 64, 10), np.float32)
+    return Work(
+        "W3", "784-128-64-10, batches of 64", X, y, weights, 64, 0.1, "relu", -(-len(X) // 64), rounds
+    )
+
+
+# ------------------------------------------------------------------------------ the contenders
+
+
+def our_network(work: Work) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for W, b in work.weights:
+        linear = nn.Linear(W.shape[1], W.shape[0], rng=np.random.default_rng(0), dtype=W.dtype)
+        linear.load_state_dict({"W": W, "b": b})
+        layers += [linear, nn.Sigmoid() if work.activation == "sigmoid" else nn.ReLU()]
+    return nn.Sequential(*layers[: None if work.activation == "sigmoid" else -1])
+
+
+def our_loss(work: Work) -> nn.Loss:
+    return nn.MSELoss() if work.activation == "sigmoid" else nn.CrossEntropyLoss()
+
+
+def layer_by_layer(work: Work) -> Round:
+    """The loop as a reader of lesson 08 writes it."""
+    net, loss, optimizer = our_network(work), our_loss(work), optim.SGD(work.lr)
+    parameters, batches = net.parameters(), work.batches()
+
+    def run() -> float:
+        total = 0.0
+        for rows in next(batches):
+            x, y = (work.X, work.y) if work.whole else (work.X[rows], work.y[rows])
+            value = loss(net(x), y)
+            net.backward(loss.backward())
+            optimizer.step(parameters)
+            total += value * len(rows)
+        return total / len(work.X) if work.name != "W1" else value
+
+    return run
+
+
+def ours(work: Work) -> Round:
+    """The same with arrays that are made once, as `training.fit` does it."""
+    net, optimizer = our_network(work), optim.SGD(work.lr)
+    gradients, whole = BufferedPass(net, our_loss(work)), work.whole
+    parameters, batches = net.parameters(), work.batches()
+
+    def run() -> float:
+        total = 0.0
+        for rows in next(batches):
+            x, y = (work.X, work.y) if whole else (work.X.take(rows, axis=0), work.y.take(rows, axis=0))
+            value = gradients(x, y)
+            optimizer.step(parameters)
+            total += value * len(rows)
+        return total / len(work.X) if work.name != "W1" else value
+
+    return run
+
+
+def ours_fit(work: Work) -> Round:
+    net, loss, optimizer = our_network(work), our_loss(work), optim.SGD(work.lr)
+    rng, epochs = np.random.default_rng(SEED), work.steps if work.name == "W1" else 1
+
+    def run() -> float:
+        pair = (work.X, work.y)
+        return training.fit(net, loss, optimizer, pair, epochs, work.batch_size, rng, progress=False).loss[-1]
+
+    return run
+
+
+def products(work: Work) -> Round:
+    weights = [W.copy() for W, _ in work.weights]
+    n = min(work.batch_size, len(work.X))
+    x = np.ascontiguousarray(work.X[:n])
+    sums = [np.zeros((n, len(W)), W.dtype) for W in weights]
+    slopes = [np.empty_like(W) for W in weights]
+    deltas = [np.empty((n, W.shape[1]), W.dtype) for W in weights]
+
+    def run() -> float:
+        for _ in range(work.steps):
+            a = x
+            for W, z in zip(weights, sums, strict=True):
+                a = np.dot(a, W.T, out=z)
+            for k in reversed(range(len(weights))):
+                np.dot(sums[k].T, sums[k - 1] if k else x, out=slopes[k])
+                if k:
+                    np.dot(sums[k], weights[k], out=deltas[k])
+        return math.nan
+
+    return run
+
+
+def pytorch(work: Work, manual: bool) -> Round:
+    import torch
+
+    torch.set_num_threads(1)
+    X, y = torch.from_numpy(work.X), torch.from_numpy(np.asarray(work.y))
+    layers: list[Any] = []
+    for W, b in work.weights:
+        linear = torch.nn.Linear(W.shape[1], W.shape[0], dtype=torch.from_numpy(W).dtype)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(W))
+            linear.bias.copy_(torch.from_numpy(b))
+        layers += [linear, torch.nn.Sigmoid() if work.activation == "sigmoid" else torch.nn.ReLU()]
+    net = torch.nn.Sequential(*layers[: None if work.activation == "sigmoid" else -1])
+    parameters, batches = list(net.parameters()), work.batches()
+    optimizer = torch.optim.SGD(parameters, lr=work.lr)
+
+    def loss(y_hat: Any, target: Any) -> Any:
+        if work.activation == "sigmoid":
+            return ((y_hat - target) ** 2).sum()
+        return torch.nn.functional.cross_entropy(y_hat, target)
+
+    def run() -> float:
+        total = 0.0
+        for rows in next(batches):
+            chosen = None if work.whole else torch.from_numpy(rows)
+            value = loss(net(X), y) if work.whole else loss(net(X[chosen]), y[chosen])
+            if manual:
+                for p in parameters:
+                    p.grad = None
+                value.backward()
+                with torch.no_grad():
+                    for p in parameters:
+                        p -= work.lr * p.grad
+            else:
+                optimizer.zero_grad()
+                value.backward()
+                optimizer.step()
+            total += value.item() * len(rows)
+        return total / len(work.X) if work.name != "W1" else value.item()
+
+    return run
+
+
+def jax(work: Work) -> Round:
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    X, y, batches = jnp.array(work.X), jnp.array(work.y), work.batches()
+
+    def loss(parameters: Any, X: Any, y: Any, rows: Any) -> Any:
+        a = X if work.whole else X[rows]
+        for k, (W, b) in enumerate(parameters):
+            a = a @ W.T + b
+            if work.activation == "sigmoid":
+                a = jax.nn.sigmoid(a)
+            elif k < len(parameters) - 1:
+                a = jnp.maximum(a, 0)
+        if work.activation == "sigmoid":
+            return ((a - y) ** 2).sum()
+        return -jax.nn.log_softmax(a)[jnp.arange(len(rows)), y[rows]].mean()
+
+    @jax.jit
+    def step(parameters: Any, X: Any, y: Any, rows: Any) -> Any:
+        value, slopes = jax.value_and_grad(loss)(parameters, X, y, rows)
+        return jax.tree.map(lambda p, g: p - work.lr * g, parameters, slopes), value
+
+    state = [[(jnp.array(W), jnp.array(b)) for W, b in work.weights]]
+
+    def run() -> float:
+        total = 0.0
+        for rows in next(batches):
+            state[0], value = step(state[0], X, y, rows)
+            total += float(value) * len(rows)
+        return total / len(work.X) if work.name != "W1" else float(value)
+
+    return run
+
+
+def scikit_learn(work: Work) -> Round:
+    """Its own loop, from our weights, over rows already in our order."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    hidden = tuple(len(b) for _, b in work.weights[:-1])
+    plain = {"solver": "sgd", "momentum": 0, "nesterovs_momentum": False, "alpha": 0, "shuffle": False}
+    model = MLPClassifier(
+        hidden, learning_rate_init=work.lr, batch_size=work.batch_size, max_iter=1, warm_start=True, **plain
+    )
+    batches = work.batches()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(work.X[:500], work.y[:500])  # to have arrays to write to
+    model.coefs_ = [W.T.copy() for W, _ in work.weights]
+    model.intercepts_ = [b.copy() for _, b in work.weights]
+
+    def run() -> float:
+        rows = np.concatenate(next(batches))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(work.X[rows], work.y[rows])
+        return float(model.loss_)
+
+    return run
+
+
+def autograd(work: Work) -> Round:
+    import autograd
+    import autograd.numpy as anp
+
+    parameters, batches = [(W.copy(), b.copy()) for W, b in work.weights], work.batches()
+
+    def loss(parameters: Any, x: Any, y: Any) -> Any:
+        a = x
+        for k, (W, b) in enumerate(parameters):
+            a = anp.dot(a, W.T) + b
+            if work.activation == "sigmoid":
+                a = 1 / (1 + anp.exp(-a))
+            elif k < len(parameters) - 1:
+                a = anp.maximum(a, 0)
+        if work.activation == "sigmoid":
+            return anp.sum((a - y) ** 2)
+        shifted = a - anp.max(a, axis=1, keepdims=True)
+        log_p = shifted - anp.log(anp.sum(anp.exp(shifted), axis=1, keepdims=True))
+        return -anp.mean(log_p[np.arange(len(y)), y])
+
+    both = autograd.value_and_grad(loss)
+
+    def run() -> float:
+        total = 0.0
+        for rows in next(batches):
+            x, y = (work.X, work.y) if work.whole else (work.X[rows], work.y[rows])
+            value, slopes = both(parameters, x, y)
+            for pair, slope in zip(parameters, slopes, strict=True):
+                for p, g in zip(pair, slope, strict=True):
+                    p -= work.lr * g
+            total += float(value) * len(rows)
+        return total / len(work.X) if work.name != "W1" else float(value)
+
+    return run
+
+
+def micrograd(work: Work) -> Round:
+    """Scalars; it has no exponential of a variable, so the sigmoid is told its slope."""
+    from micrograd.engine import Value
+
+    def sigmoid(z: Value) -> Value:
+        out = Value(1 / (1 + math.exp(-z.data)), (z,), "sigmoid")
+
+        def backward() -> None:
+            z.grad += out.data * (1 - out.data) * out.grad
+
+        out._backward = backward
+        return out
+
+    layers = [([[Value(w) for w in row] for row in W], [Value(v) for v in b]) for W, b in work.weights]
+    parameters = [w for W, b in layers for w in [*itertools.chain(*W), *b]]
+    x, y = work.X[0].tolist(), work.y[0].tolist()
+
+    def run() -> float:
+        for _ in range(work.steps):
+            a = x
+            for W, b in layers:
+                a = [
+                    sigmoid(sum((w * v for w, v in zip(row, a, strict=True)), start))
+                    for row, start in zip(W, b, strict=True)
+                ]
+            value = sum((out - target) ** 2 for out, target in zip(a, y, strict=True))
+            for p in parameters:
+                p.grad = 0.0
+            value.backward()
+            for p in parameters:
+                p.data -= work.lr * p.grad
+        return value.data
+
+    return run
+
+
+Contender = Callable[[Work], Round]
+OURS = "bphelpers"
+PEERS: dict[str, tuple[str, Contender]] = {  # what is printed: the module it needs, and how it is made
+    "bphelpers, layer by layer": ("bphelpers", layer_by_layer),
+    "bphelpers, training.fit": ("bphelpers", ours_fit),
+    "PyTorch, update by hand": ("torch", lambda work: pytorch(work, manual=True)),
+    "PyTorch, optim.SGD": ("torch", lambda work: pytorch(work, manual=False)),
+    "JAX, jit": ("jax", jax),
+    "scikit-learn": ("sklearn", scikit_learn),
+    "autograd": ("autograd", autograd),
+    "micrograd": ("micrograd", micrograd),
+    "products": ("numpy", products),
+}
+NOT_IN = {"W1": {"scikit-learn"}, "W2": {"micrograd"}, "W3": {"micrograd"}}
+AIMS = {  # how many times as fast as they; `products`: which share of our time
+    "W1": {"micrograd": 3, "PyTorch, update by hand": 6, "PyTorch, optim.SGD": 6, "autograd": 18},
+    "W2": {"PyTorch, update by hand": 5, "PyTorch, optim.SGD": 5, "scikit-learn": 3},
+    "W3": {"PyTorch, update by hand": 1.8, "PyTorch, optim.SGD": 1.8, "scikit-learn": 1.8, "products": 0.42},
+}
+EQUAL = {"W1": 1e-9, "W2": 1e-6, "W3": 1e-3}
+
+
+# ------------------------------------------------------------------------------ measuring
+
+
+@dataclass
+class Result:
+    """Of one contender: microseconds a step, and its time over ours, each the median of the rounds."""
+
+    name: str
+    step: float
+    ratio: float
+    loss: float
+
+
+def measure(work: Work) -> list[Result]:
+    made = {OURS: ours(work)}
+    for name, (module, make) in PEERS.items():
+        if name not in NOT_IN[work.name] and importlib.util.find_spec(module):
+            made[name] = make(work)
+    taken: dict[str, list[float]] = {name: [] for name in made}
+    losses = {}
+    for k in range(work.rounds):
+        for name in random.Random(k).sample(list(made), len(made)):
+            began = time.perf_counter()
+            losses[name] = made[name]()
+            taken[name].append(time.perf_counter() - began)
+    counted = slice(1 if work.rounds > 2 else 0, None)  # the first round warms up
+    for name, loss in losses.items():
+        if not math.isnan(loss) and not math.isclose(loss, losses[OURS], rel_tol=EQUAL[work.name]):
+            raise SystemExit(f"{work.name}: {name} ends at loss {loss}, {OURS} at {losses[OURS]}")
+    return [
+        Result(
+            name,
+            1e6 * statistics.median(times[counted]) / work.steps,
+            statistics.median(a / b for a, b in zip(times[counted], taken[OURS][counted], strict=True)),
+            losses[name],
+        )
+        for name, times in taken.items()
+    ]
+
+
+def show(work: Work, results: list[Result]) -> None:
+    print(f"{work.name}  {work.title}: {work.rounds} rounds of {work.steps} steps")
+    print(f"{'':<28}{'us a step':>11}{'times ours':>12}{'aim':>8}{'loss':>16}")
+    for result in results:
+        aim = AIMS[work.name].get(result.name)
+        ratio = result.ratio
+        wanted = "" if aim is None else f"{aim:.3g}"
+        met = "" if aim is None else "  met" if ratio >= aim else f"  missed: {ratio / aim:.0%}"
+        loss = "" if math.isnan(result.loss) else f"{result.loss:.9g}"
+        print(f"{result.name:<28}{result.step:>11.1f}{ratio:>12.2f}{wanted:>8}{loss:>16}{met}")
+    print(flush=True)
+
+
+def w7() -> None:
+    """The checks, in forward and backward passes."""
+    X, y = data.digits()
+    X, y = X[:32], y[:32]
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(64, 32, rng=rng, init="he"), nn.ReLU(), nn.Linear(32, 10, rng=rng))
+    loss = nn.CrossEntropyLoss()
+    entries = sum(p.data.size for p in net.parameters())
+
+    def backward() -> None:
+        net.backward(loss.backward())
+
+    per_entry, along = [], []
+    for _ in range(9):
+        forward = timed(lambda: loss.forward(net.forward(X), y), 1000)
+        full = timed(lambda: gradcheck.check_network(net, loss, X, y), 1)
+        back = timed(backward, 1000)
+        one = timed(lambda: gradcheck.directional_check(net, loss, X, y, rng), 200)
+        per_entry.append(full / forward / entries)
+        along.append(one / back)
+    print(f"W7  the gradient of 64-32-10, {entries} entries, on 32 examples")
+    print(f"every entry: {statistics.median(per_entry):.2f} forward passes an entry (aim: at most 2.20)")
+    print(f"along one direction: {statistics.median(along):.1f} backward passes (aim: at most 8)\n")
+
+
+def timed(work: Callable[[], Any], times: int) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - began) / times
+
+
+def memory() -> None:
+    """The most that is allocated while 784-128-64-10 learns 60,000 images."""
+    tracemalloc.start()
+    work = w3()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    run = ours_fit(work)
+    run()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    size = work.X.nbytes + work.y.nbytes
+    print(f"memory: data {size / 1e6:.0f} MB, at the most {peak / 1e6:.0f} MB with them, while training; ")
+    print(f"training adds {(peak - before) / 1e6:.1f} MB, {peak / size:.3f} times the data (aim: below 2)\n")
+
+
+def draw(all_results: dict[str, tuple[Work, list[Result]]], path: Path) -> None:
+    """The figure of the README: how long a step takes, in steps of ours."""
+    import matplotlib.pyplot as plt
+
+    import bphelpers as bp
+
+    bp.setup()
+    fig, axes = plt.subplots(1, len(all_results), figsize=(10, 3.2), layout="constrained")
+    for ax, (work, results) in zip(np.atleast_1d(axes), all_results.values(), strict=True):
+        shown = sorted((r for r in results if "bphelpers," not in r.name), key=lambda r: -r.ratio)
+        for k, result in enumerate(shown):
+            mine = result.name in (OURS, "products")
+            ax.barh(k, result.ratio, color=bp.plots.FORWARD if mine else bp.plots.GREY, height=0.7)
+            ax.text(result.ratio, k, f" {result.ratio:.2g}", va="center", size=9)
+        ax.set_yticks(range(len(shown)), [r.name for r in shown], size=9)
+        ax.set_xlim(0, 1.2 * max(r.ratio for r in shown))
+        ax.set(title=work.title, xlabel="time of a step (bphelpers = 1)")
+    fig.savefig(path, dpi=110)
+    print(f"wrote {path}")
+
+
+PARTS = ("W1", "W2", "W3", "W7", "memory")
+
+
+def main() -> None:
+    """Measure what is asked for, by default all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; by default all")
+    parser.add_argument("--rounds", type=int, help="by default 10 of W1, 50 of W2, 1 of W3")
+    parser.add_argument("--figure", type=Path, help="where to write the picture of W1 to W3")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    parts = asked.parts or PARTS
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"Python {platform.python_version()}, NumPy {np.__version__}, one thread\n")
+    drawn = {}
+    for make in (w1, w2, w3):
+        name = make.__name__.upper()
+        if name not in parts:
+            continue
+        if name == "W3" and not FASHION.is_dir():
+            print(f"W3  left out: install Debian's package dataset-fashion-mnist for {FASHION}\n")
+            continue
+        work = make(asked.rounds) if asked.rounds else make()
+        drawn[name] = work, measure(work)
+        show(*drawn[name])
+    if "W7" in parts:
+        w7()
+    if "memory" in parts and FASHION.is_dir():
+        memory()
+    if asked.figure and drawn:
+        draw(drawn, asked.figure)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
