@@ -71,7 +71,7 @@ class BufferedPass:
             return quick(x if x.dtype is self._dtype else x.astype(self._dtype), y)
         value = self._loss.forward(self._net.forward(x), y)
         if np.isfinite(value):
-            self._net.fill_gradients(self._loss.backward())
+            self._net.backward(self._loss.backward())
             if self._known:
                 self._quick[key] = self._made(len(x))
         return value

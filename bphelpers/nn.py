@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bphelpers import functional as F
 from bphelpers.functional._validation import as_batch, as_float, as_generator, not_empty
-from bphelpers.functional.affine import weight_gradients
 from bphelpers.functional.losses import class_targets, mean_cost, p_minus_one_hot
 
 Array = NDArray[np.floating]
@@ -125,13 +124,6 @@ class Module:
     def backward(self, dout: ArrayLike) -> Array:
         """Gradient with respect to the input of the latest ``forward``."""
         raise NotImplementedError
-
-    def fill_gradients(self, dout: ArrayLike) -> None:
-        """Fill all ``.grad`` as ``backward`` does, and find no gradient for the input if that saves work.
-
-        For training, where nobody asks for it: in a network of wide inputs it is a third of all products.
-        """
-        self.backward(dout)
 
     def __call__(self, x: ArrayLike) -> Array:
         """Same as ``forward``."""
@@ -264,16 +256,6 @@ class Linear(Module):
         if self.b is not None:
             self.b.grad = db
         return dx
-
-    def fill_gradients(self, dout: ArrayLike) -> None:
-        """Fill ``W.grad`` and ``b.grad`` only."""
-        if type(self).backward is not Linear.backward:
-            return super().fill_gradients(dout)
-        x = self._remembered(self._x)
-        dout = np.asarray(as_float("dout", dout), x.dtype)
-        self.W.grad, db = weight_gradients(dout, x, self.W.data)
-        if self.b is not None:
-            self.b.grad = db
 
     def parameters(self) -> list[Parameter]:
         """``[W, b]``, or ``[W]`` without bias."""
@@ -449,15 +431,6 @@ class Sequential(Module):
         for layer in reversed(self.layers):
             grad = layer.backward(grad)
         return np.asarray(grad)
-
-    def fill_gradients(self, dout: ArrayLike) -> None:
-        """Feed the gradient through all layers, last to first; it ends in the first."""
-        if type(self).backward is not Sequential.backward or not self.layers:
-            return super().fill_gradients(dout)
-        grad = dout
-        for layer in reversed(self.layers[1:]):
-            grad = layer.backward(grad)
-        self.layers[0].fill_gradients(grad)
 
     def parameters(self) -> list[Parameter]:
         """All parameters, from input to output."""

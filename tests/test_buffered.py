@@ -1,12 +1,14 @@
 """The pass into arrays made once: the very numbers of the layers, or the layers themselves.
 
-A test that takes only ``buffered`` is also run on broken copies of the module (test_mutants.py).
+Bit by bit equal to the layers, whose own tests are tested on broken copies (test_mutants.py).
 """
 
+import contextlib
 import importlib
 import itertools
 import tracemalloc
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -85,6 +87,22 @@ def test_the_numbers_are_those_of_the_layers_bit_by_bit(buffered, net, loss, n, 
         rng.normal(size=(n, 5)).astype(dtype),
         targets(loss, n, rng),
     )
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("loss", [nn.MSELoss, nn.CrossEntropyLoss])
+def test_from_the_second_batch_on_no_layer_is_asked(buffered, net, loss):
+    rng, net = np.random.default_rng(0), NETS[net](np.float64)
+    x, y = rng.normal(size=(4, 5)), rng.integers(0, 3, 4)
+    y = y if loss is nn.CrossEntropyLoss else np.eye(3)[y]
+    gradients = buffered.BufferedPass(net, loss())
+    gradients(x, y)
+    nobody = mock.Mock(side_effect=AssertionError("asked"))
+    kinds = [nn.Linear, nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Sequential, loss]
+    with contextlib.ExitStack() as stack:
+        for kind, name in itertools.product(kinds, ("forward", "backward")):
+            stack.enter_context(mock.patch.object(kind, name, nobody))
+        gradients(x, y)
 
 
 def test_far_out_on_the_sigmoid(buffered):

@@ -35,16 +35,21 @@ PACKAGE = Path(bphelpers.__file__).parent
 EQUIVALENT: dict[tuple[str, str], str] = {
     (
         "functional/activations.py",
-        "return np.where(z >= 0, 1.0, shrunk) / (1.0 + shrunk) | GtE -> Gt",
-    ): "they differ at z == 0 only, and there shrunk = exp(-0) = 1.0, the value of the other branch",
-    (
-        "functional/activations.py",
         "return np.where(x > 0, x, _slope(slope) * x) | Gt -> GtE",
     ): "they differ at x == 0 only, and there slope * 0 = 0 is x itself",
     (
         "functional/losses.py",
-        "return float(np.sum((y_hat - y) ** 2) / len(y)) | Sub: operands swapped",
+        "error = y_hat - y | Sub: operands swapped",
     ): "the swapped difference is squared: (y - y_hat)^2 = (y_hat - y)^2, exactly so in floating point",
+    (
+        "functional/losses.py",
+        "return float(np.vdot(error, error)) / len(y) | arguments 1 and 2 of vdot swapped",
+    ): "they are the same array",
+    (
+        "optim.py",
+        "if not math.isfinite(np.vdot(grad, grad)) and not np.isfinite(grad).all(): "
+        "| arguments 1 and 2 of vdot swapped",
+    ): "they are the same array",
     (
         "optim.py",
         "if not self.momentum: | never",

@@ -8,7 +8,7 @@ Array = NDArray[np.floating]
 
 def as_float(name: str, value: ArrayLike) -> Array:
     """``value`` as a floating-point array: float32 stays, integers and booleans become float64."""
-    array = value if type(value) is np.ndarray else np.asarray(value)
+    array = np.asarray(value)
     if array.dtype.kind == "f":
         return array
     if array.dtype.kind in "iub":
@@ -18,7 +18,7 @@ def as_float(name: str, value: ArrayLike) -> Array:
 
 def as_batch(name: str, value: ArrayLike) -> Array:
     """``value`` as a float array of shape ``(n, d)``."""
-    array = value if type(value) is np.ndarray and value.dtype.kind == "f" else as_float(name, value)
+    array = as_float(name, value)
     if array.ndim == 2:
         return array
     fix = f"; for one example, add the batch axis with {name}[None, :]" if array.ndim == 1 else ""

@@ -89,16 +89,11 @@ def linear_backward(dout: ArrayLike, x: ArrayLike, W: ArrayLike) -> tuple[Array,
     >>> dx, dW, db
     (array([[6., 8.]]), array([[2., 4.]]), array([2.]))
     """
-    dout, x, W = as_batch("dout", dout), as_batch("x", x), as_float("W", W)
-    dW, db = weight_gradients(dout, x, W)
-    return dout.dot(W), dW, db
-
-
-def weight_gradients(dout: Array, x: Array, W: Array) -> tuple[Array, Array]:
-    """``dW`` and ``db`` of :func:`linear_backward` alone."""
-    _weights(W, x)
+    x = as_batch("x", x)
+    W = _weights(W, x)
+    dout = as_batch("dout", dout)
     if dout.shape != (x.shape[0], W.shape[0]):
         raise ValueError(
             f"dout must have shape ({x.shape[0]}, {W.shape[0]}), as linear(x, W, b), got {dout.shape}"
         )
-    return dout.T.dot(x), dout.sum(axis=0)
+    return dout.dot(W), dout.T.dot(x), dout.sum(axis=0)
