@@ -1311,3 +1311,116 @@ def test_importing_loads_no_floor_above():
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not re.search(r"bphelpers\.(?!functional|gradcheck)", loaded), loaded
+
+
+# ------------------------------------------------------------------------------ along a random direction
+
+
+def small_net(dtype=np.float64):
+    rng = np.random.default_rng(3)
+    net = nn.Sequential(
+        nn.Linear(3, 4, rng=rng, dtype=dtype), nn.Tanh(), nn.Linear(4, 2, rng=rng, dtype=dtype)
+    )
+    return net, nn.CrossEntropyLoss(), rng.normal(size=(5, 3)), rng.integers(0, 2, 5)
+
+
+def right_gradients(net, loss, x, y):
+    loss(net(x), y)
+    net.backward(loss.backward())
+    return {p.name: p.grad.copy() for p in net.parameters()}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_along_a_direction_promise_and_measurement_agree(seed):
+    promised, measured = directional_check(*small_net(), np.random.default_rng(seed))
+    assert abs(promised) > 1e-4
+    assert promised == pytest.approx(measured, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["W1", "b1", "W2", "b2"])
+def test_a_wrong_gradient_does_not_keep_its_promise(name):
+    net, loss, x, y = small_net()
+    grads = right_gradients(net, loss, x, y)
+    grads[name] = 1.1 * grads[name]
+    promised, measured = directional_check(net, loss, x, y, np.random.default_rng(0), grads=grads)
+    assert abs(promised - measured) > 1e-6
+
+
+def test_the_direction_has_length_one_and_reaches_every_array():
+    """Linear in all parameters: the slope along v is v . x, whose mean square is |x|^2 over their number."""
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(3, 1, rng=rng))
+
+    class Sum(nn.MSELoss):
+        def _value(self, y_hat, y):
+            return float(y_hat.sum())
+
+        def _gradient(self, y_hat, y):
+            return np.ones_like(y_hat)
+
+    x = np.array([[3.0, -2.0, 1.0]])
+    slopes = [directional_check(net, Sum(), x, x, rng)[1] for _ in range(4000)]
+    assert np.mean(np.square(slopes)) == pytest.approx((9 + 4 + 1 + 1) / 4, rel=0.1)
+    assert max(map(abs, slopes)) <= np.sqrt(15) + 1e-6
+
+
+def test_two_forward_passes_and_one_both_ways():
+    net, loss, x, y = small_net()
+    calls = []
+    forward = net.forward
+    net.forward = lambda x: calls.append(0) or forward(x)
+    directional_check(net, loss, x, y, np.random.default_rng(0))
+    assert len(calls) == 3
+    grads = {p.name: p.grad for p in net.parameters()}
+    directional_check(net, loss, x, y, np.random.default_rng(0), grads=grads)
+    assert len(calls) == 5
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_the_weights_are_put_back_whatever_happens(error):
+    net, loss, x, y = small_net(np.float32)
+    kept = [p.data for p in net.parameters()]
+    copies = [data.copy() for data in kept]
+    promised, measured = directional_check(net, loss, x, y, np.random.default_rng(0))
+    assert promised == pytest.approx(measured, abs=1e-9), "measured in float64"
+    calls, forward = [], net.forward
+
+    def failing(x):
+        calls.append(0)
+        if len(calls) == 2:
+            raise error
+        return forward(x)
+
+    net.forward = failing
+    with pytest.raises(error):
+        directional_check(net, loss, x, y, np.random.default_rng(0))
+    for p, data, copy in zip(net.parameters(), kept, copies, strict=True):
+        assert p.data is data
+        np.testing.assert_array_equal(data, copy)
+
+
+def test_running_statistics_are_left_alone_along_a_direction():
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.BatchNorm1d(4), nn.Linear(4, 2, rng=rng))
+    before = net.state_dict()
+    x, y = rng.normal(size=(6, 3)), rng.integers(0, 2, 6)
+    promised, measured = directional_check(net, nn.CrossEntropyLoss(), x, y, rng)
+    assert promised == pytest.approx(measured, abs=1e-8)
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_along_a_direction_bad_input_is_named():
+    net, loss, x, y = small_net()
+    rng = np.random.default_rng(0)
+    grads = right_gradients(net, loss, x, y)
+    with pytest.raises(ValueError, match="rng"):
+        directional_check(net, loss, x, y, 0)
+    with pytest.raises(ValueError, match=r"missing: \['W2'\]"):
+        without = {name: grad for name, grad in grads.items() if name != "W2"}
+        directional_check(net, loss, x, y, rng, grads=without)
+    with pytest.raises(ValueError, match=r"gradient of b1 must have shape \(4,\), got \(1, 4\)"):
+        directional_check(net, loss, x, y, rng, grads=grads | {"b1": grads["b1"][None]})
+    net[0].W.name = "b1"
+    with pytest.raises(ValueError, match="different names"):
+        directional_check(net, loss, x, y, rng)

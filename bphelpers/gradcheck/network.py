@@ -182,12 +182,13 @@ def directional_check(
             value_at(points)
             net.backward(loss.backward())
             grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
-        found = {name: np.asarray(grads.get(name)) for name in points}
+        if missing := points.keys() - grads.keys():
+            raise ValueError(f"grads must hold one gradient for each parameter; missing: {sorted(missing)}")
+        found = {name: np.asarray(grads[name]) for name in points}
         for name, point in points.items():
             if found[name].shape != point.shape:
-                raise ValueError(
-                    f"the gradient of {name} must have shape {point.shape}, got {grads.get(name)}"
-                )
+                got = found[name].shape
+                raise ValueError(f"the gradient of {name} must have shape {point.shape}, got {got}")
         v = {name: rng.normal(size=point.shape) for name, point in points.items()}
         length = math.sqrt(sum(float(np.vdot(part, part)) for part in v.values()))
         promised = sum(float(np.vdot(found[name], v[name])) for name in v) / length
