@@ -73,10 +73,10 @@ class BufferedPass:
         if np.isfinite(value):
             self._net.backward(self._loss.backward())
             if self._known:
-                self._quick[key] = self._made(len(x))
+                self._quick[key] = self._made(len(x), y)
         return value
 
-    def _made(self, n: int) -> Callable[[Array, Array], float]:
+    def _made(self, n: int, y: Array) -> Callable[[Array, Array], float]:
         pairs: list[tuple[Forward, Backward]] = []
         width = 0
         for layer in self._layers:
@@ -92,7 +92,7 @@ class BufferedPass:
         value_of: Callable[[Array, Array], float] = self._loss.forward
         slope: Callable[[], Array] = self._loss.backward
         if type(self._loss) in _COSTS:
-            value_of, slope = _COSTS[type(self._loss)](n, width, self._dtype)
+            value_of, slope = _COSTS[type(self._loss)](n, width, self._dtype, y.dtype)
 
         def quick(x: Array, y: Array) -> float:
             a = x
@@ -191,15 +191,15 @@ def _relu(n: int, width: int, dtype: Any) -> tuple[Forward, Backward]:
     return lambda z: maximum(z, zero, out=a), backward
 
 
-# --- Losses: value, and the gradient of the latest value -------------------------------------------------
+# --- Losses: value, and the gradient of the latest value; `target` is the dtype of y ---------------------
 
 
-def _mse(n: int, width: int, dtype: Any) -> Cost:
+def _mse(n: int, width: int, dtype: Any, target: Any) -> Cost:
     error, slope = np.empty((n, width), dtype), np.empty((n, width), dtype)
     flat, two, count = error.reshape(-1), np.full((), 2, dtype), np.full((), n, dtype)
 
     def value(y_hat: Array, y: Array) -> float:
-        subtract(y_hat, y if y.dtype is error.dtype else y.astype(dtype), error)
+        subtract(y_hat, y if target == dtype else y.astype(dtype), error)
         return float(flat.dot(flat)) / n
 
     def gradient() -> Array:
@@ -209,14 +209,15 @@ def _mse(n: int, width: int, dtype: Any) -> Cost:
     return value, gradient
 
 
-def _cross_entropy(n: int, width: int, dtype: Any) -> Cost:
+def _cross_entropy(n: int, width: int, dtype: Any, target: Any) -> Cost:
     log_p, p = np.empty((n, width), dtype), np.empty((n, width), dtype)
     largest, total = np.empty((n, 1), dtype), np.empty((n, 1), dtype)
     starts, right = width * np.arange(n), np.empty(n, np.int64)
+    unsigned = np.dtype(f"u{target.itemsize}")
     flat_log_p, flat_p, count = log_p.reshape(-1), p.reshape(-1), np.full((), n, dtype)
 
     def value(logits: Array, y: Array) -> float:
-        if y.min() < 0 or y.max() >= width:
+        if maximum.reduce(y.view(unsigned)) >= width:  # read as unsigned, a negative number is huge
             raise ValueError(f"labels must lie from 0 to {width - 1}, got {y.min()} to {y.max()}")
         maximum.reduce(logits, axis=1, out=largest, keepdims=True)
         subtract(logits, largest, log_p)
@@ -238,4 +239,7 @@ def _cross_entropy(n: int, width: int, dtype: Any) -> Cost:
 _ELEMENTWISE: dict[type, Callable[[int, int, Any], tuple[Forward, Backward]]] = {
     nn.Sigmoid: _sigmoid, nn.Tanh: _tanh, nn.ReLU: _relu,
 }  # fmt: skip
-_COSTS: dict[type, Callable[[int, int, Any], Cost]] = {nn.MSELoss: _mse, nn.CrossEntropyLoss: _cross_entropy}
+_COSTS: dict[type, Callable[[int, int, Any, Any], Cost]] = {
+    nn.MSELoss: _mse,
+    nn.CrossEntropyLoss: _cross_entropy,
+}

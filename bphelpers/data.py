@@ -310,6 +310,30 @@ def scikit_learn_on_moons() -> dict[str, Any]:
     return dict(json.loads((_DATASETS / "moons_scikit_learn.json").read_text(encoding="utf-8")))
 
 
+def step_times() -> dict[str, Any]:
+    """How long a training step took in this package and in others, on one machine on one day.
+
+    Returns
+    -------
+    dict
+        ``"made by"``, ``"date"``, ``"machine"``, ``"versions"``, and ``"work"``: for W1 (2-2-2), W2
+        (64-32-10) and W3 (784-128-64-10) the ``"title"`` and ``"rows"``, each with ``"name"``, microseconds a
+        ``"step"``, and ``"times"``, how many times as long that is as this package takes.
+
+    Notes
+    -----
+    Source: measured, by ``benchmarks/training.py``, which makes the file anew. Lesson: 07_why_it_is_cheap.
+
+    Examples
+    --------
+    >>> sorted(step_times()["work"])
+    ['W1', 'W2', 'W3']
+    """
+    import json
+
+    return dict(json.loads((_DATASETS / "step_times.json").read_text(encoding="utf-8")))
+
+
 def _with_arrays(value: Any) -> Any:
     """The same with every list of numbers, nested or not, as a float64 array."""
     if isinstance(value, dict):

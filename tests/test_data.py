@@ -670,3 +670,20 @@ def test_every_function_is_documented_with_source_or_reason_lesson_and_example()
         assert ">>>" in doc, name
         assert re.search(r"Lesson:\s+\d\d_\w+", doc), name
         assert "Returns" in doc, name
+
+
+# --- How long a step takes ---------------------------------------------------------------------------
+
+
+def test_the_stored_times_are_whole():
+    stored = data.step_times()
+    assert stored["made by"] == "benchmarks/training.py"
+    peers = {"PyTorch", "JAX", "scikit-learn", "autograd", "micrograd", "NumPy", "Python", "bphelpers"}
+    assert peers == set(stored["versions"])
+    for name, work in stored["work"].items():
+        rows = {row["name"]: row for row in work["rows"]}
+        assert rows["bphelpers"]["times"] == 1 and "products" in rows
+        assert {"PyTorch, optim.SGD", "JAX, jit", "autograd"} <= set(rows)
+        assert ("scikit-learn" in rows) == (name != "W1") and ("micrograd" in rows) == (name == "W1")
+        for row in rows.values():
+            assert row["times"] == pytest.approx(row["step"] / rows["bphelpers"]["step"], rel=0.25)

@@ -295,7 +295,7 @@ def lock(python: str, rest: Sequence[str]) -> int:
 
 def bench(python: str, rest: Sequence[str]) -> int:
     """Run each file in benchmarks/."""
-    ensure_extra(python, "bench", "sklearn")
+    ensure_extra(python, "bench", "micrograd")
     files = sorted((ROOT / "benchmarks").glob("[!_]*.py"))
     if not files:
         raise Problem("there is nothing in benchmarks/ yet")
