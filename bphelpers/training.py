@@ -1,5 +1,6 @@
 """The training loop: forward, loss, backward, update, again."""
 
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -219,16 +220,19 @@ def _one_epoch(
     total = 0.0
     for rows in minibatches(len(X), batch_size, rng):
         value = gradients(X.take(rows, axis=0), y.take(rows, axis=0))  # X[rows], but faster
-        where = f"epoch {history.epochs + 1}, step {history.steps + 1}"
-        if not np.isfinite(value):
-            raise _NotFinite(f"the loss became {value} in {where}")
+        if not math.isfinite(value):
+            raise _NotFinite(f"the loss became {value} in {_where(history)}")
         try:
             optimizer.step(parameters)
         except GradientNotFinite as error:
-            raise _NotFinite(f"{error}, in {where}") from error
+            raise _NotFinite(f"{error}, in {_where(history)}") from error
         history.steps += 1
         total += value * len(rows)
     return total / len(X)
+
+
+def _where(history: History) -> str:
+    return f"epoch {history.epochs + 1}, step {history.steps + 1}"
 
 
 def _validate(
