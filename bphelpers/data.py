@@ -37,6 +37,7 @@ __all__ = [
     "scikit_learn_on_moons",
     "spirals",
     "standardize",
+    "step_times",
     "study_sleep",
     "symmetry",
     "train_test_split",

@@ -687,3 +687,14 @@ def test_the_stored_times_are_whole():
         assert ("scikit-learn" in rows) == (name != "W1") and ("micrograd" in rows) == (name == "W1")
         for row in rows.values():
             assert row["times"] == pytest.approx(row["step"] / rows["bphelpers"]["step"], rel=0.25)
+
+
+def test_the_readme_tells_the_stored_times():
+    readme = (Path(data.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    told = readme.split("![Time of a training step")[1].split("](docs/speed.png)")[0]
+    for name, work in data.step_times()["work"].items():
+        sentence = told.split(work["title"].split(",")[0] + ": ")[1].split(". ")[0]
+        times = {row["name"]: f"{row['times']:.2g}" for row in work["rows"]}
+        wanted = [value for name, value in times.items() if not name.startswith(("bphelpers", "products"))]
+        assert all(value in sentence.replace(",", "").split() for value in wanted), (name, wanted, sentence)
+        assert times["products"] in told.split("The matrix products alone take ")[1]
