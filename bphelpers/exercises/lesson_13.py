@@ -85,6 +85,16 @@ def _collected_along_rows(dout: _Array, x: _Array, gamma: _Array) -> _Case:
     return F.layer_norm_backward(dout, x, gamma)[0], (dout * xhat).sum(axis=1), dout.sum(axis=1)
 
 
+def _gamma_everywhere(dout: _Array, x: _Array, gamma: _Array) -> _Case:
+    dx, dgamma, dbeta = F.layer_norm_backward(dout, x, gamma)
+    return dx, gamma * dgamma, gamma * dbeta
+
+
+def _from_x(dout: _Array, x: _Array, gamma: _Array) -> _Case:
+    dx, _, dbeta = F.layer_norm_backward(dout, x, gamma)
+    return dx, (dout * x).sum(axis=0), dbeta
+
+
 def _averaged(dout: _Array, x: _Array, gamma: _Array) -> _Case:
     dx, dgamma, dbeta = F.layer_norm_backward(dout, x, gamma)
     return dx, dgamma / len(x), dbeta / len(x)
@@ -98,7 +108,7 @@ def _exchanged(dout: _Array, x: _Array, gamma: _Array) -> _Case:
 EXERCISES = {
     "13.1": Exercise(
         question="Write leaky_std(s, d_in): the standard deviation of weights that keeps the forward "
-        "variance level under LeakyReLU with slope s.",
+        "mean square level under LeakyReLU with slope s.",
         reference=lambda s, d_in: np.sqrt(2 / ((1 + s**2) * d_in)),
         mistakes={
             "it is He's formula for ReLU: the negative side is left out": lambda s, d_in: np.sqrt(2 / d_in),
@@ -116,6 +126,13 @@ EXERCISES = {
             "the factor 1 + s**2 stands above the line: a leak lets more through, so weights are smaller": (
                 lambda s, d_in: np.sqrt(2 * (1 + s**2) / d_in)
             ),
+            "the slopes are added before they are squared: each side is squared by itself": (
+                lambda s, d_in: np.sqrt(2 / ((1 + s) ** 2 * d_in))
+            ),
+            "it is the variance 1 / d_in of a linear layer: what LeakyReLU takes away is left out": (
+                lambda s, d_in: np.sqrt(1 / d_in)
+            ),
+            "the 2 is not under the root": lambda s, d_in: 2 / np.sqrt((1 + s**2) * d_in),
             "d_in is left out: the sum has d_in terms": lambda s, d_in: np.sqrt(2 / (1 + s**2)),
             "the number of senders is not under the root": lambda s, d_in: np.sqrt(2 / (1 + s**2)) / d_in,
         },
@@ -150,14 +167,17 @@ EXERCISES = {
             "dgamma and dbeta are collected along the rows: they belong to features, so it is axis 0": (
                 _collected_along_rows
             ),
+            "dgamma and dbeta contain gamma: they collect dout, not dxhat": _gamma_everywhere,
+            "dgamma is made with x, not with xhat": _from_x,
             "dgamma and dbeta are averaged over the examples: the 1/n belongs to the loss": _averaged,
             "dgamma and dbeta change places": _exchanged,
         },
         hints=(
             "Batch normalisation with other axes. Which sums go along a row now, and which two still go down "
             "a column?",
-            "Mean, variance and the two means in the short form: `axis=1, keepdims=True`. But `dgamma` and "
-            "`dbeta` collect from all examples: `axis=0`.",
+            "Mean, variance and the two means in the short form: `axis=1, keepdims=True` (without `keepdims` "
+            "the means lie along the wrong axis). But `dgamma` and `dbeta` collect from all examples: "
+            "`axis=0`.",
             "`dxhat = dout * gamma` comes first; then `(dxhat - mean of dxhat - xhat * mean of dxhat * xhat) "
             "/ s`, both means along the row.",
         ),
@@ -180,7 +200,8 @@ PREDICTIONS = {
         options=("ten times larger", "the same", "ten times smaller"),
     ),
     "13.D": Prediction(
-        "Twenty layers, twelve epochs: which network has the lowest training loss?",
-        options=("plain", "He", "batch norm", "residual", "batch norm and residual"),
+        "Twenty layers, twelve epochs at the rate 0.02: which single change ends with the lowest training "
+        "loss?",
+        options=("He", "batch norm", "residual"),
     ),
 }
