@@ -29,18 +29,20 @@ class BufferedPass:
 
     The first batch of a shape goes through the layers, which say what does not fit. Every further one of that
     shape takes the quick way. A network with a layer that is not the package's own always goes through its
-    layers. Where the loss is not finite, the gradients need not be filled.
+    layers, and so does one whose parameters are not all float64, or all float32. Where the loss is not
+    finite, the gradients need not be filled.
 
     Parameters
     ----------
     net : Module
-        As it is now: layers that are put in or taken out later are not noticed.
+        As it is now: parameters may be given other values, but layers and parameters that are put in, taken
+        out or made over later are not noticed.
     loss : Loss
 
     Notes
     -----
-    ``.grad`` of each parameter is one array that the next call overwrites, and the layers remember nothing of
-    the quick way: call ``forward`` before ``backward``. Lesson: 07_why_it_is_cheap.
+    The layers remember nothing of the quick way: call ``forward`` before ``backward``. An infinite gradient
+    at a ReLU that is off becomes NaN here and 0 there. Lesson: 07_why_it_is_cheap.
 
     Examples
     --------
@@ -55,28 +57,31 @@ class BufferedPass:
     def __init__(self, net: nn.Module, loss: nn.Loss) -> None:
         self._net, self._loss = net, loss
         self._layers = list(_chain(net))
-        first = self._layers[0] if self._layers else None
-        self._known = type(first) is nn.Linear and all(
-            _is_ours(part) for part in (net, *self._layers, *net.leaves(), loss)
+        dtypes = {p.data.dtype for p in net.parameters() + net.buffers()}
+        self._dtype = next(iter(dtypes), None)
+        self._known = (
+            bool(self._layers)
+            and type(self._layers[0]) is nn.Linear
+            and all(_is_ours(part) for part in (net, *self._layers, *net.leaves(), loss))
+            and (dtypes <= {np.dtype(np.float32)} or dtypes <= {np.dtype(np.float64)})
         )
-        self._dtype = first.W.data.dtype if isinstance(first, nn.Linear) else None
         self._quick: dict[Any, Callable[[Array, Array], float]] = {}
 
     def __call__(self, x: ArrayLike, y: ArrayLike) -> float:
         """The loss; afterwards every ``.grad`` is filled."""
         x, y = np.asarray(x), np.asarray(y)
-        key = x.shape, y.shape, y.dtype
+        key = x.shape, x.dtype, y.shape, y.dtype
         quick = self._quick.get(key)
         if quick is not None:
-            return quick(x if x.dtype is self._dtype else x.astype(self._dtype), y)
+            return quick(x if x.dtype == self._dtype else x.astype(self._dtype), y)
         value = self._loss.forward(self._net.forward(x), y)
         if np.isfinite(value):
             self._net.backward(self._loss.backward())
             if self._known:
-                self._quick[key] = self._made(len(x), y)
+                self._quick[key] = self._made(len(x))
         return value
 
-    def _made(self, n: int, y: Array) -> Callable[[Array, Array], float]:
+    def _made(self, n: int) -> Callable[[Array, Array], float]:
         pairs: list[tuple[Forward, Backward]] = []
         width = 0
         for layer in self._layers:
@@ -92,7 +97,7 @@ class BufferedPass:
         value_of: Callable[[Array, Array], float] = self._loss.forward
         slope: Callable[[], Array] = self._loss.backward
         if type(self._loss) in _COSTS:
-            value_of, slope = _COSTS[type(self._loss)](n, width, self._dtype, y.dtype)
+            value_of, slope = _COSTS[type(self._loss)](n, width, self._dtype)
 
         def quick(x: Array, y: Array) -> float:
             a = x
@@ -116,8 +121,10 @@ def _chain(net: nn.Module) -> Iterator[nn.Module]:
 
 
 def _is_ours(part: Any) -> bool:
-    """Whether we know what it does: nobody has written a forward or backward of their own."""
-    return type(part).__module__ == nn.__name__ and not vars(part).keys() & {"forward", "backward"}
+    """Whether we know what it does: nobody has put a function of their own in the place of one of ours."""
+    return not vars(part).keys() & _NAMES and all(
+        _OURS.get((type(part), name)) is getattr(type(part), name, None) for name in _NAMES
+    )
 
 
 # --- Layers: how forward and backward are done in arrays for n examples of `width` numbers -----------------
@@ -127,7 +134,6 @@ def _linear(layer: nn.Linear, n: int, dtype: Any, first: bool) -> tuple[Forward,
     W, b = layer.W, layer.b
     width, width_before = W.data.shape
     z, dx = np.empty((n, width), dtype), np.empty((n, width_before), dtype)
-    dW, db = np.empty_like(W.data), np.empty(width, dtype)
     row = z[0] if n == 1 else z  # one row needs no broadcasting, which takes longer than the sum
     kept = z
 
@@ -140,11 +146,9 @@ def _linear(layer: nn.Linear, n: int, dtype: Any, first: bool) -> tuple[Forward,
         return z
 
     def backward(dz: Array) -> Array | None:
-        dz.T.dot(kept, dW)
-        W.grad = dW
+        W.grad = dz.T.dot(kept)  # a new array: somebody may keep the last one
         if b is not None:
-            add.reduce(dz, axis=0, out=db)
-            b.grad = db
+            b.grad = add.reduce(dz, axis=0)
         return None if first else dz.dot(W.data, dx)
 
     return forward, backward
@@ -191,15 +195,15 @@ def _relu(n: int, width: int, dtype: Any) -> tuple[Forward, Backward]:
     return lambda z: maximum(z, zero, out=a), backward
 
 
-# --- Losses: value, and the gradient of the latest value; `target` is the dtype of y ---------------------
+# --- Losses: value, and the gradient of the latest value -------------------------------------------------
 
 
-def _mse(n: int, width: int, dtype: Any, target: Any) -> Cost:
+def _mse(n: int, width: int, dtype: Any) -> Cost:
     error, slope = np.empty((n, width), dtype), np.empty((n, width), dtype)
     flat, two, count = error.reshape(-1), np.full((), 2, dtype), np.full((), n, dtype)
 
     def value(y_hat: Array, y: Array) -> float:
-        subtract(y_hat, y if target == dtype else y.astype(dtype), error)
+        subtract(y_hat, y.astype(dtype, copy=False), error)
         return float(flat.dot(flat)) / n
 
     def gradient() -> Array:
@@ -209,15 +213,15 @@ def _mse(n: int, width: int, dtype: Any, target: Any) -> Cost:
     return value, gradient
 
 
-def _cross_entropy(n: int, width: int, dtype: Any, target: Any) -> Cost:
+def _cross_entropy(n: int, width: int, dtype: Any) -> Cost:
     log_p, p = np.empty((n, width), dtype), np.empty((n, width), dtype)
     largest, total = np.empty((n, 1), dtype), np.empty((n, 1), dtype)
     starts, right = width * np.arange(n), np.empty(n, np.int64)
-    unsigned = np.dtype(f"u{target.itemsize}")
     flat_log_p, flat_p, count = log_p.reshape(-1), p.reshape(-1), np.full((), n, dtype)
 
     def value(logits: Array, y: Array) -> float:
-        if maximum.reduce(y.view(unsigned)) >= width:  # read as unsigned, a negative number is huge
+        y = y.astype(np.int64, copy=False)
+        if maximum.reduce(y.view(np.uint64)) >= width:  # read as unsigned, a negative number is huge
             raise ValueError(f"labels must lie from 0 to {width - 1}, got {y.min()} to {y.max()}")
         maximum.reduce(logits, axis=1, out=largest, keepdims=True)
         subtract(logits, largest, log_p)
@@ -239,7 +243,14 @@ def _cross_entropy(n: int, width: int, dtype: Any, target: Any) -> Cost:
 _ELEMENTWISE: dict[type, Callable[[int, int, Any], tuple[Forward, Backward]]] = {
     nn.Sigmoid: _sigmoid, nn.Tanh: _tanh, nn.ReLU: _relu,
 }  # fmt: skip
-_COSTS: dict[type, Callable[[int, int, Any, Any], Cost]] = {
+_COSTS: dict[type, Callable[[int, int, Any], Cost]] = {
     nn.MSELoss: _mse,
     nn.CrossEntropyLoss: _cross_entropy,
+}
+_NAMES = {"forward", "backward", "_value", "_gradient"}
+_OURS = {  # as they were when this was loaded: a lesson may break one to show a mistake
+    (kind, name): getattr(kind, name, None)
+    for kind in vars(nn).values()
+    if isinstance(kind, type) and kind.__module__ == nn.__name__
+    for name in _NAMES
 }

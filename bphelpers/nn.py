@@ -402,7 +402,9 @@ class Sequential(Module):
         leaves = list(self.leaves())
         if len(set(leaves)) < len(leaves):
             raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
-        for number, leaf in enumerate((leaf for leaf in leaves if leaf.parameters()), start=1):
+        for number, leaf in enumerate(
+            (leaf for leaf in leaves if leaf.parameters() or leaf.buffers()), start=1
+        ):
             for p in [*leaf.parameters(), *leaf.buffers()]:
                 p.name = p.name.rstrip("0123456789") + str(number)
 
@@ -636,6 +638,8 @@ class BatchNorm1d(_Norm):
         return dx
 
     def _follow(self, mean: Array, var: Array, n: int) -> None:
+        if not (np.isfinite(mean).all() and np.isfinite(var).all()):
+            return  # training stops at such a batch; what was learned before it stays good
         moved = [(self._mean, mean)]
         if n > 1:
             moved += [(self._var, var * (n / (n - 1)))]

@@ -121,6 +121,9 @@ def fit(
     the step that would use it, with a warning that names the epoch and step. An epoch cut short is not in the
     lists.
 
+    The numbers are those of the layers, but most steps do not go through them (:mod:`bphelpers.buffered`):
+    afterwards call ``net.forward`` before ``net.backward``.
+
     Parameters
     ----------
     net : Module
@@ -137,7 +140,7 @@ def fit(
     validation : (X, y), optional
         Measured after each epoch, in evaluation mode.
     on_epoch : callable, optional
-        Called with the history after each epoch; return True to stop.
+        Called with the history after each epoch; return True to stop. It may change the network.
     progress : bool
         Show a bar where training takes longer than a second.
 
@@ -184,9 +187,13 @@ def fit(
                 validated = _validate(net, loss, validation, history)
                 _record(history, trained, validated)
                 bar.update()
-                if on_epoch is not None and on_epoch(history):
+                if on_epoch is None:
+                    continue
+                if on_epoch(history):
                     history.stopped = f"on_epoch asked for it after epoch {history.epochs}"
                     break
+                # It may have changed the network.
+                gradients, parameters = BufferedPass(net, loss), net.parameters()
     except KeyboardInterrupt:
         history.stopped = f"interrupted after {history.epochs} full epochs and {history.steps} steps"
     except _NotFinite as error:

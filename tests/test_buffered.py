@@ -55,7 +55,7 @@ def check_same(buffered, net, loss, x, y):
     assert found == value and type(found) is float
     for grad, expected in zip(found_grads, grads, strict=True):
         assert grad.dtype == expected.dtype
-        np.testing.assert_array_equal(grad, expected)
+        assert grad.tobytes() == expected.tobytes()
 
 
 NETS = {
@@ -206,6 +206,121 @@ def test_each_shape_has_arrays_of_its_own(buffered):
         assert gradients(x, y) == expected
         for p, grad in zip(net.parameters(), grads, strict=True):
             np.testing.assert_array_equal(p.grad, grad)
+
+
+def mixed(first, second):
+    rng = np.random.default_rng(0)
+    return nn.Sequential(
+        nn.Linear(5, 4, rng=rng, dtype=first), nn.BatchNorm1d(4, dtype=second), nn.ReLU(),
+        nn.Linear(4, 3, rng=rng, dtype=first),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [np.float32, np.float64, ">f8"])
+@pytest.mark.parametrize("second", [np.float32, np.float64])
+def test_layers_of_several_dtypes_train(buffered, first, second):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 5)), rng.integers(0, 3, 6)
+    check_same(buffered, mixed(first, second), nn.CrossEntropyLoss(), x, y)
+
+
+def test_weights_in_columns_are_taken(buffered):
+    net, rng = chain(5, 4, 3), np.random.default_rng(0)
+    state = {name: np.asfortranarray(value) for name, value in net.state_dict().items()}
+    net.load_state_dict(state)
+    assert not net[0].W.data.flags.c_contiguous
+    check_same(
+        buffered, net, nn.MSELoss(), np.asfortranarray(rng.normal(size=(6, 5))), rng.normal(size=(6, 3))
+    )
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", ">u2", ">i4", "u8", ">i8", "i8"])
+def test_labels_of_every_kind_of_whole_number(buffered, dtype):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 6).astype(dtype)
+    check_same(buffered, chain(5, 4, 3), nn.CrossEntropyLoss(), rng.normal(size=(6, 5)), labels)
+
+
+def test_gradients_that_somebody_kept_stay_as_they_were(buffered):
+    rng, net = np.random.default_rng(0), chain(5, 4, 3)
+    gradients = buffered.BufferedPass(net, nn.CrossEntropyLoss())
+    kept = []
+    for _ in range(4):
+        gradients(rng.normal(size=(4, 5)), rng.integers(0, 3, 4))
+        kept.append([p.grad for p in net.parameters()])
+    for several in zip(*kept, strict=True):
+        assert len({grad.tobytes() for grad in several}) == 4
+
+
+def test_other_inputs_of_the_same_shape_are_looked_at(buffered):
+    gradients = buffered.BufferedPass(chain(5, 4, 3), nn.CrossEntropyLoss())
+    y = np.array([0, 1, 2, 0])
+    for _ in range(2):
+        gradients(np.ones((4, 5)), y)
+    for bad in (np.full((4, 5), "1"), np.ones((4, 5), complex)):
+        with pytest.raises(ValueError, match="real numbers"):
+            gradients(bad, y)
+
+
+def test_a_broken_layer_shown_in_a_lesson_is_asked(buffered):
+    net, rng = chain(5, 4, 3), np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 5)), rng.integers(0, 3, 4)
+    with mock.patch.object(nn.ReLU, "backward", lambda self, dout: 0 * dout):
+        gradients = buffered.BufferedPass(net, nn.CrossEntropyLoss())
+        for _ in range(2):
+            gradients(x, y)
+    assert not net[0].W.grad.any() and net[2].W.grad.any()
+    loss = nn.CrossEntropyLoss()
+    loss._gradient = lambda y_hat, y: np.zeros_like(y_hat)
+    gradients = buffered.BufferedPass(net, loss)
+    for _ in range(2):
+        gradients(x, y)
+    assert not net[2].W.grad.any()
+
+
+def test_fit_trains_what_on_epoch_puts_in():
+    rng, net = np.random.default_rng(0), chain(5, 4, 3)
+    X, y = rng.normal(size=(30, 5)), rng.integers(0, 3, 30)
+    new = nn.Linear(4, 3, rng=rng)
+    before = new.W.data.copy()
+
+    def replace(history):
+        if history.epochs == 1:
+            net.layers[2] = new
+
+    data_ = (X, y)
+    history = training.fit(
+        net, nn.CrossEntropyLoss(), optim.SGD(0.1), data_, 4, 10, rng, validation=data_, on_epoch=replace,
+        progress=False,
+    )  # fmt: skip
+    assert not np.array_equal(new.W.data, before)
+    assert history.val_loss[-1] < history.val_loss[0]
+
+
+def test_an_optimizer_of_one_s_own_may_keep_the_last_gradient():
+    class Averaged:
+        def __init__(self):
+            self.last = None
+
+        def step(self, parameters):
+            now = [p.grad for p in parameters]
+            for p, grad, last in zip(parameters, now, self.last or now, strict=True):
+                p.data -= 0.05 * (grad + last)
+            self.last = now
+
+    X, y = data.digits()
+    X, y = X[:200], y[:200]
+    one, other = chain(64, 8, 10), chain(64, 8, 10)
+    rng = np.random.default_rng(1)
+    training.fit(one, nn.CrossEntropyLoss(), Averaged(), (X, y), 2, 32, rng, progress=False)
+    rng, loss, optimizer = np.random.default_rng(1), nn.CrossEntropyLoss(), Averaged()
+    for _ in range(2):
+        for rows in data.minibatches(len(X), 32, rng):
+            loss(other(X[rows]), y[rows])
+            other.backward(loss.backward())
+            optimizer.step(other.parameters())
+    for name, value in one.state_dict().items():
+        np.testing.assert_array_equal(value, other.state_dict()[name])
 
 
 def test_nothing_that_was_given_is_written_to(buffered):

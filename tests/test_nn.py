@@ -729,3 +729,14 @@ def test_what_is_printed():
     inner = "Residual(LayerNorm(3), GELU())"
     assert repr(deep) == f"Sequential(\n  BatchNorm1d(3),\n  {inner},\n  LeakyReLU(0.2),\n)"
     assert repr(net[0].W) == "Parameter W1, shape (3, 2)" and repr(nn.MSELoss()) == "MSELoss()"
+
+
+def test_a_batch_that_is_not_finite_leaves_the_running_values_alone(nn):
+    layer = nn.BatchNorm1d(2)
+    layer([[1.0, 2.0], [3.0, 5.0]])
+    before = layer.running_mean.copy(), layer.running_var.copy()
+    with np.errstate(invalid="ignore"):
+        layer([[np.nan, 2.0], [3.0, 5.0]])
+        layer([[np.inf, 2.0], [3.0, 5.0]])
+    np.testing.assert_array_equal(layer.running_mean, before[0])
+    np.testing.assert_array_equal(layer.running_var, before[1])
