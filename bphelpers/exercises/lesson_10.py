@@ -1,7 +1,6 @@
 """Exercises and predictions of lesson 10."""
 
 from collections.abc import Callable
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from bphelpers import functional as F
 from bphelpers.exercises.records import Exercise, Prediction
 
 _Array = NDArray[np.float64]
+_Truths = NDArray[np.bool_]
 
 
 def _bits() -> list[tuple[float, float]]:
@@ -43,13 +43,12 @@ def _study_output(
     return float(z if bare_output else F.sigmoid(z))
 
 
-def _fooled(w: _Array, differences: bool = False) -> int:
-    """How many patterns that are not symmetric give the sum 0."""
-    count = 0
-    for d in product((-1, 0, 1), repeat=3):
-        if any(d) and np.dot(w, d) == 0:
-            count += 1 if differences else 2 ** d.count(0)
-    return count
+def _fooled(w: _Array, *, places: str = "mirrored", sign: float = 1.0, all_patterns: bool = False) -> _Truths:
+    """For each of the 64 patterns: does it give the sum 0 without being symmetric?"""
+    X, y = data.symmetry()
+    right = {"mirrored": X[:, :2:-1], "in order": X[:, 3:]}[places]
+    at_zero = (X[:, :3] - sign * right) @ w == 0
+    return np.asarray(at_zero & ((y[:, 0] == 0) | all_patterns))
 
 
 EXERCISES = {
@@ -95,22 +94,26 @@ EXERCISES = {
         gradient=False,
     ),
     "10.3": Exercise(
-        question="Write fooled(w): how many of the other 56 patterns give a unit with weights w the sum 0?",
+        question="Write fooled(w): which patterns, not symmetric, give a unit with weights w the sum 0?",
         reference=lambda w: _fooled(w),
         mistakes={
-            "the 8 symmetric patterns are counted as well": lambda w: _fooled(w) + 8,
-            "only one of each pattern and its mirror image is counted": lambda w: _fooled(w) // 2,
-            "combinations of differences are counted, where each zero difference stands for two patterns": (
-                lambda w: _fooled(w, differences=True)
+            "the 8 symmetric patterns are marked as well": lambda w: _fooled(w, all_patterns=True),
+            "place 1 is compared with place 4, where its mirror place is 6": (
+                lambda w: _fooled(w, places="in order")
             ),
-            "the patterns that it tells apart are counted": lambda w: 56 - _fooled(w),
+            "place 1 is compared with place 4 (its mirror place is 6), and 8 patterns too many are marked": (
+                lambda w: _fooled(w, places="in order", all_patterns=True)
+            ),
+            "mirrored places are added; their weights are opposite": lambda w: _fooled(w, sign=-1.0),
+            "the patterns that are not fooled are marked": lambda w: ~_fooled(w),
         },
         hints=(
             "What matters of a pattern are three differences: each place minus its mirror place.",
-            "The differences are `X6[:, :3] - X6[:, :2:-1]`, an array `(64, 3)`. The sums are that `@ w`.",
-            "Count the rows with sum 0 and subtract the 8 symmetric ones.",
+            "Place 1 is mirrored at place 6, 2 at 5, 3 at 4. "
+            "`X6[:, :2:-1]` are the last three places, last first.",
+            "The sums are `(X6[:, :3] - X6[:, :2:-1]) @ w`. Join two conditions with `&`, each in brackets.",
         ),
-        cases=[(np.array(w),) for w in ([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 1.0, 2.0], [1.0, 1.0, 1.0])],
+        cases=[(np.array(w),) for w in ([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 1.0, 2.0], [3.0, 1.0, 1.0])],
         gradient=False,
     ),
 }
@@ -131,8 +134,8 @@ PREDICTIONS = {
         judged="difference",
     ),
     "10.D": Prediction(
-        "Which of these printed activations cannot be the answer of a sigmoid?",
-        options=("0.999499799", "1.000553084", "0.998498818", "0.8579443067"),
+        "Which of these printed numbers is impossible, whatever the inputs and the weights are?",
+        options=("7.6", "7.5", "0.999499799", "1.000553084", "1.79832", "0.8579443067"),
     ),
     "10.E": Prediction(
         "What share of 200 starts has learned symmetry after 3,000 sweeps at the printed learning rate?",
