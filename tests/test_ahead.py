@@ -60,9 +60,14 @@ class Page:
         self.live._ahead._handle_custom_msg("ready", [])
         await self.is_quiet()
 
-    async def moves(self, **values: int) -> None:
+    async def sends(self, **values: int) -> None:
+        """A move by the page, whose messages come in another thread."""
         for name, value in values.items():
-            self.live.sliders[name].value = value
+            await asyncio.to_thread(setattr, self.live.sliders[name], "value", value)
+        await asyncio.sleep(0)
+
+    async def moves(self, **values: int) -> None:
+        await self.sends(**values)
         await self.is_quiet()
 
     async def is_quiet(self) -> None:
@@ -112,14 +117,16 @@ def test_a_step_to_a_view_that_was_sent_draws_only_what_comes_next(cells: list[i
         await page.opens()
         first = live._picture.value
         drawn.clear()
-        live.sliders["k"].value = 6
+        live._ahead._turn.later = lambda seconds, work: None  # nothing is drawn ahead for a moment
+        await page.sends(k=6)
         assert drawn == [] and live._picture.value is first and live.text == "k = 6, j = 1"
         assert "k = 6" in live._words.value
-        await page.is_quiet()
-        assert drawn == [(7, 1), (8, 1), (9, 1), (10, 1), (11, 1), (6, 2), (6, 0)]
-        live.sliders["k"].value = 7
-        await page.is_quiet()
-        assert drawn[7:] == [(12, 1), (7, 2), (7, 0)]
+        del live._ahead._turn.later
+        await page.moves(k=7)
+        assert drawn == [(7, 1), (8, 1), (9, 1), (10, 1), (11, 1), (12, 1), (7, 2), (7, 0), (7, 1)]
+        await page.moves(k=8)
+        assert drawn[9:] == [(13, 1), (8, 2), (8, 0), (8, 1)]  # the last of each: what is shown, drawn again
+        assert live._picture.value == fresh(8, 1)[1]
         for (k, j), view in page.views.items():
             assert view == fresh(k + 1, j)
 
@@ -133,18 +140,71 @@ def test_a_jump_is_drawn_at_once_and_its_neighbours_when_the_hand_rests(
         await page.opens()
         drawn.clear()
         monkeypatch.setattr(ahead, "PAUSE", 3600)
-        live.sliders["k"].value = 30
+        await page.sends(k=30)
         assert drawn == [(30, 1)] and live._picture.value == fresh(30, 1)[1]
         await asyncio.sleep(0.2)
         monkeypatch.setattr(ahead, "PAUSE", 0.01)
-        live.sliders["k"].value = 20
-        assert drawn == [(30, 1), (20, 1)]
+        await page.sends(k=20)
+        assert drawn[:2] == [(30, 1), (20, 1)]
         await page.is_quiet()
         # Downwards, as the last move was; of the one before, nothing.
-        assert drawn[2:] == [(19, 1), (18, 1), (21, 1), (17, 1), (16, 1), (15, 1), (20, 2), (20, 0)]
+        ahead_of = [(19, 1), (18, 1), (21, 1), (17, 1), (16, 1), (15, 1), (20, 2), (20, 0)]
+        assert drawn[2:] == [*ahead_of, (20, 1)]
         assert (19, 1) in page.views and page.views[19, 1] == fresh(20, 1)
 
     in_a_notebook(play)
+
+
+factor = 1
+
+
+def scaled() -> LiveFigure:
+    def draw(fig: Figure, k: int) -> None:
+        fig.text(0.5, 0.5, str(factor * k), size=30)
+
+    return live_figure(draw, lambda k: f"{factor * k}", size=(2, 1), k=("k", 1, 40, 1, 5))
+
+
+@pytest.mark.parametrize("by", ["page", "code"])
+def test_what_something_else_has_changed_is_seen(
+    cells: list[int], by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A button's callback, say: no cell is run. The page's move is put right when the hand rests."""
+
+    async def cell() -> None:
+        live = scaled()
+        page = Page(live)
+        await page.opens()
+        assert page.views[(5,)][0].endswith(">6</p>")
+        monkeypatch.setattr("test_ahead.factor", 2)
+        if by == "code":
+            live.sliders["k"].value = 6
+            assert live.text == "12"
+        await page.moves(k=6)
+        assert live.text == "12" and ">12<" in live._words.value
+        assert page.views[(5,)] == (live._words.value, live._picture.value)
+        assert {int(words.split(">")[1].split("<")[0]) for words, _ in page.views.values()} >= {12, 14, 10}
+        await page.moves(k=7)
+        assert live.text == "14"
+
+    asyncio.run(cell())
+
+
+def test_for_a_page_that_opens_later_the_picture_is_the_present_one(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        await page.moves(k=6)
+        assert (live._words.value, live._picture.value) == fresh(6, 1)
+
+    in_a_notebook(play)
+
+
+def test_closed_with_its_figure(cells: list[int]) -> None:
+    live = bars()
+    closed = []
+    live._ahead.close = lambda: closed.append(0)
+    live.close()
+    assert closed == [0]
 
 
 def test_without_a_page_nothing_is_drawn_ahead_and_nothing_kept(cells: list[int]) -> None:
@@ -172,10 +232,12 @@ def test_what_a_cell_may_have_changed_is_forgotten(cells: list[int]) -> None:
         await page.opens()
         cells[0] += 1
         drawn.clear()
-        live.sliders["k"].value = 6
+        live._ahead._turn.later = lambda seconds, work: None  # nothing is drawn ahead for a moment
+        await page.sends(k=6)
         assert drawn == [(6, 1)] and page.views == {} and live._picture.value == fresh(6, 1)[1]
-        await page.is_quiet()
-        assert (5, 1) in page.views and (6, 1) in page.views
+        del live._ahead._turn.later
+        await page.moves(k=7)
+        assert (6, 1) in page.views and (7, 1) in page.views
         cells[0] += 1  # while it is drawing ahead
         await page.moves(j=2)
         assert all(view == fresh(k + 1, j) for (k, j), view in page.views.items())
@@ -217,7 +279,7 @@ def test_what_is_kept_is_bounded(cells: list[int], monkeypatch: pytest.MonkeyPat
         await page.opens()
         for k in range(14, 40):
             await asyncio.sleep(0.01)
-            live.sliders["k"].value = k
+            await page.sends(k=k)
             assert len(page.views) <= 12 and len(live._ahead._views) <= 12
         await page.is_quiet()
         assert page.views and set(page.views) <= set(live._ahead._views)
@@ -245,6 +307,13 @@ KINDS = {
     "powers": (ipywidgets.FloatLogSlider(value=1e-14, min=-16, max=0, step=0.5), 33, 4),
     "yes or no": (ipywidgets.Checkbox(value=True), 2, 1),
     "text": (ipywidgets.Text(value="word"), 1, None),
+    "a number without ends": (ipywidgets.FloatText(value=2.5), 1, None),
+    "a whole number without ends": (ipywidgets.IntText(value=2), 1, None),
+    "a number without steps": (ipywidgets.BoundedFloatText(value=2.5, min=0, max=5), 1, None),
+    "a slider without steps": (ipywidgets.FloatSlider(value=2.5, step=None), 1, None),
+    "typed, in steps": (ipywidgets.BoundedIntText(value=10, min=0, max=50, step=5), 11, 2),
+    "text with proposals": (ipywidgets.Combobox(value="b", options=["a", "b"]), 2, None),
+    "from one to another": (ipywidgets.SelectionRangeSlider(options=["a", "b", "c"], index=(0, 1)), 3, None),
 }
 
 
@@ -272,5 +341,39 @@ def test_a_value_between_the_positions_is_drawn_and_not_kept(cells: list[int]) -
         own.value = "another"
         await page.is_quiet()
         assert live.text == "another" and live._picture.value != first and page.views == {}
+
+    asyncio.run(cell())
+
+
+def told(own: Any) -> LiveFigure:
+    return live_figure(lambda fig, it: fig.text(0.5, 0.5, str(it)), lambda it: str(it), size=(2, 1), it=own)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_drawn_on_a_page(cells: list[int], kind: str) -> None:
+    async def cell() -> None:
+        live = live_figure(
+            lambda fig, it: fig.text(0.5, 0.5, str(it)), lambda it: str(it), size=(2, 1), it=KINDS[kind][0]
+        )
+        page = Page(live)
+        await page.opens()
+        live._refresh(kept=True)
+        await page.is_quiet()
+        assert live.error is None and bool(page.views) == (KINDS[kind][2] is not None)
+
+    asyncio.run(cell())
+
+
+def test_a_typed_number_between_the_steps_is_drawn(cells: list[int]) -> None:
+    async def cell() -> None:
+        own = ipywidgets.BoundedIntText(value=10, min=0, max=50, step=5)
+        live = live_figure(
+            lambda fig, it: fig.text(0.5, 0.5, str(it)), lambda it: str(it), size=(2, 1), it=own
+        )
+        page = Page(live)
+        await page.opens()
+        await page.sends()
+        own.value = 13
+        assert live.text == "13" and ">13<" in live._words.value
 
     asyncio.run(cell())

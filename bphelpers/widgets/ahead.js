@@ -3,11 +3,14 @@
 
 // Which of its positions a slider stands on, counted from 0.
 function position(slider) {
-  const [index, value, min, step, base] = ['index', 'value', 'min', 'step', 'base'].map(name => slider.get(name));
+  const names = ['index', 'value', 'min', 'max', 'step', 'base'];
+  const [index, value, min, max, step, base] = names.map(name => slider.get(name));
   if (index !== undefined) return index;
   if (typeof value === 'boolean') return Number(value);
   const exponent = base === undefined ? value : Math.log(value) / Math.log(base);
-  return Math.ceil((exponent - min) / step - 1e-6); // the last step may be a shorter one
+  const steps = (exponent - min) / step;
+  if (Math.abs(steps - Math.round(steps)) < 1e-6) return Math.round(steps);
+  return exponent === max ? Math.ceil(steps) : null; // the last step may be a shorter one; else between two
 }
 
 async function initialize({ model }) {
@@ -18,13 +21,13 @@ async function initialize({ model }) {
   const known = new Map();
 
   function show() {
-    const here = known.get(String(sliders.map(position)));
+    const here = known.get(JSON.stringify(sliders.map(position)));
     if (here && here.bytes !== picture.get('value')) picture.set('value', here.bytes);
     if (here) words.set('value', here.words);
   }
   model.on('msg:custom', (message, [bytes]) => {
     if (message.forget) return known.clear();
-    known.set(String(message.place), { bytes, words: message.words });
+    known.set(JSON.stringify(message.place), { bytes, words: message.words });
     show(); // the sliders may have come there while it was on its way
   });
   for (const slider of sliders) slider.on('change:value change:index', show);

@@ -2,7 +2,7 @@
 
 A move of a slider that has to ask Python for its picture spends most of its time on messages. So, when
 nothing else is to do, Python draws the pictures of the positions that are likely next. The page then has
-them when they are asked for. Where its script does not run, each picture is sent when it is asked for.
+them when they are asked for, and Python draws the one that it shows again when the hand rests.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from bphelpers.widgets.turn import Turn
 
 MOST_KEPT = 200
 STRAIGHT_ON, EITHER_WAY = (1, 2, -1, 3, 4, 5), (1, -1)
-PAUSE = 0.1  # seconds without a jump of a slider: while it is dragged, what comes next cannot be told
+PAUSE = 0.1  # seconds until the hand rests: while a slider is dragged, what comes next cannot be told
 
 Place = tuple[int, ...]
 
@@ -55,6 +55,8 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
         What all pictures are shown in, and the line below.
     view
         ``view(values)`` draws and describes. It may raise.
+    again
+        Shows the present view, drawn anew.
     turn
         Where drawing ahead waits for its turn.
 
@@ -72,30 +74,39 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
         picture: ipywidgets.Image,
         words: ipywidgets.HTML,
         view: Callable[[dict[str, Any]], View],
+        again: Callable[[], None],
         turn: Turn,
     ) -> None:
         self._named = dict(sliders)
         self._view = view
+        self._again = again
         self._turn = turn
         self._listening = False
         self._views: dict[Place, View] = {}
         self._sent: set[Place] = set()
         self._here: Place | None = None
         self._cells = 0
+        self._resting = False
         self._waiting: asyncio.TimerHandle | None = None
         super().__init__(sliders=list(sliders.values()), picture=picture, words=words)
         self.on_msg(lambda *_: turn.take(self._begin))
 
-    def show(self, values: dict[str, Any]) -> str:
-        """Have the page show the view for the values; returns its text."""
+    def show(self, values: dict[str, Any], *, kept: bool) -> str:
+        """Have the page show the view for the values; returns its text.
+
+        ``kept``: a view that was drawn before will do for now; once the hand rests, it is drawn again. What a
+        figure shows may depend on more than its sliders.
+        """
+        before, self._here = self._here, self._place()
         if self._listening:
             self._heed_cells()
-        before, self._here = self._here, self._place()
-        view = self._at(self._here, values) if self._listening else self._view(values)
+        view = self._views.get(self._here) if kept and self._here else None
+        if view is None:
+            view = self._drawn(self._here, values)
         if self._here is None or self._here not in self._sent:
             self.picture.value = view.picture
         self.words.value = view.words
-        if self._listening:
+        if self._listening and not self._resting:
             self._plan(before)
         return view.text
 
@@ -112,14 +123,14 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
         known = tuple(k for k in where if k is not None)
         return known if len(known) == len(where) else None
 
-    def _at(self, place: Place | None, values: dict[str, Any]) -> View:
-        if place is None:  # a field of text, say
-            return self._view(values)
-        if place not in self._views:
-            if len(self._views) >= MOST_KEPT:
+    def _drawn(self, place: Place | None, values: dict[str, Any]) -> View:
+        view = self._view(values)
+        if self._listening and place is not None:
+            changed = self._views.get(place, view) != view
+            if changed or (place not in self._views and len(self._views) >= MOST_KEPT):
                 self._forget()
-            self._views[place] = self._view(values)
-        return self._views[place]
+            self._views[place] = view
+        return view
 
     def _heed_cells(self) -> None:
         """What a cell has changed since may be what the pictures are of."""
@@ -151,15 +162,31 @@ class Ahead(anywidget.AnyWidget):  # type: ignore[misc]
         self._heed_cells()
         place = next((one for one in places if one not in self._sent), None)
         if place is None:
+            self._waiting = self._turn.later(PAUSE, self._rest)
             return
         try:
-            view = self._at(place, self._values(place))
+            view = self._views.get(place) or self._drawn(place, self._values(place))
         except Exception:  # it is told when it is asked for
             pass
         else:
             self._sent.add(place)
             self.send({"place": place, "words": view.words}, [view.picture])
         self._wait(0, places)
+
+    def _rest(self) -> None:
+        """Draw the present view again: if it is another one now, none of those kept can be trusted."""
+        self._waiting = None
+        kept = self._views.get(self._here) if self._here else None
+        self._resting = True
+        try:
+            self._again()
+        finally:
+            self._resting = False
+        view = self._views.get(self._here) if self._here else None
+        if view is not None:
+            self.picture.value = view.picture  # for a page that opens later, or does not run our script
+            if view != kept:
+                self._plan(self._here)
 
     def _values(self, place: Place) -> dict[str, Any]:
         return {

@@ -104,6 +104,8 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
     Lesson: 05_backprop_by_hand.
     """
 
+    _ahead: Ahead | None = None  # also where a bad argument has stopped the beginning
+
     def __init__(
         self, draw: Draw, describe: Describe, sliders: Mapping[str, Any], *, size: tuple[float, float]
     ) -> None:
@@ -127,13 +129,13 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             layout={"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"},
         )
         self._words = ipywidgets.HTML(layout={"margin": "0 0 0 4px"})
-        self._ahead = Ahead(self.sliders, self._picture, self._words, self._view, turn)
+        self._ahead = Ahead(self.sliders, self._picture, self._words, self._view, self._refresh, turn)
         self._reset = ipywidgets.Button(
             description="Reset", tooltip="Put every slider back to its start", layout={"width": "auto"}
         )
         self._reset.on_click(lambda _: turn.take(self.reset))
         for one in self.sliders.values():
-            one.observe(lambda _: turn.take(self._changed), names="value")
+            one.observe(lambda _: self._heard(turn), names="value")
 
         self._drawn: dict[str, Any] | None = None
         self._refresh()
@@ -169,6 +171,12 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             self._quiet = False
         self._refresh()
 
+    def close(self) -> None:
+        """Take it off every page."""
+        if self._ahead is not None:
+            self._ahead.close()
+        super().close()
+
     def static(self) -> Figure:
         """The picture at the start values as a figure of its own: the twin for readers without a kernel.
 
@@ -198,18 +206,23 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             self._quiet = False
             self.reset()
 
-    def _changed(self) -> None:
+    def _heard(self, turn: Turn) -> None:
+        by_page = not turn.is_here()  # else by code, which may have changed what is drawn as well
+        turn.take(lambda: self._changed(by_page))
+
+    def _changed(self, by_page: bool) -> None:
         # Moves made during a drawing are dropped, save the last: the first of them to have its turn draws the
         # values of that moment, the others find nothing to do. Where the message itself is handled in the
         # thread of the cells, ipywidgets' browser side does the same: it keeps one message on its way.
         if not self._quiet and self.values != self._drawn:
-            self._refresh()
+            self._refresh(kept=by_page)
 
-    def _refresh(self) -> None:
+    def _refresh(self, kept: bool = False) -> None:
         values = self._drawn = self.values
         self.redraws += 1
         try:
-            self.text = self._ahead.show(values)
+            assert self._ahead is not None
+            self.text = self._ahead.show(values, kept=kept)
             self.error = None
         except Exception as error:  # a learner's own draw may fail anywhere: the widget must outlive it
             self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
@@ -223,7 +236,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             else:
                 self._scene.move(values)
             return View(_png(self._scene), str(self._describe(**values)))
-        except Exception:
+        except BaseException:
             self._scene = None  # what is on the figure now is anybody's guess: start again
             raise
 

@@ -46,7 +46,7 @@ def positions(slider: Any) -> list[Any]:
         return [option[1] if isinstance(option, tuple) else option for option in slider.options]
     if isinstance(slider.value, bool):
         return [False, True]
-    if not hasattr(slider, "step"):
+    if not _has_steps(slider):
         return [slider.value]  # a text field, say: only its start is known to make sense
     steps = round((slider.max - slider.min) / slider.step)
     values = [slider.min + k * slider.step for k in range(steps + 1)]
@@ -61,11 +61,17 @@ def positions(slider: Any) -> list[Any]:
 def position_of(slider: Any) -> int | None:
     """The number of the position that the slider stands on, from 0; None if it stands on none of them."""
     if hasattr(slider, "options"):
-        return slider.index
-    if not isinstance(slider.value, int | float):
+        index = getattr(slider, "index", None)
+        return index if isinstance(index, int) else None
+    if not isinstance(slider.value, bool) and not _has_steps(slider):
         return None
     value = value_of(slider)
     return next((k for k, one in enumerate(positions(slider)) if math.isclose(one, value)), None)
+
+
+def _has_steps(slider: Any) -> bool:
+    numbers = (getattr(slider, name, None) for name in ("value", "min", "max", "step"))
+    return all(isinstance(number, int | float) for number in numbers) and slider.step > 0
 
 
 def value_of(slider: Any) -> Any:

@@ -25,9 +25,13 @@ class Turn:
         except RuntimeError:  # not in a notebook
             self._loop = None
 
+    def is_here(self) -> bool:
+        """Whether this is the thread."""
+        return threading.get_ident() == self._thread
+
     def take(self, work: Callable[[], None]) -> None:
         """Do the work now if this is the thread, else as soon as no cell is running."""
-        if self._loop is None or self._loop.is_closed() or threading.get_ident() == self._thread:
+        if self._loop is None or self._loop.is_closed() or self.is_here():
             work()
         else:
             self._loop.call_soon_threadsafe(_between_cells, work)
