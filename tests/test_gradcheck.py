@@ -1424,3 +1424,20 @@ def test_along_a_direction_bad_input_is_named():
     net[0].W.name = "b1"
     with pytest.raises(ValueError, match="different names"):
         directional_check(net, loss, x, y, rng)
+
+
+def test_along_a_direction_what_cannot_be_checked_is_refused():
+    net, loss, x, y = small_net()
+    rng = np.random.default_rng(0)
+    dropped = nn.Sequential(net[0], nn.Dropout(0.5, rng=rng), net[2])
+    with pytest.raises(ValueError, match=r"switch dropout off with net.eval\(\)"):
+        directional_check(dropped, loss, x, y, rng)
+    promised, measured = directional_check(dropped.eval(), loss, x, y, rng)
+    assert promised == pytest.approx(measured, abs=1e-8)
+    with pytest.raises(ValueError, match="loss must return a finite number"), np.errstate(invalid="ignore"):
+        directional_check(net, loss, x * np.nan, y, rng)
+    with pytest.raises(ValueError, match=r"unknown: \['W9'\]"):
+        grads = right_gradients(net, loss, x, y)
+        directional_check(net, loss, x, y, rng, grads=grads | {"W9": grads["W1"]})
+    with pytest.raises(ValueError, match="at least one parameter"):
+        directional_check(nn.Sequential(nn.Tanh()), nn.MSELoss(), x, x, rng)

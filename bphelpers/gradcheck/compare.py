@@ -297,10 +297,10 @@ def compare(
     """
     if not params:
         raise ValueError("params must hold at least one array, got none")
-    _same_names(params, grads)
+    same_names(params, grads)
     points = {name: as_float64(name, value) for name, value in params.items()}
     found = {name: as_float64(f"the gradient of {name}", value) for name, value in grads.items()}
-    size = _repeatable(loss, points)
+    size = repeatable(loss, points)
     measured: dict[str, _Measured] = {}
     for name, point in points.items():
         allowed = (
@@ -322,7 +322,8 @@ def compare(
     return GradientReport(tuple(checks.values()))
 
 
-def _same_names(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
+def same_names(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
+    """Refuse gradients that are not one for each parameter."""
     missing, extra = sorted(params.keys() - grads.keys()), sorted(grads.keys() - params.keys())
     if missing or extra:
         raise ValueError(
@@ -335,7 +336,7 @@ def _along(loss: Callable[..., Any], points: Mapping[str, Array], name: str) -> 
     return lambda moved: loss(**{other: point.copy() for other, point in points.items()} | {name: moved})
 
 
-def _repeatable(loss: Callable[..., Any], points: Mapping[str, Array]) -> float:
+def repeatable(loss: Callable[..., Any], points: Mapping[str, Array]) -> float:
     """Size of the loss, which sets its round-off; refuse a loss that changes by itself."""
     first, second = (one_number(loss(**{k: v.copy() for k, v in points.items()}), "loss") for _ in range(2))
     if first != second:
