@@ -698,3 +698,8 @@ def test_the_readme_tells_the_stored_times():
         wanted = [value for name, value in times.items() if not name.startswith(("bphelpers", "products"))]
         assert all(value in sentence.replace(",", "").split() for value in wanted), (name, wanted, sentence)
         assert times["products"] in told.split("The matrix products alone take ")[1]
+    after = readme.split("](docs/speed.png)")[1].split("## Start")[0]
+    for name in ("bphelpers, training.fit", "bphelpers, layer by layer"):
+        works = data.step_times()["work"].values()
+        a, b, c = (next(row["times"] for row in work["rows"] if row["name"] == name) for work in works)
+        assert f"{a:.2f}, {b:.2f} and {c:.2f}" in " ".join(after.split())
