@@ -638,7 +638,7 @@ class BatchNorm1d(_Norm):
         return dx
 
     def _follow(self, mean: Array, var: Array, n: int) -> None:
-        if not (np.isfinite(mean).all() and np.isfinite(var).all()):
+        if not np.isfinite(var).all():  # as it is where the mean is not finite
             return  # training stops at such a batch; what was learned before it stays good
         moved = [(self._mean, mean)]
         if n > 1:

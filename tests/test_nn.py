@@ -738,5 +738,8 @@ def test_a_batch_that_is_not_finite_leaves_the_running_values_alone(nn):
     with np.errstate(invalid="ignore"):
         layer([[np.nan, 2.0], [3.0, 5.0]])
         layer([[np.inf, 2.0], [3.0, 5.0]])
+        layer([[3.0, 2.0], [3.0, -np.inf]])
     np.testing.assert_array_equal(layer.running_mean, before[0])
     np.testing.assert_array_equal(layer.running_var, before[1])
+    layer([[4.0, 2.0], [4.0, 2.0]])  # a variance of 0 is finite
+    np.testing.assert_allclose(layer.running_mean, 0.9 * before[0] + [0.4, 0.2])
