@@ -126,6 +126,9 @@ EXERCISES = {
             "the factor 1 + s**2 stands above the line: a leak lets more through, so weights are smaller": (
                 lambda s, d_in: np.sqrt(2 * (1 + s**2) / d_in)
             ),
+            "the factor stands there itself: the variance has to be one over it": (
+                lambda s, d_in: np.sqrt((1 + s**2) / (2 * d_in))
+            ),
             "the slopes are added before they are squared: each side is squared by itself": (
                 lambda s, d_in: np.sqrt(2 / ((1 + s) ** 2 * d_in))
             ),
@@ -196,7 +199,8 @@ PREDICTIONS = {
         judged="difference",
     ),
     "13.C": Prediction(
-        "Weights ten times larger before batch normalisation: what becomes of the gradient da = dz W?",
+        "Weights ten times larger before batch normalisation: what becomes of the gradient that is "
+        "handed back, da = delta W?",
         options=("ten times larger", "the same", "ten times smaller"),
     ),
     "13.D": Prediction(
