@@ -16,7 +16,7 @@ from mini_lesson import MODULE
 from notebook_tools import FILLER, UNANSWERED
 
 import bphelpers.exercises
-from bphelpers import functional
+from bphelpers import data, functional
 from bphelpers.exercises import Exercise, Prediction, check, checking, hint, predict, predicting, records
 
 KEYS = [
@@ -453,6 +453,95 @@ def test_a_word_and_a_truth_value(lesson_98, said):
     assert said(check, "98.4", np.bool_(True)) == "98.4: right, True.\n"
     assert "Got False, and that is not it." in said(check, "98.4", False)
     assert "True or False is asked for, got the number 1." in said(check, "98.4", 1)
+
+
+PATTERN = np.array([True, False, False, True])
+
+
+@pytest.mark.parametrize(
+    ("answer", "first", "more"),
+    [
+        (
+            [True, True, True, False],
+            "3 of 4 entries differ: True in place of False in 2, False in place of True in 1",
+            "the first is [1]: got True, expected False",
+        ),
+        (
+            np.array([False, False, False, True]),
+            "1 of 4 entries differ: False in place of True in 1",
+            "the first is [0]: got False, expected True",
+        ),
+        (
+            ~np.zeros(4, dtype=bool),
+            "2 of 4 entries differ: True in place of False in 2",
+            "the first is [1]: got True, expected False",
+        ),
+    ],
+)
+def test_wrong_truth_values_are_counted(lesson_98, said, answer, first, more):
+    lesson_98(key_98_3=exercise(lambda: PATTERN))
+    assert said(check, "98.3", answer) == f'98.3: not right yet. {first}. hint("98.3") helps.\n'
+    assert said(check, "98.3", answer) == f"98.3: not right yet. {first}; {more}.\n"
+
+
+def test_wrong_truth_values_among_several_parts(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: {"size": 2.0, "mask": PATTERN.reshape(2, 2)}))
+    text = said(check, "98.3", {"size": 2.0, "mask": [[True, False], [True, True]]})
+    assert "In mask: 1 of 4 entries differ: True in place of False in 1." in text
+
+
+def test_truth_values_of_another_shape(lesson_98, said):
+    lesson_98(key_98_3=exercise(lambda: PATTERN), key_98_4=exercise(lambda: True))
+    for key, answer, words in (
+        ("98.3", [True] * 3, "Got an array of shape (3,), expected an array of shape (4,)."),
+        ("98.3", True, "Got one truth value, expected an array of shape (4,)."),
+        ("98.4", [True] * 3, "Got an array of shape (3,), expected one truth value."),
+    ):
+        assert said(check, key, answer) == f"{key}: not right yet. {words}\n"
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "words"),
+    [
+        (
+            PATTERN,
+            [1, 0, 0, 1],
+            "An array of True and False is asked for, got an array of numbers, of shape (4,).",
+        ),
+        (
+            PATTERN,
+            np.eye(2),
+            "An array of True and False is asked for, got an array of numbers, of shape (2, 2).",
+        ),
+        (PATTERN, 2, "An array of True and False is asked for, got the number 2."),
+        (True, [1, 0], "True or False is asked for, got an array of numbers, of shape (2,)."),
+        (
+            np.ones(4),
+            PATTERN,
+            "An array of numbers is asked for, got an array of True and False, of shape (4,).",
+        ),
+        (1.0, PATTERN, "A number is asked for, got an array of True and False, of shape (4,)."),
+        (np.ones(4), True, "An array of numbers is asked for, got True."),
+    ],
+)
+def test_truth_values_and_numbers_are_told_apart(lesson_98, said, truth, answer, words):
+    lesson_98(key_98_3=exercise(lambda: truth))
+    assert said(check, "98.3", answer) == f"98.3: not right yet. {words}\n"
+
+
+_X6, _Y6 = (array.astype(float) for array in data.symmetry())
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        lambda w: (_X6[:, :2:-1] @ w == 0) & (_Y6[:, 0] == 0),
+        lambda w: np.zeros(64, dtype=bool),
+        lambda w: ((_X6[:, :3] - _X6[:, :2:-1]) @ w > 0) & (_Y6[:, 0] == 0),
+    ],
+)
+def test_patterns_marked_wrongly_get_a_sentence(said, slip):
+    assert re.search(r"10\.3: not right yet\. \d+ of 64 entries differ: ", said(check, "10.3", slip))
 
 
 def test_a_long_reply_is_wrapped_between_words(lesson_98, lines):

@@ -41,6 +41,8 @@ class Difference:
                 pair = f"got {number(self.found, digits=9)}. It is right to the {digits} digits that you gave"
                 pair += ": give more"
             return f"{self.prefix()}{pair if self.name else 'G' + pair[1:]}."
+        if self.truth.dtype.kind == "b":
+            return f"{self.prefix()}{self._truth_values(expected)}."
         off = np.where(self.wrong, np.abs(np.nan_to_num(self.found) - self.truth), -1.0)
         worst = np.unravel_index(int(np.argmax(off)), off.shape)
         where = ", ".join(str(int(i)) for i in worst)
@@ -48,6 +50,21 @@ class Difference:
             f"{self.prefix()}{int(self.wrong.sum())} of {self.wrong.size} entries differ; "
             f"furthest off is [{where}]: {compared(self.found[worst], self.truth[worst])}."
         )
+
+    def _truth_values(self, expected: bool) -> str:
+        """How many entries are off, and which way; with ``expected``, also where the first one is."""
+        first = np.argwhere(self.wrong)[0]
+        ways = {
+            f"{got} in place of {not got}": int(np.sum(self.wrong & (self.truth != got)))
+            for got in (True, False)
+        }
+        counts = ", ".join(f"{way} in {count}" for way, count in ways.items() if count)
+        sentence = f"{self.wrong.sum()} of {self.wrong.size} entries differ: {counts}"
+        if expected:
+            where = ", ".join(str(int(i)) for i in first)
+            pair = side_by_side(self.found[tuple(first)], self.truth[tuple(first)])
+            sentence += f"; the first is [{where}]: {pair}"
+        return sentence
 
     def _rounded(self) -> int:
         """Significant digits to which the answer is the truth, rounded; 0 where it is not."""
@@ -165,10 +182,9 @@ def _readable(value: np.ndarray, right: np.ndarray, name: str, returned: bool) -
             if returned
             else f"{in_part}This is text: leave the quotation marks out."
         )
-    if value.dtype.kind == "b" and right.dtype.kind != "b":
-        raise Unreadable(f"{in_part}A number is asked for, got {_kind(value[()])}.")
-    if right.dtype.kind == "b" and value.dtype.kind != "b":
-        raise Unreadable(f"{in_part}True or False is asked for, got {_kind(value[()])}.")
+    if (value.dtype.kind == "b") != (right.dtype.kind == "b"):
+        wanted = _wanted(right)
+        raise Unreadable(f"{in_part}{wanted[0].upper()}{wanted[1:]} is asked for, got {_kind(value[()])}.")
     if value.dtype.kind not in "biuf":
         raise Unreadable(f"{in_part}Expected {_wanted(right)}, got {_kind(value[()])}.")
     if not np.isfinite(value).all():
@@ -192,16 +208,23 @@ def _wrong(value: np.ndarray, right: np.ndarray, tolerance: float) -> np.ndarray
 
 
 def _wanted(right: np.ndarray) -> str:
+    if right.dtype.kind == "b":
+        return "an array of True and False" if right.ndim else "True or False"
     return "an array of numbers" if right.ndim else "a number"
 
 
 def _shape(array: np.ndarray) -> str:
-    return f"an array of shape {array.shape}" if array.ndim else "one number"
+    if array.ndim:
+        return f"an array of shape {array.shape}"
+    return "one truth value" if array.dtype.kind == "b" else "one number"
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return _shape(value) if value.dtype.kind in "biuf" else "an array of objects"
+        if value.dtype.kind not in "biuf":
+            return "an array of objects"
+        entries = "True and False" if value.dtype.kind == "b" else "numbers"
+        return f"an array of {entries}, of shape {value.shape}"
     if value is None or isinstance(value, (bool, np.bool_)):
         return str(value)
     if isinstance(value, (float, np.floating, np.integer)) or (isinstance(value, int) and abs(value) < 2**63):

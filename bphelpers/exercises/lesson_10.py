@@ -43,12 +43,14 @@ def _study_output(
     return float(z if bare_output else F.sigmoid(z))
 
 
-def _fooled(w: _Array, *, places: str = "mirrored", sign: float = 1.0, all_patterns: bool = False) -> _Truths:
+def _fooled(
+    w: _Array, *, places: str = "mirrored", sign: float = 1.0, targets: tuple[int, ...] = (0,)
+) -> _Truths:
     """For each of the 64 patterns: does it give the sum 0 without being symmetric?"""
     X, y = data.symmetry()
     right = {"mirrored": X[:, :2:-1], "in order": X[:, 3:]}[places]
     at_zero = (X[:, :3] - sign * right) @ w == 0
-    return np.asarray(at_zero & ((y[:, 0] == 0) | all_patterns))
+    return np.asarray(at_zero & np.isin(y[:, 0], targets))
 
 
 EXERCISES = {
@@ -75,6 +77,7 @@ EXERCISES = {
         reference=_study_output,
         mistakes={
             "the printed second sum 7.5 is kept; its sigmoid is right": lambda: _study_output(second_sum=7.5),
+            "the published answer is kept": lambda: 0.8579443067,
             "the number above 1 is kept": lambda: _study_output(hidden={1: 1.000553084}),
             "the output has no sigmoid": lambda: _study_output(bare_output=True),
             "the hidden neurons have no sigmoid": lambda: _study_output(bare_hidden=True),
@@ -97,12 +100,15 @@ EXERCISES = {
         question="Write fooled(w): which patterns, not symmetric, give a unit with weights w the sum 0?",
         reference=lambda w: _fooled(w),
         mistakes={
-            "the 8 symmetric patterns are marked as well": lambda w: _fooled(w, all_patterns=True),
+            "the 8 symmetric patterns are marked as well": lambda w: _fooled(w, targets=(0, 1)),
+            "the 8 symmetric patterns are marked instead": lambda w: _fooled(w, targets=(1,)),
+            "the last three places are left out": lambda w: _fooled(w, sign=0.0),
+            "the weights are always 1, 2, 3, whatever w is": lambda w: _fooled(np.array([1.0, 2.0, 3.0])),
             "place 1 is compared with place 4, where its mirror place is 6": (
                 lambda w: _fooled(w, places="in order")
             ),
             "place 1 is compared with place 4 (its mirror place is 6), and 8 patterns too many are marked": (
-                lambda w: _fooled(w, places="in order", all_patterns=True)
+                lambda w: _fooled(w, places="in order", targets=(0, 1))
             ),
             "mirrored places are added; their weights are opposite": lambda w: _fooled(w, sign=-1.0),
             "the patterns that are not fooled are marked": lambda w: ~_fooled(w),
@@ -113,7 +119,7 @@ EXERCISES = {
             "`X6[:, :2:-1]` are the last three places, last first.",
             "The sums are `(X6[:, :3] - X6[:, :2:-1]) @ w`. Join two conditions with `&`, each in brackets.",
         ),
-        cases=[(np.array(w),) for w in ([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 1.0, 2.0], [3.0, 1.0, 1.0])],
+        cases=[(np.array(w),) for w in ([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 1.0, 2.0], [3.0, -1.0, 1.0])],
         gradient=False,
     ),
 }
