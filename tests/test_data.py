@@ -216,7 +216,10 @@ def test_study_sleep_and_its_published_impossibility():
     hidden_sums = X[0] @ example["W1_in_by_hidden"]
     follows = np.isclose(hidden_sums, example["published"]["hidden sums"])
     assert follows.tolist() == [True, False, True]
-    assert (example["published"]["hidden activations"] > 1).tolist() == [False, True, False]
+    activations, output_sum = (example["published"][key] for key in ("hidden activations", "output sum"))
+    assert (activations > 1).tolist() == [False, True, False]
+    assert activations @ example["W2"] - output_sum == pytest.approx(4.05e-4, rel=1e-2)
+    assert np.array([0.9994, 1.000, 0.9984]) @ example["W2"] == pytest.approx(output_sum, abs=1e-9)
 
 
 def test_kostadinov_layers_fit_together():
