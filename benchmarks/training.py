@@ -139,38 +139,52 @@ def our_loss(work: Work) -> nn.Loss:
     return nn.MSELoss() if work.activation == "sigmoid" else nn.CrossEntropyLoss()
 
 
-def layer_by_layer(work: Work) -> Round:
-    """The loop as a reader of lesson 08 writes it."""
-    net, loss, optimizer = our_network(work), our_loss(work), optim.SGD(work.lr)
-    parameters, batches = net.parameters(), work.batches()
+def loop(work: Work, step: Callable[[Any], float]) -> Round:
+    """Mean loss over a round of steps, each of which is given the numbers of its rows."""
+    batches = work.batches()
 
     def run() -> float:
         total = 0.0
         for rows in next(batches):
-            x, y = (work.X, work.y) if work.whole else (work.X[rows], work.y[rows])
-            value = loss(net(x), y)
-            net.backward(loss.backward())
-            optimizer.step(parameters)
-            total += value * len(rows)
+            total += step(rows) * len(rows)
         return total / work.seen
 
     return run
 
 
+def layer_by_layer(work: Work) -> Round:
+    """The step as a reader of lesson 08 writes it."""
+    net, loss, optimizer = our_network(work), our_loss(work), optim.SGD(work.lr)
+    parameters = net.parameters()
+
+    def step(rows: Any) -> float:
+        x, y = (work.X, work.y) if work.whole else (work.X[rows], work.y[rows])
+        value = loss(net(x), y)
+        net.backward(loss.backward())
+        optimizer.step(parameters)
+        return value
+
+    return loop(work, step)
+
+
 def ours(work: Work) -> Round:
-    """The same with arrays that are made once, as `training.fit` does it."""
-    net, optimizer = our_network(work), optim.SGD(work.lr)
-    gradients, whole = BufferedPass(net, our_loss(work)), work.whole
-    parameters, batches = net.parameters(), work.batches()
+    """The same with arrays that are made once and parameters joined, as `training.fit` does it."""
+    optimizer, whole = optim.SGD(work.lr), work.whole
+    gradients = BufferedPass(our_network(work), our_loss(work))
+    parameters: list[nn.Parameter] = []
+
+    def step(rows: Any) -> float:
+        x, y = (work.X, work.y) if whole else (work.X.take(rows, axis=0), work.y.take(rows, axis=0))
+        value = gradients(x, y)
+        optimizer.step(parameters)
+        return value
+
+    one_round = loop(work, step)
 
     def run() -> float:
-        total = 0.0
-        for rows in next(batches):
-            x, y = (work.X, work.y) if whole else (work.X.take(rows, axis=0), work.y.take(rows, axis=0))
-            value = gradients(x, y)
-            optimizer.step(parameters)
-            total += value * len(rows)
-        return total / work.seen
+        nonlocal parameters
+        with gradients.joined() as parameters:
+            return one_round()
 
     return run
 
@@ -222,7 +236,7 @@ def pytorch(work: Work, manual: bool) -> Round:
             linear.bias.copy_(torch.from_numpy(b))
         layers += [linear, torch.nn.Sigmoid() if work.activation == "sigmoid" else torch.nn.ReLU()]
     net = torch.nn.Sequential(*layers[: None if work.activation == "sigmoid" else -1])
-    parameters, batches = list(net.parameters()), work.batches()
+    parameters = list(net.parameters())
     optimizer = torch.optim.SGD(parameters, lr=work.lr)
 
     def loss(y_hat: Any, target: Any) -> Any:
@@ -230,26 +244,23 @@ def pytorch(work: Work, manual: bool) -> Round:
             return ((y_hat - target) ** 2).sum()
         return torch.nn.functional.cross_entropy(y_hat, target)
 
-    def run() -> float:
-        total = 0.0
-        for rows in next(batches):
-            chosen = None if work.whole else torch.from_numpy(rows)
-            value = loss(net(X), y) if work.whole else loss(net(X[chosen]), y[chosen])
-            if manual:
+    def step(rows: Any) -> float:
+        chosen = None if work.whole else torch.from_numpy(rows)
+        value = loss(net(X), y) if work.whole else loss(net(X[chosen]), y[chosen])
+        if manual:
+            for p in parameters:
+                p.grad = None
+            value.backward()
+            with torch.no_grad():
                 for p in parameters:
-                    p.grad = None
-                value.backward()
-                with torch.no_grad():
-                    for p in parameters:
-                        p -= work.lr * p.grad
-            else:
-                optimizer.zero_grad()
-                value.backward()
-                optimizer.step()
-            total += value.item() * len(rows)
-        return total / work.seen
+                    p -= work.lr * p.grad
+        else:
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+        return float(value.item())
 
-    return run
+    return loop(work, step)
 
 
 def jax(work: Work) -> Round:
@@ -257,7 +268,7 @@ def jax(work: Work) -> Round:
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    X, y, batches = jnp.array(work.X), jnp.array(work.y), work.batches()
+    X, y = jnp.array(work.X), jnp.array(work.y)
 
     def loss(parameters: Any, X: Any, y: Any, rows: Any) -> Any:
         a = X if work.whole else X[rows]
@@ -272,20 +283,18 @@ def jax(work: Work) -> Round:
         return -jax.nn.log_softmax(a)[jnp.arange(len(rows)), y[rows]].mean()
 
     @jax.jit
-    def step(parameters: Any, X: Any, y: Any, rows: Any) -> Any:
+    def compiled(parameters: Any, X: Any, y: Any, rows: Any) -> Any:
         value, slopes = jax.value_and_grad(loss)(parameters, X, y, rows)
         return jax.tree.map(lambda p, g: p - work.lr * g, parameters, slopes), value
 
-    state = [[(jnp.array(W), jnp.array(b)) for W, b in work.weights]]
+    parameters = [(jnp.array(W), jnp.array(b)) for W, b in work.weights]
 
-    def run() -> float:
-        total = 0.0
-        for rows in next(batches):
-            state[0], value = step(state[0], X, y, rows)
-            total += float(value) * len(rows)
-        return total / work.seen
+    def step(rows: Any) -> float:
+        nonlocal parameters
+        parameters, value = compiled(parameters, X, y, rows)
+        return float(value)
 
-    return run
+    return loop(work, step)
 
 
 def scikit_learn(work: Work) -> Round:
@@ -334,7 +343,7 @@ def autograd(work: Work) -> Round:
     import autograd
     import autograd.numpy as anp
 
-    parameters, batches = [(W.copy(), b.copy()) for W, b in work.weights], work.batches()
+    parameters = [(W.copy(), b.copy()) for W, b in work.weights]
 
     def loss(parameters: Any, x: Any, y: Any) -> Any:
         a = x
@@ -352,18 +361,15 @@ def autograd(work: Work) -> Round:
 
     both = autograd.value_and_grad(loss)
 
-    def run() -> float:
-        total = 0.0
-        for rows in next(batches):
-            x, y = (work.X, work.y) if work.whole else (work.X[rows], work.y[rows])
-            value, slopes = both(parameters, x, y)
-            for pair, slope in zip(parameters, slopes, strict=True):
-                for p, g in zip(pair, slope, strict=True):
-                    p -= work.lr * g
-            total += float(value) * len(rows)
-        return total / work.seen
+    def step(rows: Any) -> float:
+        x, y = (work.X, work.y) if work.whole else (work.X[rows], work.y[rows])
+        value, slopes = both(parameters, x, y)
+        for pair, slope in zip(parameters, slopes, strict=True):
+            for p, g in zip(pair, slope, strict=True):
+                p -= work.lr * g
+        return float(value)
 
-    return run
+    return loop(work, step)
 
 
 def micrograd(work: Work) -> Round:
@@ -383,25 +389,22 @@ def micrograd(work: Work) -> Round:
     parameters = [w for W, b in layers for w in [*itertools.chain(*W), *b]]
     x, y = work.X[0].tolist(), work.y[0].tolist()
 
-    def run() -> float:
-        total = 0.0
-        for _ in range(work.steps):
-            a = x
-            for W, b in layers:
-                a = [
-                    sigmoid(sum((w * v for w, v in zip(row, a, strict=True)), start))
-                    for row, start in zip(W, b, strict=True)
-                ]
-            value = sum((out - target) ** 2 for out, target in zip(a, y, strict=True))
-            for p in parameters:
-                p.grad = 0.0
-            value.backward()
-            for p in parameters:
-                p.data -= work.lr * p.grad
-            total += value.data
-        return total / work.steps
+    def step(rows: Any) -> float:
+        a = x
+        for W, b in layers:
+            a = [
+                sigmoid(sum((w * v for w, v in zip(row, a, strict=True)), start))
+                for row, start in zip(W, b, strict=True)
+            ]
+        value = sum((out - target) ** 2 for out, target in zip(a, y, strict=True))
+        for p in parameters:
+            p.grad = 0.0
+        value.backward()
+        for p in parameters:
+            p.data -= work.lr * p.grad
+        return float(value.data)
 
-    return run
+    return loop(work, step)
 
 
 Contender = Callable[[Work], Round]

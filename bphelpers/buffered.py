@@ -9,6 +9,8 @@ products take the time, and nothing is gained.
 Lesson: 07_why_it_is_cheap.
 """
 
+import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -56,29 +58,72 @@ class BufferedPass:
 
     def __init__(self, net: nn.Module, loss: nn.Loss) -> None:
         self._net, self._loss = net, loss
-        self._layers = list(_chain(net))
+        self._layers = list(net.chain()) if isinstance(net, nn.Sequential) and net.is_plain() else [net]
         dtypes = {p.data.dtype for p in net.parameters() + net.buffers()}
         self._dtype = next(iter(dtypes), None)
         self._known = (
-            bool(self._layers)
-            and type(self._layers[0]) is nn.Linear
-            and all(_is_ours(part) for part in (net, *self._layers, *net.leaves(), loss))
-            and (dtypes <= {np.dtype(np.float32)} or dtypes <= {np.dtype(np.float64)})
+            type(next(iter(self._layers), None)) is nn.Linear
+            and all(_is_ours(part) for part in (*self._layers, *net.leaves(), loss))
+            and dtypes in ({np.dtype(np.float32)}, {np.dtype(np.float64)})
         )
         self._quick: dict[Any, Callable[[Array, Array], float]] = {}
+        self._joined: _Joined | None = None
 
     def __call__(self, x: ArrayLike, y: ArrayLike) -> float:
         """The loss; afterwards every ``.grad`` is filled."""
         x, y = np.asarray(x), np.asarray(y)
+        if self._joined:
+            self._joined.hand_out_values()
         key = x.shape, x.dtype, y.shape, y.dtype
         quick = self._quick.get(key)
-        if quick is not None:
-            return quick(x if x.dtype == self._dtype else x.astype(self._dtype), y)
+        if quick is None:
+            value = self._through_layers(x, y)
+            if self._known and np.isfinite(value):
+                self._quick[key] = self._made(len(x))
+        else:
+            value = quick(x if x.dtype == self._dtype else x.astype(self._dtype), y)
+        if self._joined:
+            self._joined.collect_gradients()
+        return value
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[list[nn.Parameter]]:
+        """The parameters as one, in a list: a rule then moves all of them by one call, not each by its own.
+
+        For rules that treat all numbers alike and remember none of them, such as plain SGD. Inside the block
+        every ``data`` and ``grad`` is a part of one array, and the next batch overwrites the gradients.
+        Afterwards every ``data`` is the array that it was before, with the new values. Where parameters
+        cannot be joined, the list holds them as they are.
+
+        Examples
+        --------
+        >>> from bphelpers import optim
+        >>> rng = np.random.default_rng(0)
+        >>> net = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.Tanh(), nn.Linear(3, 1, rng=rng))
+        >>> gradients = BufferedPass(net, nn.MSELoss())
+        >>> with gradients.joined() as parameters:
+        ...     losses = [gradients([[1.0, 2.0]], [[3.0]])]
+        ...     optim.SGD(lr=0.01).step(parameters)
+        >>> parameters, losses[0] > gradients([[1.0, 2.0]], [[3.0]])
+        ([Parameter all, shape (13,)], True)
+        """
+        parameters = self._net.parameters()
+        if not (self._known and _can_be_joined([p.data for p in parameters])):
+            yield parameters
+            return
+        self._quick.clear()
+        self._joined = _Joined(parameters)
+        try:
+            yield [self._joined.whole]
+        finally:
+            self._joined.part()
+            self._joined = None
+            self._quick.clear()
+
+    def _through_layers(self, x: Array, y: Array) -> float:
         value = self._loss.forward(self._net.forward(x), y)
         if np.isfinite(value):
             self._net.backward(self._loss.backward())
-            if self._known:
-                self._quick[key] = self._made(len(x))
         return value
 
     def _made(self, n: int) -> Callable[[Array, Array], float]:
@@ -87,7 +132,7 @@ class BufferedPass:
         for layer in self._layers:
             if type(layer) is nn.Linear:
                 width = layer.W.data.shape[0]
-                pairs.append(_linear(layer, n, self._dtype, first=not pairs))
+                pairs.append(_linear(layer, n, self._dtype, self._joined, first=not pairs))
             elif type(layer) in _ELEMENTWISE:
                 pairs.append(_ELEMENTWISE[type(layer)](n, width, self._dtype))
             else:
@@ -112,12 +157,47 @@ class BufferedPass:
         return quick
 
 
-def _chain(net: nn.Module) -> Iterator[nn.Module]:
-    if type(net) is nn.Sequential:
-        for layer in net.layers:
-            yield from _chain(layer)
-    else:
-        yield net
+class _Joined:
+    """Parameters as parts of ``whole``."""
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        self._before = [(p, p.data) for p in parameters]
+        self._data = np.concatenate([data.ravel() for _, data in self._before])
+        self._grad = np.full_like(self._data, np.nan)  # a step before the first batch refuses that
+        self.whole = nn.Parameter(self._data, "all")
+        self.whole.grad = self._grad
+        self.gradients: dict[nn.Parameter, Array] = {}
+        end = 0
+        for p, data in self._before:
+            begin, end = end, end + data.size
+            p.data = self._data[begin:end].reshape(data.shape)
+            p.grad = self.gradients[p] = self._grad[begin:end].reshape(data.shape)
+
+    def hand_out_values(self) -> None:
+        """A rule may have put another array in the place of the values."""
+        if self.whole.data is not self._data:
+            self._data[...] = self.whole.data
+
+    def collect_gradients(self) -> None:
+        """A layer may have put another array in the place of a gradient, and clipping one in that of all."""
+        for p, grad in self.gradients.items():
+            if p.grad is not grad:
+                grad[...] = p.grad
+                p.grad = grad
+        self.whole.grad = self._grad
+
+    def part(self) -> None:
+        """Each parameter has its own array again, with the new values."""
+        self.hand_out_values()
+        for p, data in self._before:
+            data[...] = p.data
+            p.data = data
+
+
+def _can_be_joined(arrays: list[Array]) -> bool:
+    """Whether each can be laid out in a row and written back: two that share numbers would part."""
+    shared = any(np.may_share_memory(a, b) for a, b in itertools.combinations(arrays, 2))
+    return not shared and all(array.flags.carray for array in arrays)
 
 
 def _is_ours(part: Any) -> bool:
@@ -130,12 +210,16 @@ def _is_ours(part: Any) -> bool:
 # --- Layers: how forward and backward are done in arrays for n examples of `width` numbers -----------------
 
 
-def _linear(layer: nn.Linear, n: int, dtype: Any, first: bool) -> tuple[Forward, Backward]:
+def _linear(
+    layer: nn.Linear, n: int, dtype: Any, joined: "_Joined | None", first: bool
+) -> tuple[Forward, Backward]:
     W, b = layer.W, layer.b
+    dW: Any = joined.gradients[W] if joined else None  # a new array each time: somebody may keep the last
+    db: Any = joined.gradients[b] if joined and b is not None else None
     width, width_before = W.data.shape
     z, dx = np.empty((n, width), dtype), np.empty((n, width_before), dtype)
     row = z[0] if n == 1 else z  # one row needs no broadcasting, which takes longer than the sum
-    kept = z
+    kept, zero = z, np.zeros((), dtype)
 
     def forward(x: Array) -> Array:
         nonlocal kept
@@ -146,9 +230,9 @@ def _linear(layer: nn.Linear, n: int, dtype: Any, first: bool) -> tuple[Forward,
         return z
 
     def backward(dz: Array) -> Array | None:
-        W.grad = dz.T.dot(kept)  # a new array: somebody may keep the last one
+        W.grad = dz.T.dot(kept, dW)
         if b is not None:
-            b.grad = add.reduce(dz, axis=0)
+            b.grad = add(dz[0], zero, db) if n == 1 else add.reduce(dz, 0, None, db)
         return None if first else dz.dot(W.data, dx)
 
     return forward, backward
@@ -230,7 +314,7 @@ def _cross_entropy(n: int, width: int, dtype: Any) -> Cost:
         log(total, total)
         subtract(log_p, total, log_p)
         add(starts, y, right)
-        return 0.0 - float(flat_log_p.take(right).sum()) / n
+        return 0.0 - float(add.reduce(flat_log_p.take(right))) / n
 
     def gradient() -> Array:
         exp(log_p, p)

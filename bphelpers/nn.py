@@ -182,6 +182,11 @@ class Module:
         return value
 
 
+def _refuse_whole_numbers(dtype: DTypeLike) -> None:
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"dtype must be a floating type such as np.float32, got {np.dtype(dtype)}")
+
+
 class Linear(Module):
     """Weighted sums, ``x @ W.T + b``.
 
@@ -228,8 +233,7 @@ class Linear(Module):
             raise ValueError(
                 f"in_features and out_features must be positive, got {in_features} and {out_features}"
             )
-        if np.dtype(dtype).kind != "f":
-            raise ValueError(f"dtype must be a floating type such as np.float32, got {np.dtype(dtype)}")
+        _refuse_whole_numbers(dtype)
         if isinstance(init, str):
             if init not in INITIALIZERS:
                 raise ValueError(f"init must be one of {sorted(INITIALIZERS)} or a function, got {init!r}")
@@ -443,12 +447,21 @@ class Sequential(Module):
         return [p for layer in self.layers for p in layer.buffers()]
 
     def chain(self) -> Iterator[Module]:
-        """The layers as they are fed, those of inner networks included; a :class:`Residual` is one layer."""
+        """The layers as they are fed, those of inner networks included.
+
+        What feeds its layers in another way is one layer: a :class:`Residual`, or a network whose ``forward``
+        or ``backward`` somebody has replaced.
+        """
         for layer in self.layers:
-            if isinstance(layer, Sequential):
+            if isinstance(layer, Sequential) and layer.is_plain():
                 yield from layer.chain()
             else:
                 yield layer
+
+    def is_plain(self) -> bool:
+        """Whether ``forward`` and ``backward`` are those of this class, in an heir and in this object."""
+        own = (Sequential.forward, Sequential.backward)
+        return own == tuple(getattr(way, "__func__", None) for way in (self.forward, self.backward))
 
     def __getitem__(self, index: int) -> Module:
         return self.layers[index]
@@ -525,8 +538,7 @@ class _Norm(Module):
             raise ValueError(f"features must be positive, got {features}")
         if not eps > 0:
             raise ValueError(f"eps must be positive, got {eps}")
-        if np.dtype(dtype).kind != "f":
-            raise ValueError(f"dtype must be a floating type such as np.float32, got {np.dtype(dtype)}")
+        _refuse_whole_numbers(dtype)
         self.gamma = Parameter(np.ones(features, dtype=dtype), "gamma")
         self.beta = Parameter(np.zeros(features, dtype=dtype), "beta")
         self.eps = eps

@@ -37,7 +37,7 @@ class _Optimizer:
             Where a parameter is listed twice, has no gradient yet, one of another shape, or one that is not
             finite; then none has moved.
         """
-        for p, grad in _gradients(parameters):
+        for p, grad in usable_gradients(parameters):
             p.data -= self.lr * self._direction(p, grad)
 
     def _direction(self, p: Parameter, grad: Array) -> Array:
@@ -447,7 +447,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     """
     if not max_norm > 0:
         raise ValueError(f"max_norm must be above 0, got {max_norm}")
-    pairs = _gradients(parameters)
+    pairs = usable_gradients(parameters)
     norm = math.hypot(*(np.linalg.norm(grad.astype(np.float64)) for _, grad in pairs))
     if not math.isfinite(norm):
         raise ValueError("the squares of the gradients are too large to be added up")
@@ -456,8 +456,19 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     return norm
 
 
-def _gradients(parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:
-    """Each parameter with its gradient, all fit for a step."""
+def moves_numbers_alone(optimizer: object) -> bool:
+    """Whether each number moves by itself and nothing is remembered: then parameters may be joined to one."""
+    if type(optimizer) is Scheduled:
+        optimizer = optimizer.optimizer
+    return (
+        type(optimizer) is SGD
+        and optimizer.momentum == 0
+        and not vars(optimizer).keys() & {"step", "_direction"}
+    )
+
+
+def usable_gradients(parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:
+    """Each parameter with its gradient, all fit for a step; else a ValueError says which is not."""
     pairs = [(p, _gradient(p)) for p in parameters]
     if len({p for p, _ in pairs}) < len(pairs):
         raise ValueError(f"parameters must be different, got {[p.name for p, _ in pairs]}")

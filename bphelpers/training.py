@@ -3,7 +3,8 @@
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from bphelpers.buffered import BufferedPass
 from bphelpers.data import minibatches
 from bphelpers.nn import Loss, Module, Parameter
-from bphelpers.optim import GradientNotFinite
+from bphelpers.optim import GradientNotFinite, moves_numbers_alone, usable_gradients
 
 
 class Optimizer(Protocol):
@@ -176,24 +177,23 @@ def fit(
 
     history = History()
     net.train()
-    gradients, parameters = BufferedPass(net, loss), net.parameters()
     # TQDM_DISABLE is tqdm's own switch, but its notebook bar ignores it.
     off = not progress or bool(os.environ.get("TQDM_DISABLE"))
     bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=off)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
-            for _ in range(epochs):
-                trained = _one_epoch(gradients, parameters, optimizer, X, y, batch_size, rng, history)
-                validated = _validate(net, loss, validation, history)
-                _record(history, trained, validated)
-                bar.update()
-                if on_epoch is None:
-                    continue
-                if on_epoch(history):
+            for span in [epochs] if on_epoch is None else [1] * epochs:
+                with _ready(net, loss, optimizer) as (gradients, parameters):
+                    for _ in range(span):
+                        trained = _one_epoch(
+                            net, gradients, parameters, optimizer, X, y, batch_size, rng, history
+                        )
+                        validated = _validate(net, loss, validation, history)
+                        _record(history, trained, validated)
+                        bar.update()
+                if on_epoch is not None and on_epoch(history):  # it may have changed the network
                     history.stopped = f"on_epoch asked for it after epoch {history.epochs}"
                     break
-                # It may have changed the network.
-                gradients, parameters = BufferedPass(net, loss), net.parameters()
     except KeyboardInterrupt:
         history.stopped = f"interrupted after {history.epochs} full epochs and {history.steps} steps"
     except _NotFinite as error:
@@ -201,6 +201,17 @@ def fit(
         advice = "A smaller learning rate may help, or a look for NaN in the data."
         warnings.warn(f"Training stopped: {error}. {advice}", RuntimeWarning, stacklevel=2)
     return history
+
+
+@contextmanager
+def _ready(net: Module, loss: Loss, optimizer: Optimizer) -> Iterator[tuple[BufferedPass, list[Parameter]]]:
+    """What gives the gradients, and the parameters as the optimizer takes them, until the network changes."""
+    gradients = BufferedPass(net, loss)
+    if not moves_numbers_alone(optimizer):
+        yield gradients, net.parameters()
+        return
+    with gradients.joined() as parameters:
+        yield gradients, parameters
 
 
 def _same_length(name: str, data: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -214,7 +225,17 @@ def _same_length(name: str, data: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[
     return X, y
 
 
+def _named(error: GradientNotFinite, net: Module) -> GradientNotFinite:
+    """The error with the name of the parameter, also where all had been joined to one."""
+    try:
+        usable_gradients(net.parameters())
+    except GradientNotFinite as named:
+        return named
+    return error
+
+
 def _one_epoch(
+    net: Module,
     gradients: BufferedPass,
     parameters: list[Parameter],
     optimizer: Optimizer,
@@ -232,7 +253,7 @@ def _one_epoch(
         try:
             optimizer.step(parameters)
         except GradientNotFinite as error:
-            raise _NotFinite(f"{error}, in {_where(history)}") from error
+            raise _NotFinite(f"{_named(error, net)}, in {_where(history)}") from error
         history.steps += 1
         total += value * len(rows)
     return total / len(X)

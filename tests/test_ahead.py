@@ -266,10 +266,91 @@ def test_a_second_page_is_sent_everything_again(cells: list[int]) -> None:
     async def play(live: LiveFigure, page: Page) -> None:
         await page.opens()
         first = dict(page.views)
+        page.views.clear()  # another page, which has nothing
         await page.opens()
         assert page.views == first
 
     in_a_notebook(play)
+
+
+def test_a_cell_that_is_run_while_it_draws_ahead(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        live._ahead._handle_custom_msg("ready", [])
+        while len(page.views) < 2:
+            await asyncio.sleep(0)
+        cells[0] += 1
+        await page.is_quiet()
+        assert set(page.views) == {(4, 1), (5, 1), (3, 1), (4, 2), (4, 0)}
+
+    in_a_notebook(play)
+
+
+def test_what_was_planned_before_a_jump_is_dropped(cells: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        drawn.clear()
+        monkeypatch.setattr(ahead, "PAUSE", 0.1)
+        await page.sends(k=30)
+        await page.sends(k=20)
+        await page.is_quiet()
+        await asyncio.sleep(0.3)
+        assert not {(29, 1), (31, 1)} & set(drawn)
+
+    in_a_notebook(play)
+
+
+def test_after_a_single_step_it_draws_without_a_pause(
+    cells: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+        monkeypatch.setattr(ahead, "PAUSE", 3600)
+        await page.sends(k=6)
+        await asyncio.sleep(0.3)
+        assert (7, 1) in page.views
+
+    in_a_notebook(play)
+
+
+def test_after_an_interrupted_rest_it_draws_on(cells: list[int]) -> None:
+    async def play(live: LiveFigure, page: Page) -> None:
+        await page.opens()
+
+        def stopped() -> None:
+            raise KeyboardInterrupt
+
+        live._ahead._again, again = stopped, live._ahead._again  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            live._ahead._rest()
+        live._ahead._again = again  # type: ignore[method-assign]
+        await page.moves(k=6)
+        assert (8, 1) in page.views
+
+    in_a_notebook(play)
+
+
+def test_the_slider_that_moved_comes_first() -> None:
+    assert list(near((4, 1), (4, 0), (7, 3))) == [(4, 1), (4, 2), (4, 0), (5, 1), (3, 1)]
+
+
+def test_beside_a_text_field_nothing_is_drawn_ahead(cells: list[int]) -> None:
+    async def cell() -> None:
+        live = live_figure(
+            lambda fig, k, t: fig.text(0.5, 0.5, f"{k} {t}"),
+            lambda k, t: f"{k} {t}",
+            size=(2, 1),
+            k=("k", 1, 9, 1, 5),
+            t=ipywidgets.Text(value="word"),
+        )
+        page = Page(live)
+        await page.opens()
+        for word in ("one", "two", "three"):
+            await page.sends(t=word)
+            assert live.text == f"5 {word}"
+        await page.is_quiet()
+        assert page.views == {}
+
+    asyncio.run(cell())
 
 
 def test_what_is_kept_is_bounded(cells: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

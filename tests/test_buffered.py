@@ -6,6 +6,7 @@ Bit by bit equal to the layers, whose own tests are tested on broken copies (tes
 import contextlib
 import importlib
 import itertools
+import math
 import tracemalloc
 from typing import Any
 from unittest import mock
@@ -49,6 +50,22 @@ def quick(buffered, net, loss, x, y):
     return value, [p.grad for p in net.parameters()]
 
 
+def check_fit(net, rule):
+    """Weights after some epochs: by fit, and by the loop as a reader writes it."""
+    X, y = (part[:100] for part in data.digits())
+    one, other = net(), net()
+    rng, loss = np.random.default_rng(1), nn.CrossEntropyLoss()
+    training.fit(one, loss, rule(), (X, y), 3, 32, rng, progress=False)
+    rng, optimizer = np.random.default_rng(1), rule()
+    for _ in range(3):
+        for rows in data.minibatches(len(X), 32, rng):
+            loss(other(X[rows].astype(one[0].W.data.dtype)), y[rows])
+            other.backward(loss.backward())
+            optimizer.step(other.parameters())
+    for name, value in one.state_dict().items():
+        assert value.tobytes() == other.state_dict()[name].tobytes()
+
+
 def check_same(buffered, net, loss, x, y):
     value, grads = layered(net, loss, x, y)
     found, found_grads = quick(buffered, net, loss, x, y)
@@ -66,6 +83,31 @@ NETS = {
     "one layer": lambda dtype: chain(5, 3, dtype=dtype),
     "two linear": lambda dtype: nn.Sequential(*chain(5, 4, dtype=dtype), *chain(4, 3, dtype=dtype)),
     "nested": lambda dtype: nn.Sequential(chain(5, 4, dtype=dtype, last=True), chain(4, 3, dtype=dtype)),
+}
+
+
+def mixture(dtype=np.float64):
+    """Parameters also in layers that have no quick way."""
+    rng = np.random.default_rng(3)
+    linear = [nn.Linear(a, b, rng=rng, dtype=dtype) for a, b in ((64, 8), (8, 8), (8, 10))]
+    inside = nn.Residual(linear[1], nn.GELU()), nn.LayerNorm(8, dtype=dtype), nn.LeakyReLU()
+    return nn.Sequential(linear[0], nn.BatchNorm1d(8, dtype=dtype), nn.ReLU(), *inside, linear[2])
+
+
+FITTED = {
+    "tanh": lambda: chain(64, 16, 10, activation=nn.Tanh),
+    "float32": lambda: chain(64, 16, 10, dtype=np.float32),
+    "no bias": lambda: chain(64, 16, 10, bias=False),
+    "one layer": lambda: chain(64, 10),
+    "mixture": mixture,
+    "mixture, float32": lambda: mixture(np.float32),
+}
+RULES = {
+    "sgd": lambda: optim.SGD(0.1),
+    "weight decay": lambda: optim.SGD(0.1, weight_decay=0.01),
+    "scheduled": lambda: optim.Scheduled(optim.SGD(0.1), lambda step: 1 / (1 + step)),
+    "nesterov": lambda: optim.SGD(0.05, momentum=0.9, nesterov=True),
+    "adam": optim.Adam,
 }
 LOSSES = {"mse": nn.MSELoss, "bce": nn.BCEWithLogitsLoss, "softmax": nn.CrossEntropyLoss}
 
@@ -224,6 +266,42 @@ def test_layers_of_several_dtypes_train(buffered, first, second):
     check_same(buffered, mixed(first, second), nn.CrossEntropyLoss(), x, y)
 
 
+def test_running_values_of_another_dtype_than_the_weights(buffered):
+    rng = np.random.default_rng(0)
+    linear = [nn.Linear(a, b, rng=rng, dtype=np.float32) for a, b in ((5, 4), (4, 3))]
+    net = nn.Sequential(linear[0], nn.BatchNorm1d(4, dtype=np.float32), linear[1]).eval()
+    for buffer in net.buffers():
+        buffer.data = buffer.data.astype(np.float64)
+    check_same(buffered, net, nn.MSELoss(), rng.normal(size=(6, 5)), rng.normal(size=(6, 3)))
+
+
+@pytest.mark.parametrize("first", [nn.Tanh, nn.ReLU, lambda: nn.LayerNorm(5)])
+def test_a_network_may_begin_with_any_layer(buffered, first):
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(first(), nn.Linear(5, 3, rng=rng))
+    check_same(buffered, net, nn.MSELoss(), rng.normal(size=(6, 5)), rng.normal(size=(6, 3)))
+
+
+def test_weights_that_are_put_in_later_are_used(buffered):
+    rng, net, other = np.random.default_rng(0), chain(5, 4, 3), chain(5, 4, 3, seed=1)
+    gradients = buffered.BufferedPass(net, nn.MSELoss())
+    x, y = rng.normal(size=(6, 5)), rng.normal(size=(6, 3))
+    for _ in range(2):
+        gradients(x, y)
+    net.load_state_dict(other.state_dict())
+    value, grads = layered(other, nn.MSELoss(), x, y)
+    assert gradients(x, y) == value
+    for p, grad in zip(net.parameters(), grads, strict=True):
+        np.testing.assert_array_equal(p.grad, grad)
+
+
+def test_a_loss_of_zero_has_no_sign(buffered):
+    net = chain(1, 2)
+    net[0].W.data[:], net[0].b.data[:] = [[1e3], [-1e3]], 0
+    value, _ = quick(buffered, net, nn.CrossEntropyLoss(), [[1.0]], [0])
+    assert value == 0 and math.copysign(1, value) == 1
+
+
 def test_weights_in_columns_are_taken(buffered):
     net, rng = chain(5, 4, 3), np.random.default_rng(0)
     state = {name: np.asfortranarray(value) for name, value in net.state_dict().items()}
@@ -308,19 +386,7 @@ def test_an_optimizer_of_one_s_own_may_keep_the_last_gradient():
                 p.data -= 0.05 * (grad + last)
             self.last = now
 
-    X, y = data.digits()
-    X, y = X[:200], y[:200]
-    one, other = chain(64, 8, 10), chain(64, 8, 10)
-    rng = np.random.default_rng(1)
-    training.fit(one, nn.CrossEntropyLoss(), Averaged(), (X, y), 2, 32, rng, progress=False)
-    rng, loss, optimizer = np.random.default_rng(1), nn.CrossEntropyLoss(), Averaged()
-    for _ in range(2):
-        for rows in data.minibatches(len(X), 32, rng):
-            loss(other(X[rows]), y[rows])
-            other.backward(loss.backward())
-            optimizer.step(other.parameters())
-    for name, value in one.state_dict().items():
-        np.testing.assert_array_equal(value, other.state_dict()[name])
+    check_fit(lambda: chain(64, 8, 10), Averaged)
 
 
 def test_nothing_that_was_given_is_written_to(buffered):
@@ -369,23 +435,199 @@ def test_a_loss_that_is_not_finite_is_returned(buffered):
         assert gradients(x, np.ones((4, 3))) == layered(net, nn.MSELoss(), x, np.ones((4, 3)))[0]
 
 
-def test_fit_gives_the_weights_of_the_plain_loop():
-    X, y = data.digits()
-    X, y = X[:300], y[:300]
-    rules = (lambda: optim.SGD(0.1), lambda: optim.SGD(0.05, momentum=0.9, nesterov=True), optim.Adam)
-    for rule in rules:
-        one, other = chain(64, 16, 10, activation=nn.Tanh), chain(64, 16, 10, activation=nn.Tanh)
-        training.fit(
-            one, nn.CrossEntropyLoss(), rule(), (X, y), 3, 32, np.random.default_rng(1), progress=False
-        )
-        rng, loss, optimizer = np.random.default_rng(1), nn.CrossEntropyLoss(), rule()
+@pytest.mark.parametrize("net", FITTED)
+@pytest.mark.parametrize("rule", RULES)
+def test_fit_gives_the_weights_of_the_plain_loop(net, rule):
+    check_fit(FITTED[net], RULES[rule])
+
+
+# --- Parameters joined to one ----------------------------------------------------------------------------
+
+
+def fit(net, rule, epochs=2, **options):
+    """A short training on some digits; 100 examples in batches of 32, so the last is smaller."""
+    X, y = (part[:100] for part in data.digits())
+    loss, rng = nn.CrossEntropyLoss(), np.random.default_rng(1)
+    return training.fit(net, loss, rule, (X, y), epochs, 32, rng, progress=False, **options)
+
+
+def test_each_parameter_has_its_own_array_again_with_the_new_values():
+    net = chain(64, 8, 10)
+    before = [p.data for p in net.parameters()]
+    start = net.state_dict()
+    fit(net, optim.SGD(0.1))
+    assert [p.data is data for p, data in zip(net.parameters(), before, strict=True)] == [True] * 4
+    assert not any(np.array_equal(p.data, start[p.name]) for p in net.parameters())
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_was_learned_before_an_interrupt_stays(kind):
+    def interrupted(step):
+        if step == 5:
+            raise kind
+        return 1.0
+
+    net, other = chain(64, 8, 10), chain(64, 8, 10)
+    before = [p.data for p in net.parameters()]
+    with contextlib.suppress(ZeroDivisionError):
+        fit(net, optim.Scheduled(optim.SGD(0.1), interrupted))
+    assert [p.data is data for p, data in zip(net.parameters(), before, strict=True)] == [True] * 4
+    fit(other, optim.Scheduled(optim.SGD(0.1), lambda step: float(step < 5)))
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, other.state_dict()[name])
+
+
+def test_on_epoch_finds_arrays_that_nobody_overwrites():
+    net, kept, values = chain(64, 8, 10), [], []
+    before = [p.data for p in net.parameters()]
+
+    def keep(history):
+        kept.append([p.grad for p in net.parameters()])
+        values.append([grad.copy() for grad in kept[-1]])
+        assert all(p.data is data for p, data in zip(net.parameters(), before, strict=True))
+
+    fit(net, optim.SGD(0.1), epochs=3, on_epoch=keep)
+    for grad, value in zip(itertools.chain(*kept), itertools.chain(*values), strict=True):
+        np.testing.assert_array_equal(grad, value)
+
+
+def tied(width, share):
+    """Two parameters, one array."""
+    net = chain(64, width, 64, 10, activation=nn.Tanh)
+    net[2].W.data = share(net[0].W.data)
+    return net
+
+
+@pytest.mark.parametrize(("width", "share"), [(8, np.transpose), (64, lambda data: data)])
+def test_parameters_that_share_numbers_go_on_sharing_them(width, share):
+    net = tied(width, share)
+    fit(net, optim.SGD(0.1))
+    assert np.shares_memory(net[0].W.data, net[2].W.data)
+    check_fit(lambda: tied(width, share), lambda: optim.SGD(0.1))
+
+
+def test_weights_that_must_not_be_written_are_refused():
+    net = chain(64, 8, 10)
+    net[0].W.data.flags.writeable = False
+    before = net.state_dict()
+    with pytest.raises(ValueError, match="read-only"):
+        fit(net, optim.SGD(0.1))
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_a_step_put_in_place_of_the_rule_s_own_is_given_the_parameters():
+    names, rule = [], optim.SGD(0.1)
+    right = rule.step
+    rule.step = lambda parameters: names.append([p.name for p in parameters]) or right(parameters)
+    fit(chain(64, 8, 10), rule, epochs=1)
+    assert names == [["W1", "b1", "W2", "b2"]] * 4
+
+
+def test_a_step_before_the_first_batch_is_refused(buffered):
+    net = chain(5, 4, 3)
+    before = net.state_dict()
+    with buffered.BufferedPass(net, nn.MSELoss()).joined() as parameters:
+        assert len(parameters) == 1
+        with pytest.raises(ValueError, match="finite"):
+            optim.SGD(0.1).step(parameters)
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+class Replacing:
+    """A rule of a reader's own, which makes new arrays."""
+
+    def step(self, parameters):
+        for p in parameters:
+            p.data = p.data - 0.1 * p.grad
+
+
+class Clipping(optim.SGD):
+    def step(self, parameters):
+        optim.clip_grad_norm(parameters, 0.5)
+        super().step(parameters)
+
+
+@pytest.mark.parametrize("rule", [Replacing, lambda: Clipping(0.1)])
+def test_a_rule_may_put_other_arrays_in_their_places(buffered, rule):
+    rng, one, other = np.random.default_rng(0), mixture(), mixture()
+    batches = [(rng.normal(size=(n, 64)), rng.integers(0, 10, n)) for n in (8, 8, 3, 8)]
+    gradients, loss = buffered.BufferedPass(one, nn.CrossEntropyLoss()), nn.CrossEntropyLoss()
+    with gradients.joined() as parameters:
+        for x, y in batches:
+            gradients(x, y)
+            rule().step(parameters)
+    for x, y in batches:
+        layered(other, loss, x, y)
+        rule().step(other.parameters())
+    for name, value in one.state_dict().items():
+        np.testing.assert_allclose(value, other.state_dict()[name], rtol=1e-9, atol=1e-12)
+
+
+def test_inside_the_block_each_parameter_is_a_part(buffered):
+    net = mixture()
+    gradients = buffered.BufferedPass(net, nn.CrossEntropyLoss())
+    batch = np.ones((4, 64)), np.arange(4)
+    with gradients.joined() as (whole,):
+        for _ in range(2):
+            gradients(*batch)
+            for p in net.parameters():
+                assert np.shares_memory(p.data, whole.data) and np.shares_memory(p.grad, whole.grad)
+    assert not any(np.shares_memory(p.data, whole.data) for p in net.parameters())
+
+
+def test_a_network_that_is_not_known_keeps_its_parameters(buffered):
+    net = nn.Sequential(Halved(), *chain(5, 4, 3))
+    with buffered.BufferedPass(net, nn.MSELoss()).joined() as parameters:
+        assert parameters == net.parameters()
+
+
+def test_after_the_block_gradients_are_new_arrays_again(buffered):
+    rng, net = np.random.default_rng(0), chain(5, 4, 3)
+    gradients = buffered.BufferedPass(net, nn.MSELoss())
+    batch = rng.normal(size=(4, 5)), rng.normal(size=(4, 3))
+    with gradients.joined():
         for _ in range(3):
-            for rows in data.minibatches(len(X), 32, rng):
-                loss(other(X[rows]), y[rows])
-                other.backward(loss.backward())
-                optimizer.step(other.parameters())
-        for name, value in one.state_dict().items():
-            np.testing.assert_array_equal(value, other.state_dict()[name])
+            gradients(*batch)
+    kept = [p.grad for p in net.parameters()]
+    values = [grad.copy() for grad in kept]
+    for _ in range(3):
+        gradients(rng.normal(size=(4, 5)), batch[1])
+    for grad, value in zip(kept, values, strict=True):
+        np.testing.assert_array_equal(grad, value)
+
+
+# --- Networks of networks --------------------------------------------------------------------------------
+
+
+class Doubled(nn.Sequential):
+    """A network of a reader's own, which does more than its layers."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+    def backward(self, dout):
+        return super().backward(2 * np.asarray(dout))
+
+
+def test_an_inner_network_of_one_s_own_is_asked(buffered):
+    net = nn.Sequential(chain(5, 4, last=True), Doubled(*chain(4, 3)))
+    assert [type(layer) for layer in net.chain()] == [nn.Linear, nn.ReLU, Doubled]
+    check_same(buffered, net, nn.MSELoss(), np.ones((2, 5)), np.zeros((2, 3)))
+    check_same(buffered, Doubled(*chain(5, 3)), nn.MSELoss(), np.ones((2, 5)), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("outer", [True, False])
+def test_a_function_put_in_place_of_a_network_s_own_is_asked(buffered, outer):
+    inner = chain(4, 3)
+    net = nn.Sequential(*chain(5, 4), inner)
+    patched = net if outer else inner
+    right = patched.forward
+    patched.forward = lambda x: 3 * right(x)
+    assert len(list(net.chain())) == 2
+    value, _ = layered(net, nn.MSELoss(), np.ones((2, 5)), np.zeros((2, 3)))
+    assert quick(buffered, net, nn.MSELoss(), np.ones((2, 5)), np.zeros((2, 3)))[0] == value
 
 
 def test_training_adds_little_to_the_memory_of_the_data():

@@ -1441,3 +1441,60 @@ def test_along_a_direction_what_cannot_be_checked_is_refused():
         directional_check(net, loss, x, y, rng, grads=grads | {"W9": grads["W1"]})
     with pytest.raises(ValueError, match="at least one parameter"):
         directional_check(nn.Sequential(nn.Tanh()), nn.MSELoss(), x, x, rng)
+
+
+class Clipped(nn.Linear):
+    """A layer that writes into its weights."""
+
+    def forward(self, x):
+        np.clip(self.W.data, -1, 1, out=self.W.data)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("check", [check_network, lambda *a: directional_check(*a, np.random.default_rng(0))])
+def test_what_a_layer_writes_goes_into_copies(check):
+    net = nn.Sequential(Clipped(2, 3, rng=np.random.default_rng(0)))
+    net[0].W.data[:] = 2
+    check(net, nn.MSELoss(), np.ones((4, 2)), np.zeros((4, 3)))
+    assert (net[0].W.data == 2).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_along_a_direction_dropout_is_refused_whatever_it_draws(seed):
+    rng = np.random.default_rng(seed)
+    net = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.Dropout(0.5, rng=rng), nn.Linear(4, 2, rng=rng))
+    x, y = rng.normal(size=(5, 3)), rng.integers(0, 2, 5)
+    with pytest.raises(ValueError, match="switch dropout off"):
+        directional_check(net, nn.CrossEntropyLoss(), x, y, rng)
+
+
+def test_weights_that_were_moved_the_wrong_way_are_not_called_early():
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 2, rng=rng))
+    x, y, loss = rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), nn.MSELoss()
+    right = right_gradients(net, loss, x, y)
+    W = net[2].W.data
+    loss(net(x), y)
+    net[2].W.data = W + 0.5 * right["W2"]
+    net.backward(loss.backward())
+    late = {p.name: p.grad for p in net.parameters()} | {"W2": right["W2"], "b2": right["b2"]}
+    net[2].W.data = W
+    report = check_network(net, loss, x, y, grads=late)
+    assert not report.ok and "learning rate -" not in str(report)
+
+
+class Bare:
+    """What check_network asks for, and no more."""
+
+    def __init__(self, net):
+        self.layers, self.parameters = net.layers, net.parameters
+        self.forward, self.backward = net.forward, net.backward
+
+
+def test_what_is_like_a_sequential_needs_no_buffers():
+    rng = np.random.default_rng(0)
+    net = Bare(nn.Sequential(nn.Linear(2, 3, rng=rng), nn.Tanh()))
+    x, y = rng.normal(size=(4, 2)), rng.normal(size=(4, 3))
+    assert check_network(net, nn.MSELoss(), x, y).ok
+    promised, measured = directional_check(net, nn.MSELoss(), x, y, rng)
+    assert promised == pytest.approx(measured, abs=1e-8)

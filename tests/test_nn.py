@@ -743,3 +743,62 @@ def test_a_batch_that_is_not_finite_leaves_the_running_values_alone(nn):
     np.testing.assert_array_equal(layer.running_var, before[1])
     layer([[4.0, 2.0], [4.0, 2.0]])  # a variance of 0 is finite
     np.testing.assert_allclose(layer.running_mean, 0.9 * before[0] + [0.4, 0.2])
+
+
+def test_a_feature_that_never_varied(nn):
+    layer = nn.BatchNorm1d(1, momentum=1.0, eps=0.25)
+    layer([[3.0], [3.0]])
+    assert layer.running_var.tolist() == [0] and layer.eval()([[4.0]]).tolist() == [[2.0]]
+
+
+def test_a_variance_that_overflows_leaves_the_running_values_alone(nn):
+    layer = nn.BatchNorm1d(1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        layer([[1e200], [-1e200]])
+    assert layer.running_mean.tolist() == [0] and layer.running_var.tolist() == [1]
+
+
+def test_residual_does_not_write_into_the_gradient_it_is_given(nn):
+    layer, dout = nn.Residual(nn.Sequential()), np.ones((2, 3))
+    layer(np.zeros((2, 3)))
+    assert (layer.backward(dout) == 2).all() and (dout == 1).all()
+
+
+def test_the_chain_enters_plain_networks_only(nn):
+    class Own(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x)
+
+    class AlsoOwn(nn.Sequential):
+        def backward(self, dout):
+            return super().backward(dout)
+
+    deep = nn.Sequential(
+        nn.Sequential(nn.Sequential(nn.ReLU()), nn.Tanh()), Own(nn.ReLU()), AlsoOwn(nn.ReLU())
+    )
+    assert deep.is_plain() is True
+    assert [type(link) for link in deep.chain()] == [nn.ReLU, nn.Tanh, Own, AlsoOwn]
+    deep[0].forward = lambda x: x
+    assert [type(link) for link in deep.chain()] == [nn.Sequential, Own, AlsoOwn]
+    for net in (deep[0], deep[1], deep[2]):
+        assert net.is_plain() is False
+
+
+def test_dropout_s_backward_belongs_to_the_latest_forward(nn):
+    layer, x = nn.Dropout(0.5, rng=seeded()), np.ones((4, 5))
+    out = layer(x)
+    np.testing.assert_array_equal(layer.eval().backward(x), out)
+    layer(x)
+    np.testing.assert_array_equal(layer.train().backward(x), x)
+
+
+def test_a_layer_with_buffers_only_is_counted(nn):
+    class Counter(nn.Module):
+        def __init__(self):
+            self.seen = nn.Parameter(np.zeros(1), "seen")
+
+        def buffers(self):
+            return [self.seen]
+
+    net = nn.Sequential(Counter(), nn.Linear(1, 1, rng=seeded()), Counter())
+    assert list(net.state_dict()) == ["W2", "b2", "seen1", "seen3"]

@@ -447,3 +447,31 @@ def test_clipping_measures_float32_in_float64(optim):
     w.grad = np.array([3e30, 4e30], dtype=np.float32)  # whose squares float32 cannot hold
     assert optim.clip_grad_norm([w], 1.0) == pytest.approx(5e30, rel=1e-6)
     np.testing.assert_allclose(w.grad, [0.6, 0.8], rtol=1e-6)
+
+
+def test_rules_that_move_numbers_alone(optim):
+    class Halving(optim.SGD):
+        """A rule of a reader's own."""
+
+        def _direction(self, p, grad):
+            return grad / 2
+
+    def scheduled(rule):
+        return optim.Scheduled(rule, lambda step: 1.0)
+
+    plain = optim.SGD(0.1), optim.SGD(0.1, weight_decay=0.1), scheduled(optim.SGD(0.1))
+    patched = optim.SGD(0.1), optim.SGD(0.1)
+    patched[0].step, patched[1]._direction = patched[0].step, patched[1]._direction
+    other = optim.SGD(0.1, momentum=0.5), optim.RMSprop(), optim.Adam(), Halving(0.1), object()
+    for rule in plain:
+        assert optim.moves_numbers_alone(rule) is True, rule
+    for rule in (*patched, *other, scheduled(optim.SGD(0.1, momentum=0.5)), scheduled(patched[0])):
+        assert optim.moves_numbers_alone(rule) is False, rule
+
+
+def test_two_parameters_may_have_one_name(optim):
+    two = [Parameter(np.ones(1), "w"), Parameter(np.ones(1), "w")]
+    for p in two:
+        p.grad = np.ones(1)
+    optim.SGD(0.5).step(two)
+    assert [p.data[0] for p in two] == [0.5, 0.5]

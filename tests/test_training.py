@@ -9,13 +9,14 @@ import io
 import warnings
 from itertools import chain
 from typing import ClassVar
+from unittest import mock
 
 import numpy as np
 import pytest
 from oracles import refuses
 
 from bphelpers import nn
-from bphelpers.optim import SGD
+from bphelpers.optim import SGD, GradientNotFinite
 
 
 @pytest.fixture
@@ -511,3 +512,47 @@ def test_what_a_history_prints(training):
     assert repr(training.History()) == "History(0 epochs, 0 steps)"
     history = training.History(loss=[2.0, 0.5], steps=6, stopped="enough")
     assert repr(history) == "History(2 epochs, 6 steps, loss 0.5000, stopped: enough)"
+
+
+def test_parameters_are_joined_only_where_nothing_is_remembered(training):
+    step = SGD.step
+    for momentum, expected in ((0.0, ["all"]), (0.5, ["W1", "b1"])):
+        names = []
+
+        def told(rule, parameters, names=names):
+            names.append([p.name for p in parameters])
+            step(rule, parameters)
+
+        with mock.patch.object(SGD, "step", told):
+            run(training, optimizer=SGD(0.1, momentum=momentum), epochs=1, batch_size=10)
+        assert names == [expected]
+
+
+def test_a_rule_that_finds_fault_itself_is_quoted(training):
+    class Strict(SGD):
+        def step(self, parameters):
+            raise GradientNotFinite("too steep for me")
+
+    with pytest.warns(RuntimeWarning, match="too steep for me, in epoch 1, step 1"):
+        assert run(training, optimizer=Strict(0.1)).stopped == "too steep for me, in epoch 1, step 1"
+
+
+def test_an_accuracy_of_zero_is_recorded(training):
+    net = nn.Sequential(nn.Linear(1, 2, rng=np.random.default_rng(0)))
+    net[0].W.data[:], net[0].b.data[:] = [[5.0], [-5.0]], 0
+    data = np.ones((4, 1)), [1] * 4
+    history = run(
+        training, net, nn.CrossEntropyLoss(), SGD(0.0), data=data, epochs=2, validation=data, progress=False
+    )
+    assert history.val_accuracy == [0.0, 0.0]
+
+
+def test_any_true_answer_of_on_epoch_stops(training):
+    for answer in (1, np.True_):
+        assert run(training, epochs=9, on_epoch=lambda history, answer=answer: answer).epochs == 1
+
+
+def test_on_epoch_is_called_after_every_epoch(training):
+    seen = []
+    run(training, epochs=3, on_epoch=lambda history: seen.append(history.epochs))
+    assert seen == [1, 2, 3]

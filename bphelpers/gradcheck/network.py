@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,17 +83,13 @@ def check_network(
     W2        (1, 3)  below 1e-06
     b2        (1,)    below 1e-06
     """
-    parameters = _by_name(net.parameters())
-    kept = {name: p.data for name, p in parameters.items()}
-    buffers = _buffers(net)
+    with _on_copies(net) as (parameters, points):
 
-    def value(**arrays: Array) -> Any:
-        for name, array in arrays.items():
-            parameters[name].data = array
-        return loss.forward(net.forward(x), y)
+        def value(**arrays: Array) -> Any:
+            for name, array in arrays.items():
+                parameters[name].data = array
+            return loss.forward(net.forward(x), y)
 
-    try:
-        points = {name: np.array(data, dtype=np.float64) for name, data in kept.items()}
         if grads is None:
             value(**points)
             net.backward(loss.backward())
@@ -112,11 +109,6 @@ def check_network(
             return lambda moved: value(**{name: moved})
 
         return compare(value, points, grads, tolerance, len(np.asarray(x)), candidates, along)
-    finally:
-        for name, p in parameters.items():
-            p.data = kept[name]
-        for p, data in buffers:
-            p.data = data
 
 
 def directional_check(
@@ -169,21 +161,17 @@ def directional_check(
     True
     """
     rng = as_generator("rng", rng)
-    parameters = _by_name(net.parameters())
-    if not parameters:
-        raise ValueError("net must have at least one parameter, got none")
-    kept = {name: p.data for name, p in parameters.items()}
-    buffers = _buffers(net)
+    with _on_copies(net) as (parameters, points):
+        if not parameters:
+            raise ValueError("net must have at least one parameter, got none")
 
-    def value_at(points: Mapping[str, Array]) -> float:
-        for name, point in points.items():
-            parameters[name].data = point
-        return one_number(loss.forward(net.forward(x), y), "loss")
+        def value(**arrays: Array) -> float:
+            for name, array in arrays.items():
+                parameters[name].data = array
+            return one_number(loss.forward(net.forward(x), y), "loss")
 
-    try:
-        points = {name: np.asarray(data, dtype=np.float64) for name, data in kept.items()}
         if grads is None:
-            value_at(points)
+            value(**points)
             net.backward(loss.backward())
             grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
         same_names(points, grads)
@@ -192,26 +180,36 @@ def directional_check(
             if found[name].shape != point.shape:
                 got = found[name].shape
                 raise ValueError(f"the gradient of {name} must have shape {point.shape}, got {got}")
-        v = {  # drawn in float32, in half the time: a direction needs few digits
-            name: rng.standard_normal(point.shape, np.float32).astype(np.float64)
-            for name, point in points.items()
-        }
-        length = math.sqrt(sum(float(np.vdot(part, part)) for part in v.values()))
-        promised = sum(float(np.vdot(found[name], v[name])) for name in v) / length
-        moves = {name: STEP / length * part for name, part in v.items()}
-        ends = [
-            value_at({name: point + moves[name] for name, point in points.items()}),
-            value_at({name: point - moves[name] for name, point in points.items()}),
-        ]
-        measured = (ends[0] - ends[1]) / (2 * STEP)
+        w, g = (np.concatenate([arrays[name].ravel() for name in points]) for arrays in (points, found))
+        v = rng.standard_normal(w.size, np.float32).astype(np.float64)  # in half the time of float64
+        v /= math.sqrt(v.dot(v))
+        promised = float(g.dot(v))
+        after, before = (value(**_split(w + h * v, points)) for h in (STEP, -STEP))
+        measured = (after - before) / (2 * STEP)
         if not math.isclose(promised, measured, rel_tol=0.1, abs_tol=1e-6):
-            repeatable(lambda **arrays: value_at(arrays), points)
+            repeatable(value, points)
         return promised, measured
+
+
+@contextmanager
+def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
+    """The parameters, and float64 copies of what they hold. Afterwards they hold it again, as do buffers."""
+    parameters = _by_name(net.parameters())
+    kept = [(p, p.data) for p in [*parameters.values(), *getattr(net, "buffers", list)()]]
+    try:
+        yield parameters, {name: np.array(p.data, dtype=np.float64) for name, p in parameters.items()}
     finally:
-        for name, p in parameters.items():
-            p.data = kept[name]
-        for p, data in buffers:
+        for p, data in kept:
             p.data = data
+
+
+def _split(w: Array, like: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays of these names and shapes, cut from one after another."""
+    parts, end = {}, 0
+    for name, array in like.items():
+        begin, end = end, end + array.size
+        parts[name] = w[begin:end].reshape(array.shape)
+    return parts
 
 
 def _by_name(parameters: list[Any]) -> dict[str, Any]:
@@ -219,11 +217,6 @@ def _by_name(parameters: list[Any]) -> dict[str, Any]:
     if len(set(names)) < len(names):
         raise ValueError(f"parameters must have different names, got {names}")
     return dict(zip(names, parameters, strict=True))
-
-
-def _buffers(net: Any) -> list[tuple[Any, Array]]:
-    """What forward passes move besides the parameters, such as running means, and what it holds now."""
-    return [(p, p.data) for p in getattr(net, "buffers", list)()]
 
 
 def _kind(thing: Any, known: Mapping[str, str]) -> str | None:

@@ -291,12 +291,13 @@ def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> Slop
     at a thousandth of the usual step, about 1e-8, the point counts as sitting on the kink. Centred
     differences with h and 2h differ by the error of the formula, which the two then cancel.
     """
-    x = float(point[index])
+    x = point[index]
+    usual = float(steps_at(x))
     middle = value_at(f, point, index, 0.0)
     sides: list[tuple[float, float]] = []
     noise = 0.0
     for shrink in (1.0, 1e-1, 1e-2, 1e-3):
-        h = float(steps_at(np.array(x), shrink * float(steps_at(np.array(x)))))
+        h = float(steps_at(x, shrink * usual))
         down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
         left = (3 * middle - 4 * down + down2) / (2 * h)
         right = (-3 * middle + 4 * up - up2) / (2 * h)
