@@ -53,6 +53,7 @@ from bphelpers.buffered import BufferedPass  # noqa: E402
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 SEED = 1
+OPEN = contextlib.ExitStack()  # blocks that stay open from round to round
 Round = Callable[[], float]  # trains for one round, returns the loss of its last step or epoch
 
 
@@ -171,7 +172,7 @@ def ours(work: Work) -> Round:
     """The same with arrays that are made once and parameters joined, as `training.fit` does it."""
     optimizer, whole = optim.SGD(work.lr), work.whole
     gradients = BufferedPass(our_network(work), our_loss(work))
-    parameters: list[nn.Parameter] = []
+    parameters = OPEN.enter_context(gradients.joined())
 
     def step(rows: Any) -> float:
         x, y = (work.X, work.y) if whole else (work.X.take(rows, axis=0), work.y.take(rows, axis=0))
@@ -179,14 +180,7 @@ def ours(work: Work) -> Round:
         optimizer.step(parameters)
         return value
 
-    one_round = loop(work, step)
-
-    def run() -> float:
-        nonlocal parameters
-        with gradients.joined() as parameters:
-            return one_round()
-
-    return run
+    return loop(work, step)
 
 
 def ours_fit(work: Work) -> Round:

@@ -144,11 +144,16 @@ class BufferedPass:
         if type(self._loss) in _COSTS:
             value_of, slope = _COSTS[type(self._loss)](n, width, self._dtype)
 
-        def quick(x: Array, y: Array) -> float:
-            a = x
+        def through(a: Array) -> Array:
             for forward in forwards:
                 a = forward(a)
-            value = value_of(a, y)
+            return a
+
+        if nn.Sigmoid in map(type, self._layers):
+            through = np.errstate(over="ignore")(through)  # asked once, not in each
+
+        def quick(x: Array, y: Array) -> float:
+            value = value_of(through(x), y)
             d = slope()
             for backward in backwards:
                 d = backward(d)
@@ -244,8 +249,7 @@ def _sigmoid(n: int, width: int, dtype: Any) -> tuple[Forward, Backward]:
 
     def forward(z: Array) -> Array:
         negative(z, a)
-        with np.errstate(over="ignore"):
-            exp(a, a)
+        exp(a, a)
         add(a, one, a)
         return divide(one, a, a)
 
@@ -292,14 +296,14 @@ def _mse(n: int, width: int, dtype: Any) -> Cost:
 
     def gradient() -> Array:
         multiply(error, two, slope)
-        return divide(slope, count, slope)
+        return slope if n == 1 else divide(slope, count, slope)
 
     return value, gradient
 
 
 def _cross_entropy(n: int, width: int, dtype: Any) -> Cost:
     log_p, p = np.empty((n, width), dtype), np.empty((n, width), dtype)
-    largest, total = np.empty((n, 1), dtype), np.empty((n, 1), dtype)
+    total = np.empty((n, 1), dtype)
     starts, right = width * np.arange(n), np.empty(n, np.int64)
     flat_log_p, flat_p, count = log_p.reshape(-1), p.reshape(-1), np.full((), n, dtype)
 
@@ -307,8 +311,8 @@ def _cross_entropy(n: int, width: int, dtype: Any) -> Cost:
         y = y.astype(np.int64, copy=False)
         if maximum.reduce(y.view(np.uint64)) >= width:  # read as unsigned, a negative number is huge
             raise ValueError(f"labels must lie from 0 to {width - 1}, got {y.min()} to {y.max()}")
-        maximum.reduce(logits, axis=1, out=largest, keepdims=True)
-        subtract(logits, largest, log_p)
+        largest = logits.take(starts + logits.argmax(1))  # the maximum of each row, in half the time
+        subtract(logits, largest[:, None], log_p)
         exp(log_p, p)
         add.reduce(p, axis=1, out=total, keepdims=True)
         log(total, total)
