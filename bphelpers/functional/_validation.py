@@ -31,6 +31,14 @@ def same_shape(name: str, array: Array, other_name: str, other: Array) -> None:
         raise ValueError(f"{name} must have the shape of {other_name}, {other.shape}, got {array.shape}")
 
 
+def upstream(dout: ArrayLike, name: str, value: ArrayLike) -> tuple[Array, Array]:
+    """The gradient that comes back and the value that it belongs to, of one shape."""
+    array = as_float(name, value)
+    dout = as_float("dout", dout)
+    same_shape("dout", dout, name, array)
+    return dout, array
+
+
 def as_generator(name: str, value: np.random.Generator) -> np.random.Generator:
     """Refuse a seed or a missing generator before anything is drawn."""
     if isinstance(value, np.random.Generator):

@@ -5,14 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bphelpers.functional._validation import Array, as_batch, as_float, same_shape
-
-
-def _upstream(dout: ArrayLike, name: str, value: ArrayLike) -> tuple[Array, Array]:
-    array = as_float(name, value)
-    dout = as_float("dout", dout)
-    same_shape("dout", dout, name, array)
-    return dout, array
+from bphelpers.functional._validation import Array, as_batch, as_float, upstream
 
 
 def sigmoid(z: ArrayLike) -> Array:
@@ -74,7 +67,7 @@ def sigmoid_backward(dout: ArrayLike, a: ArrayLike) -> Array:
     >>> sigmoid_backward([1.0], [0.5])
     array([0.25])
     """
-    dout, a = _upstream(dout, "a", a)
+    dout, a = upstream(dout, "a", a)
     return dout * a * (1.0 - a)
 
 
@@ -133,7 +126,7 @@ def tanh_backward(dout: ArrayLike, a: ArrayLike) -> Array:
     >>> tanh_backward([1.0], [0.5])
     array([0.75])
     """
-    dout, a = _upstream(dout, "a", a)
+    dout, a = upstream(dout, "a", a)
     return dout * (1.0 - a * a)
 
 
@@ -194,7 +187,7 @@ def relu_backward(dout: ArrayLike, z: ArrayLike) -> Array:
     >>> relu_backward([5.0, 5.0], [-2.0, 3.0])
     array([0., 5.])
     """
-    dout, z = _upstream(dout, "z", z)
+    dout, z = upstream(dout, "z", z)
     return np.where(z > 0, dout, 0.0)
 
 
@@ -261,7 +254,7 @@ def leaky_relu_backward(dout: ArrayLike, x: ArrayLike, slope: float = 0.01) -> A
     >>> leaky_relu_backward([5.0, 5.0], [-2.0, 3.0], slope=0.1)
     array([0.5, 5. ])
     """
-    dout, x = _upstream(dout, "x", x)
+    dout, x = upstream(dout, "x", x)
     return np.where(x > 0, dout, _slope(slope) * dout)
 
 
@@ -346,7 +339,7 @@ def gelu_backward(dout: ArrayLike, x: ArrayLike) -> Array:
     >>> gelu_backward([1.0, 1.0], [0.0, 20.0])
     array([0.5, 1. ])
     """
-    dout, x = _upstream(dout, "x", x)
+    dout, x = upstream(dout, "x", x)
     x, t = _gelu_parts(x)
     du = _GELU_SCALE * (1.0 + 3.0 * _GELU_CUBE * x * x)
     return dout * 0.5 * (1.0 + t + x * (1.0 - t * t) * du)
@@ -414,7 +407,7 @@ def softmax_backward(dout: ArrayLike, p: ArrayLike) -> Array:
     >>> softmax_backward([[1.0, 0.0]], [[0.5, 0.5]])
     array([[ 0.25, -0.25]])
     """
-    dout, p = _upstream(dout, "p", as_batch("p", p))
+    dout, p = upstream(dout, "p", as_batch("p", p))
     dz: Array = p * (dout - (dout * p).sum(axis=1, keepdims=True))
     return dz
 
@@ -480,6 +473,6 @@ def log_softmax_backward(dout: ArrayLike, log_p: ArrayLike) -> Array:
     >>> log_softmax_backward([[1.0, 0.0]], log_softmax([[0.0, 0.0]]))
     array([[ 0.5, -0.5]])
     """
-    dout, log_p = _upstream(dout, "log_p", as_batch("log_p", log_p))
+    dout, log_p = upstream(dout, "log_p", as_batch("log_p", log_p))
     dz: Array = dout - np.exp(log_p) * dout.sum(axis=1, keepdims=True)
     return dz

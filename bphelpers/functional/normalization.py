@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bphelpers.functional._validation import Array, as_batch, as_float, not_empty, same_shape
+from bphelpers.functional._validation import Array, as_batch, as_float, not_empty, upstream
 
 
 def batch_norm(
@@ -111,9 +111,7 @@ def batch_norm_backward(
     (array([[ 0.375],
            [-0.375]]), array([-0.5]), array([1.]))
     """
-    x = as_batch("x", x)
-    dout = as_float("dout", dout)
-    same_shape("dout", dout, "x", x)
+    dout, x = upstream(dout, "x", as_batch("x", x))
     x_hat, std = _over_batch(x, mean, var, eps)
     dx_hat = dout * _one_for_each_feature("gamma", gamma, x)
     dx = _standardized_backward(dx_hat, x_hat, std, axis=0) if mean is None else dx_hat / std
@@ -201,9 +199,7 @@ def layer_norm_backward(
     >>> dx, dgamma, dbeta
     (array([[ 0.375, -0.375]]), array([-0.5,  0. ]), array([1., 0.]))
     """
-    x = _with_features(x)
-    dout = as_float("dout", dout)
-    same_shape("dout", dout, "x", x)
+    dout, x = upstream(dout, "x", _with_features(x))
     x_hat, std = _over_features(x, eps)
     dx_hat = dout * _one_for_each_feature("gamma", gamma, x)
     dx = _standardized_backward(dx_hat, x_hat, std, axis=-1)

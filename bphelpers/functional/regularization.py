@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bphelpers.functional._validation import Array, as_float, as_generator, same_shape
+from bphelpers.functional._validation import Array, as_float, as_generator, upstream
 
 
 def dropout(x: ArrayLike, p: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -72,6 +72,5 @@ def dropout_backward(dout: ArrayLike, mask: ArrayLike) -> Array:
     >>> dropout_backward([[3.0, 3.0]], [[2.0, 0.0]])
     array([[6., 0.]])
     """
-    dout, mask = as_float("dout", dout), as_float("mask", mask)
-    same_shape("dout", dout, "mask", mask)
+    dout, mask = upstream(dout, "mask", mask)
     return dout * mask
