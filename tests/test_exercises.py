@@ -314,7 +314,7 @@ def test_odd_answers_to_an_array(lesson_98, said, answer, words):
             "Got -0.5, expected -0.307.",
         ),
         (0.0, -3, "Got -3, too small.", "Got -3, expected 0."),
-        (12, 0, "Got 0, and it is another number.", "Got 0, expected 12."),
+        (12, 0, "Got 0, and 0 is not it.", "Got 0, expected 12."),
         (True, False, "Got False, and that is not it.", "Got False, expected True."),
         ("sum", "mean", "Got 'mean', and that is not it.", "Got 'mean', expected 'sum'."),
         (

@@ -59,7 +59,9 @@ EXERCISES = {
         reference=_with_steps(lambda either, both: either and not both),
         mistakes={
             "the second hidden unit is ignored: that is OR": _with_steps(lambda either, both: either),
-            "the first hidden unit is ignored: that is AND": _with_steps(lambda either, both: both),
+            "the first hidden unit is ignored or fires late: that is AND": _with_steps(
+                lambda either, both: both
+            ),
             "every answer is turned around": _with_steps(lambda either, both: not either or both),
             "the output fires where neither input is on": _with_steps(lambda either, both: not either),
             "the output fires unless both inputs are on": _with_steps(lambda either, both: not both),

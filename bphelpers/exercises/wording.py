@@ -50,7 +50,7 @@ def roughly(found: Any, truth: Any) -> str:
     if np.asarray(truth).dtype.kind == "b":
         return f"got {got}, and that is not it"
     if a == 0:
-        return f"got {got}, and it is another number"
+        return f"got {got}, and {got} is not it"
     if b == 0:
         return f"got {got}, too {'large' if a > 0 else 'small'}"
     side, factor = ("large", a / b) if abs(a) > abs(b) else ("small", b / a)
