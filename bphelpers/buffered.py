@@ -11,6 +11,7 @@ Lesson: 07_why_it_is_cheap.
 
 import contextlib
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,25 +67,29 @@ class BufferedPass:
             and all(_is_ours(part) for part in (*self._layers, *net.leaves(), loss))
             and dtypes in ({np.dtype(np.float32)}, {np.dtype(np.float64)})
         )
-        self._quick: dict[Any, Callable[[Array, Array], float]] = {}
+        self._quick: dict[Any, Callable[[Array, Array], float] | None] = {}
         self._joined: _Joined | None = None
 
     def __call__(self, x: ArrayLike, y: ArrayLike) -> float:
         """The loss; afterwards every ``.grad`` is filled."""
         x, y = np.asarray(x), np.asarray(y)
         if self._joined:
-            self._joined.hand_out_values()
+            self._joined.hand_out()
         key = x.shape, x.dtype, y.shape, y.dtype
-        quick = self._quick.get(key)
-        if quick is None:
+        if key in self._quick:
+            quick = self._quick[key] = self._quick[key] or self._made(len(x))
+            value = quick(x if x.dtype == self._dtype else x.astype(self._dtype), y)
+        else:
             value = self._through_layers(x, y)
             if self._known and np.isfinite(value):
-                self._quick[key] = self._made(len(x))
-        else:
-            value = quick(x if x.dtype == self._dtype else x.astype(self._dtype), y)
-        if self._joined:
-            self._joined.collect_gradients()
+                self._quick[key] = None  # a second batch of this shape makes it
+        if self._joined and math.isfinite(value):
+            self._joined.collect()
         return value
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the arrays, which belong to this network: a copy makes its own."""
+        return vars(self) | {"_quick": {}, "_joined": None}
 
     @contextlib.contextmanager
     def joined(self) -> Iterator[list[nn.Parameter]]:
@@ -92,8 +97,9 @@ class BufferedPass:
 
         For rules that treat all numbers alike and remember none of them, such as plain SGD. Inside the block
         every ``data`` and ``grad`` is a part of one array, and the next batch overwrites the gradients.
-        Afterwards every ``data`` is the array that it was before, with the new values. Where parameters
-        cannot be joined, the list holds them as they are.
+        A rule that puts another array in the place of ``data`` is heard at the next batch. Afterwards every
+        ``data`` is the array that it was before, with the new values. Where parameters cannot be joined, or
+        are so many that the products take the time, the list holds them as they are.
 
         Examples
         --------
@@ -108,8 +114,8 @@ class BufferedPass:
         ([Parameter all, shape (13,)], True)
         """
         parameters = self._net.parameters()
-        if not (self._known and _can_be_joined([p.data for p in parameters])):
-            yield parameters
+        if self._joined or not (self._known and _can_be_joined(parameters)):
+            yield [self._joined.whole] if self._joined else parameters
             return
         self._quick.clear()
         self._joined = _Joined(parameters)
@@ -171,38 +177,57 @@ class _Joined:
         self._grad = np.full_like(self._data, np.nan)  # a step before the first batch refuses that
         self.whole = nn.Parameter(self._data, "all")
         self.whole.grad = self._grad
-        self.gradients: dict[nn.Parameter, Array] = {}
+        self.parts: dict[nn.Parameter, tuple[Array, Array]] = {}
         end = 0
         for p, data in self._before:
             begin, end = end, end + data.size
-            p.data = self._data[begin:end].reshape(data.shape)
-            p.grad = self.gradients[p] = self._grad[begin:end].reshape(data.shape)
+            p.data, grad = (array[begin:end].reshape(data.shape) for array in (self._data, self._grad))
+            self.parts[p] = p.data, grad
 
-    def hand_out_values(self) -> None:
+    def hand_out(self) -> None:
         """A rule may have put another array in the place of the values."""
         if self.whole.data is not self._data:
-            self._data[...] = self.whole.data
+            self._data[...], self.whole.data = self.whole.data, self._data
 
-    def collect_gradients(self) -> None:
-        """A layer may have put another array in the place of a gradient, and clipping one in that of all."""
-        for p, grad in self.gradients.items():
+    def collect(self) -> None:
+        """Somebody may have put other arrays in the place of values, a layer in that of a gradient, and
+        clipping in that of all.
+        """
+        for p, (data, grad) in self.parts.items():
+            if p.data is not data:
+                data[...], p.data = p.data, data
             if p.grad is not grad:
-                grad[...] = p.grad
-                p.grad = grad
+                if p.grad is None:
+                    raise ValueError(f"{p.name} has no gradient yet: run a backward pass first")
+                grad[...], p.grad = p.grad, grad
         self.whole.grad = self._grad
 
     def part(self) -> None:
         """Each parameter has its own array again, with the new values."""
-        self.hand_out_values()
+        self.hand_out()
         for p, data in self._before:
-            data[...] = p.data
-            p.data = data
+            data[...], p.data = p.data, data
+        self.whole.grad = None  # a step from now on would move nothing that counts
 
 
-def _can_be_joined(arrays: list[Array]) -> bool:
-    """Whether each can be laid out in a row and written back: two that share numbers would part."""
-    shared = any(np.may_share_memory(a, b) for a, b in itertools.combinations(arrays, 2))
-    return not shared and all(array.flags.carray for array in arrays)
+def _can_be_joined(parameters: list[nn.Parameter]) -> bool:
+    """Whether each can be laid out in a row and written back: two that share numbers would part.
+
+    Large ones are left alone: one array of all would only take memory.
+    """
+    arrays = [p.data for p in parameters]
+    return (
+        all(type(p) is nn.Parameter for p in parameters)
+        and all(type(array) is np.ndarray and array.flags.carray for array in arrays)
+        and sum(array.size for array in arrays) <= 200_000
+        and _apart(arrays)
+    )
+
+
+def _apart(arrays: list[Array]) -> bool:
+    """Whether no two arrays without gaps share numbers."""
+    spans = sorted((array.__array_interface__["data"][0], array.nbytes) for array in arrays)
+    return all(begin + size <= after for (begin, size), (after, _) in itertools.pairwise(spans))
 
 
 def _is_ours(part: Any) -> bool:
@@ -219,8 +244,9 @@ def _linear(
     layer: nn.Linear, n: int, dtype: Any, joined: "_Joined | None", first: bool
 ) -> tuple[Forward, Backward]:
     W, b = layer.W, layer.b
-    dW: Any = joined.gradients[W] if joined else None  # a new array each time: somebody may keep the last
-    db: Any = joined.gradients[b] if joined and b is not None else None
+    parts: dict[Any, Any] = joined.parts if joined else {}
+    _, dW = parts.get(W, (None, None))  # where it is None, a new array each time: somebody may keep the last
+    _, db = parts.get(b, (None, None))
     width, width_before = W.data.shape
     z, dx = np.empty((n, width), dtype), np.empty((n, width_before), dtype)
     row = z[0] if n == 1 else z  # one row needs no broadcasting, which takes longer than the sum

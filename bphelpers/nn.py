@@ -460,8 +460,8 @@ class Sequential(Module):
 
     def is_plain(self) -> bool:
         """Whether ``forward`` and ``backward`` are those of this class, in an heir and in this object."""
-        own = (Sequential.forward, Sequential.backward)
-        return own == tuple(getattr(way, "__func__", None) for way in (self.forward, self.backward))
+        ways = type(self).forward, type(self).backward
+        return ways == _AS_WRITTEN and not vars(self).keys() & {"forward", "backward"}
 
     def __getitem__(self, index: int) -> Module:
         return self.layers[index]
@@ -471,6 +471,9 @@ class Sequential(Module):
 
     def __repr__(self) -> str:
         return "Sequential(\n" + "".join(f"  {layer!r},\n" for layer in self.layers) + ")"
+
+
+_AS_WRITTEN = Sequential.forward, Sequential.backward  # a lesson may replace them to show something
 
 
 class LeakyReLU(_Elementwise):

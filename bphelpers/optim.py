@@ -457,14 +457,19 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
 
 
 def moves_numbers_alone(optimizer: object) -> bool:
-    """Whether each number moves by itself and nothing is remembered: then parameters may be joined to one."""
-    if type(optimizer) is Scheduled:
-        optimizer = optimizer.optimizer
+    """Whether each number moves by itself and nothing is remembered: then parameters may be joined to one.
+
+    Not so where somebody may look or has put in a function of their own, as in a schedule.
+    """
     return (
         type(optimizer) is SGD
         and optimizer.momentum == 0
-        and not vars(optimizer).keys() & {"step", "_direction"}
+        and not any(map(callable, vars(optimizer).values()))
+        and (SGD.step, SGD._direction, SGD._decayed) == _AS_WRITTEN
     )
+
+
+_AS_WRITTEN = SGD.step, SGD._direction, SGD._decayed
 
 
 def usable_gradients(parameters: Iterable[Parameter]) -> list[tuple[Parameter, Array]]:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Protocol
 
 import numpy as np
@@ -123,7 +124,8 @@ def fit(
     lists.
 
     The numbers are those of the layers, but most steps do not go through them (:mod:`bphelpers.buffered`):
-    afterwards call ``net.forward`` before ``net.backward``.
+    afterwards call ``net.forward`` before ``net.backward``. With plain SGD an array that you hold has the new
+    weights when an epoch has ended that ``on_epoch`` sees, and at the end, not in between.
 
     Parameters
     ----------
@@ -182,8 +184,9 @@ def fit(
     bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=off)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
-            for span in [epochs] if on_epoch is None else [1] * epochs:
-                with _ready(net, loss, optimizer) as (gradients, parameters):
+            for span in [epochs] if on_epoch is None else repeat(1, epochs):
+                steps = span * -(-len(X) // batch_size)
+                with _ready(net, loss, optimizer, steps) as (gradients, parameters):
                     for _ in range(span):
                         trained = _one_epoch(
                             net, gradients, parameters, optimizer, X, y, batch_size, rng, history
@@ -204,10 +207,12 @@ def fit(
 
 
 @contextmanager
-def _ready(net: Module, loss: Loss, optimizer: Optimizer) -> Iterator[tuple[BufferedPass, list[Parameter]]]:
+def _ready(
+    net: Module, loss: Loss, optimizer: Optimizer, steps: int
+) -> Iterator[tuple[BufferedPass, list[Parameter]]]:
     """What gives the gradients, and the parameters as the optimizer takes them, until the network changes."""
     gradients = BufferedPass(net, loss)
-    if not moves_numbers_alone(optimizer):
+    if steps < 8 or not moves_numbers_alone(optimizer):  # joining takes the time that it saves in eight
         yield gradients, net.parameters()
         return
     with gradients.joined() as parameters:
@@ -231,6 +236,8 @@ def _named(error: GradientNotFinite, net: Module) -> GradientNotFinite:
         usable_gradients(net.parameters())
     except GradientNotFinite as named:
         return named
+    except ValueError:  # a rule of one's own may take what ours refuses
+        pass
     return error
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from oracles import refuses
 
-from bphelpers import nn
+from bphelpers import nn, optim
 from bphelpers.optim import SGD, GradientNotFinite
 
 
@@ -294,8 +294,9 @@ def test_a_gradient_that_is_not_finite_stops_before_the_step(training):
     data = (np.full((1, 1), 1e300), np.full((1, 1), 1e9))
     before = net.state_dict()
     message = "W1.grad must be finite, got 1 of 1 that are NaN or infinite, in epoch 1, step 1"
-    history = stopped(training, message, net=net, data=data, batch_size=1)
-    assert history.steps == 0 and (net[0].W.data == before["W1"]).all()
+    for epochs in (1, 8):  # from eight steps on, parameters are joined
+        history = stopped(training, message, net=net, data=data, epochs=epochs, batch_size=1)
+        assert history.steps == 0 and (net[0].W.data == before["W1"]).all()
 
 
 def test_nan_in_the_data_stops_before_the_step(training):
@@ -515,17 +516,17 @@ def test_what_a_history_prints(training):
 
 
 def test_parameters_are_joined_only_where_nothing_is_remembered(training):
-    step = SGD.step
-    for momentum, expected in ((0.0, ["all"]), (0.5, ["W1", "b1"])):
-        names = []
+    usable = optim.usable_gradients
+    for momentum, epochs, expected in ((0.0, 4, "all"), (0.5, 4, "W1 b1"), (0.0, 3, "W1 b1")):
+        names = set()
 
-        def told(rule, parameters, names=names):
-            names.append([p.name for p in parameters])
-            step(rule, parameters)
+        def told(parameters, names=names):
+            names.add(" ".join(p.name for p in parameters))
+            return usable(parameters)
 
-        with mock.patch.object(SGD, "step", told):
-            run(training, optimizer=SGD(0.1, momentum=momentum), epochs=1, batch_size=10)
-        assert names == [expected]
+        with mock.patch.object(optim, "usable_gradients", told):
+            run(training, optimizer=SGD(0.1, momentum=momentum), epochs=epochs, batch_size=5)
+        assert names == {expected}
 
 
 def test_a_rule_that_finds_fault_itself_is_quoted(training):

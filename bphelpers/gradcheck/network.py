@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bphelpers import functional as F
-from bphelpers.functional._validation import as_generator
+from bphelpers.functional._validation import as_float, as_generator
 from bphelpers.gradcheck.compare import GradientReport, compare, repeatable, same_names
 from bphelpers.gradcheck.diagnosis import Candidate, sentence_for, steady
 from bphelpers.gradcheck.mistakes import ACTIVATION_MISTAKES, LOSS_MISTAKES, ActivationRule, linear_mistakes
-from bphelpers.gradcheck.numeric import STEP, Array, as_float64, one_number
+from bphelpers.gradcheck.numeric import STEP, Array, one_number
 
 Gradients = dict[str, Array]
 _LAYERS = {"Linear": "linear", "Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu", "Dropout": "dropout"}
@@ -83,7 +83,7 @@ def check_network(
     W2        (1, 3)  below 1e-06
     b2        (1,)    below 1e-06
     """
-    with _on_copies(net) as (parameters, points):
+    with _on_copies(net) as (parameters, _, points):
 
         def value(**arrays: Array) -> Any:
             for name, array in arrays.items():
@@ -161,7 +161,7 @@ def directional_check(
     True
     """
     rng = as_generator("rng", rng)
-    with _on_copies(net) as (parameters, points):
+    with _on_copies(net) as (parameters, w, points):
         if not parameters:
             raise ValueError("net must have at least one parameter, got none")
 
@@ -175,15 +175,14 @@ def directional_check(
             net.backward(loss.backward())
             grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
         same_names(points, grads)
-        found = {name: as_float64(f"the gradient of {name}", grads[name]) for name in points}
+        found = {name: as_float(f"the gradient of {name}", grads[name]) for name in points}
         for name, point in points.items():
             if found[name].shape != point.shape:
                 got = found[name].shape
                 raise ValueError(f"the gradient of {name} must have shape {point.shape}, got {got}")
-        w, g = (np.concatenate([arrays[name].ravel() for name in points]) for arrays in (points, found))
         v = rng.standard_normal(w.size, np.float32).astype(np.float64)  # in half the time of float64
         v /= math.sqrt(v.dot(v))
-        promised = float(g.dot(v))
+        promised = sum(float(np.vdot(found[name], part)) for name, part in _split(v, points).items())
         after, before = (value(**_split(w + h * v, points)) for h in (STEP, -STEP))
         measured = (after - before) / (2 * STEP)
         if not math.isclose(promised, measured, rel_tol=0.1, abs_tol=1e-6):
@@ -192,12 +191,17 @@ def directional_check(
 
 
 @contextmanager
-def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
-    """The parameters, and float64 copies of what they hold. Afterwards they hold it again, as do buffers."""
+def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], Array, dict[str, Array]]]:
+    """The parameters, all that they hold as one float64 array, and its parts by their names.
+
+    Afterwards parameters and buffers hold what they held before.
+    """
     parameters = _by_name(net.parameters())
     kept = [(p, p.data) for p in [*parameters.values(), *getattr(net, "buffers", list)()]]
+    held = {name: np.asarray(p.data) for name, p in parameters.items()}
+    w = np.concatenate([np.empty(0), *(array.ravel() for array in held.values())])
     try:
-        yield parameters, {name: np.array(p.data, dtype=np.float64) for name, p in parameters.items()}
+        yield parameters, w, _split(w, held)
     finally:
         for p, data in kept:
             p.data = data
