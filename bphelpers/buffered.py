@@ -3,8 +3,9 @@
 The layers of :mod:`bphelpers.nn` make a new array for each result, and look at their arguments each time. On
 a network of a few dozen units that, and the number of NumPy calls, is what a step costs; the products are the
 smaller part. Here the same operations are done in the same order, so the numbers are the same, bit by bit;
-only they are written into arrays that are kept, and shapes are looked at once. Above some hundred units the
-products take the time, and nothing is gained.
+only they are written into arrays that are kept, shapes are looked at once, and the gradient for the inputs,
+which training does not need, is left out. Above some hundred units the products take the time, and little is
+gained.
 
 Lesson: 07_why_it_is_cheap.
 """
