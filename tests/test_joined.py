@@ -237,3 +237,10 @@ def test_matrices_and_masks_stay_what_they_are():
         W = net[0].W.data
         net[0].W.data = np.ma.masked_array(W, mask=W > 0.5)
     assert fit(one) == plain(other)
+
+
+def test_a_first_loss_that_is_not_finite_ends_training_and_leaves_no_gradients():
+    net, rng = two(), np.random.default_rng(0)
+    with pytest.warns(RuntimeWarning, match="the loss became nan in epoch 1, step 1"):
+        training.fit(net, nn.MSELoss(), optim.SGD(0.1), (X * np.nan, Y), 9, 5, rng, progress=False)
+    assert all(p.grad is None for p in net.parameters())
