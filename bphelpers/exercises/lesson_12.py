@@ -62,6 +62,9 @@ EXERCISES = {
             "the correction of m is taken along; it stands in both formulas alike": (
                 lambda t: 1e-8 * (1 - 0.9**t) / np.sqrt(1 - 0.999**t)
             ),
+            "the whole factor is taken along; 1 - beta_1^t stands in both formulas alike": (
+                lambda t: 1e-8 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+            ),
             "epsilon is left as it is": lambda t: 1e-8,
             "the power is one too high: the first step has t = 1": lambda t: (
                 1e-8 / np.sqrt(1 - 0.999 ** (t + 1))
