@@ -32,6 +32,7 @@ EXERCISES = {
             "the two arguments are exchanged": lambda dout, z: z * (dout > 0),
             "the slope is returned without the gradient from above": lambda dout, z: (z > 0) * 1.0,
             "the mask looks at the sign of dout instead of z": lambda dout, z: dout * (dout > 0),
+            "this is ReLU itself, its forward pass": lambda dout, z: np.maximum(z, 0),
             "the output of ReLU is multiplied instead of its slope": lambda dout, z: dout * np.maximum(z, 0),
         },
         hints=(
@@ -51,6 +52,8 @@ EXERCISES = {
             "only the gradient is given, without the step": lambda: 0.1 + 0.01 * 0.8,
             "only the step is given, not the weight after it": lambda: 0.5 * (0.1 + 0.01 * 0.8),
             "the decay is forgotten": lambda: 0.8 - 0.5 * 0.1,
+            "the gradient of the loss is left out": lambda: 0.8 - 0.5 * 0.01 * 0.8,
+            "the charge itself is added, not its derivative": lambda: 0.8 - 0.5 * (0.1 + 0.01 / 2 * 0.8**2),
             "the step goes uphill": lambda: 0.8 + 0.5 * (0.1 + 0.01 * 0.8),
             "the decay is subtracted from the gradient": lambda: 0.8 - 0.5 * (0.1 - 0.01 * 0.8),
             "the learning rate is forgotten": lambda: 0.8 - (0.1 + 0.01 * 0.8),
