@@ -764,10 +764,23 @@ def test_without_a_guess_the_answer_is_stated(lesson_98, said):
 def test_asking(lesson_98, said):
     lesson_98(key_98_B=Prediction("How large?"))
     put = "Put your guess in place of the ... and run this cell.\n"
-    choices = "Choose from: rises, falls."
+    choices = 'Choose from: "rises", "falls".'
     assert said(predict, "98.A", ...) == f"98.A: Does the error rise or fall? {choices} {put}"
     assert said(predict, "98.A") == f"98.A: Does the error rise or fall? {choices} {put}"
     assert said(predict, "98.B", ...) == f"98.B: How large? {put}"
+
+
+def test_choices_are_quoted_unless_numbers_and_never_broken(lesson_98, said, capsys):
+    options = ("7.5", 16, *(f"{word} and on" for word in ("up", "down", "left", "right", "in", "out", "far")))
+    lesson_98(key_98_B=Prediction("Where?", options=options))
+    predict("98.B", ...)
+    asked = capsys.readouterr().out
+    assert "Choose from: 7.5, 16, " in asked and max(map(len, asked.splitlines())) <= 88
+    assert all(asked.count(f'"{option}"') == 1 for option in options[2:]) and asked.isascii()
+    for typed in (7.5, "7.5", 16, "up and on"):
+        assert said(predict, "98.B", typed) == f"98.B: your guess is {typed}. Run on.\n"
+    with pytest.raises(ValueError, match=r'must be one of 7\.5, 16, "up and on", .*got 3'):
+        predict("98.B", reveal=3)
 
 
 def test_guessing_right_and_wrong(lesson_98, said):
@@ -799,7 +812,7 @@ def test_a_guess_after_a_reveal_without_one_counts(lesson_98, said):
 @pytest.mark.parametrize("guess", ["sideways", 3, None, np.nan, ["rises"], max], ids=kind_of)
 def test_what_is_not_an_option_is_not_recorded(lesson_98, said, guess):
     lesson_98()
-    assert "is not one of the choices. Choose from: rises, falls.\n" in said(predict, "98.A", guess)
+    assert 'is not one of the choices. Choose from: "rises", "falls".\n' in said(predict, "98.A", guess)
     assert said(predict, "98.A", reveal="falls") == "98.A: the answer is falls.\n"
 
 

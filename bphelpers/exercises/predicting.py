@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bphelpers.exercises.records import Prediction, find_prediction
-from bphelpers.exercises.wording import number, say
+from bphelpers.exercises.wording import in_one_line, number, say
 
 _guesses: dict[str, Any] = {}
 _revealed: set[str] = set()
@@ -42,7 +42,8 @@ def predict(key: str, guess: Any = ..., *, reveal: Any = ...) -> None:
 
 
 def _record(key: str, prediction: Prediction, guess: Any) -> str:
-    choices = f" Choose from: {_listed(prediction)}." if prediction.options else ""
+    choices = ", ".join(in_one_line(choice) for choice in _choices(prediction))
+    choices = f" Choose from: {choices}." if choices else ""
     if guess is ...:
         return f"{prediction.question}{choices} Put your guess in place of the ... and run this cell."
     value = _readable(prediction, guess)
@@ -61,9 +62,8 @@ def _record(key: str, prediction: Prediction, guess: Any) -> str:
 def _reveal(key: str, prediction: Prediction, reveal: Any) -> str:
     truth = _readable(prediction, reveal)
     if truth is None or not (prediction.options or prediction.allows(truth)):
-        wanted = (
-            f"one of {_listed(prediction)}" if prediction.options else f"a finite number{_range(prediction)}"
-        )
+        choices = ", ".join(_choices(prediction))
+        wanted = f"one of {choices}" if choices else f"a finite number{_range(prediction)}"
         raise ValueError(f"reveal of {key} must be {wanted}, got {reveal!r}")
     _revealed.add(key)
     answer = _shown(prediction, truth)
@@ -170,8 +170,22 @@ def _folded(value: Any) -> Any:
     return str(np.asarray(value).item()) if isinstance(value, (bool, int, float, np.generic)) else repr(value)
 
 
-def _listed(prediction: Prediction) -> str:
-    return ", ".join(str(option) for option in prediction.options or ())
+def _choices(prediction: Prediction) -> list[str]:
+    """The choices as they are typed: words in quotation marks, what reads as a number without.
+
+    >>> _choices(Prediction("Which?", options=("rises", 16, "1.5")))
+    ['"rises"', '16', '1.5']
+    """
+    options = prediction.options or ()
+    return [str(option) if _reads_as_number(option) else f'"{option}"' for option in options]
+
+
+def _reads_as_number(option: Any) -> bool:
+    try:
+        float(option)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _shown(prediction: Prediction, value: Any) -> str:

@@ -7,11 +7,18 @@ import numpy as np
 
 SHOWN = 8  # arrays with more entries are described, not printed
 WIDTH = 88  # columns; JupyterLab breaks longer lines in the middle of a word
+NO_BREAK = "\u00a0"  # a space at which textwrap does not break
 
 
 def say(text: str) -> None:
     """Print ``text`` in lines of at most 88 columns; a word or a number is never broken."""
-    print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
+    filled = textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    print(filled.replace(NO_BREAK, " "))
+
+
+def in_one_line(text: str) -> str:
+    """``text`` such that :func:`say` does not break it."""
+    return text.replace(" ", NO_BREAK)
 
 
 def number(value: Any, scale: float = 0.0, digits: int = 6) -> str:
