@@ -204,7 +204,8 @@ WATCH_PICTURE = """box => {
         if (start === null || !picture?.src || picture.src === before) return;
         watcher.disconnect();
         document.removeEventListener('keydown', pressed, true);
-        await picture.decode();
+        // A late answer to the press before may put in its picture, and the page its own again: decode anew.
+        while (!await box.querySelector('img').decode().then(() => true, () => false));
         requestAnimationFrame(() => {
             const channel = new MessageChannel();
             channel.port1.onmessage = () => { window.taken = performance.now() - start; };
