@@ -278,9 +278,7 @@ def worked_example(name: str) -> dict[str, Any]:
     >>> example["published"]["E_total"]
     0.298371109
     """
-    import json
-
-    examples = json.loads((_DATASETS / "worked_examples.json").read_text(encoding="utf-8"))
+    examples = _stored("worked_examples.json")
     if name not in examples:
         raise ValueError(f"name must be one of {', '.join(sorted(examples))}; got {name!r}")
     return _with_arrays(examples[name])
@@ -307,9 +305,7 @@ def scikit_learn_on_moons() -> dict[str, Any]:
     >>> theirs["same start"]["updates"]
     [1, 10, 200]
     """
-    import json
-
-    return dict(json.loads((_DATASETS / "moons_scikit_learn.json").read_text(encoding="utf-8")))
+    return _stored("moons_scikit_learn.json")
 
 
 def remedies() -> dict[str, Any]:
@@ -334,9 +330,7 @@ def remedies() -> dict[str, Any]:
     >>> stored["held out"], stored["right"]["plain"][:3]
     (1000, [943, 942, 929])
     """
-    import json
-
-    return dict(json.loads((_DATASETS / "remedies.json").read_text(encoding="utf-8")))
+    return _stored("remedies.json")
 
 
 def step_times() -> dict[str, Any]:
@@ -358,9 +352,13 @@ def step_times() -> dict[str, Any]:
     >>> sorted(step_times()["work"])
     ['W1', 'W2', 'W3']
     """
+    return _stored("step_times.json")
+
+
+def _stored(name: str) -> dict[str, Any]:
     import json
 
-    return dict(json.loads((_DATASETS / "step_times.json").read_text(encoding="utf-8")))
+    return dict(json.loads((_DATASETS / name).read_text(encoding="utf-8")))
 
 
 def _with_arrays(value: Any) -> Any:

@@ -124,8 +124,9 @@ def fit(
     lists.
 
     The numbers are those of the layers, but most steps do not go through them (:mod:`bphelpers.buffered`):
-    afterwards call ``net.forward`` before ``net.backward``. With plain SGD an array that you hold has the new
-    weights when an epoch has ended that ``on_epoch`` sees, and at the end, not in between.
+    afterwards call ``net.forward`` before ``net.backward``. With plain SGD, an array
+    of weights that you hold is brought up to date before each call of ``on_epoch`` and at the end, not at
+    each step.
 
     Parameters
     ----------

@@ -199,7 +199,7 @@ def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], Array, dict[str, Arra
     parameters = _by_name(net.parameters())
     kept = [(p, p.data) for p in [*parameters.values(), *getattr(net, "buffers", list)()]]
     held = {name: np.asarray(p.data) for name, p in parameters.items()}
-    w = np.concatenate([np.empty(0), *(array.ravel() for array in held.values())])
+    w = np.concatenate([np.empty(0), *(array.ravel() for array in held.values())], dtype=np.float64)
     try:
         yield parameters, w, _split(w, held)
     finally:
