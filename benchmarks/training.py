@@ -528,7 +528,7 @@ def draw(all_results: dict[str, tuple[Work, list[Result]]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     bphelpers.setup()
-    colours = bphelpers.plots
+    colours = bphelpers.teaching.plots
     fig, axes = plt.subplots(1, len(all_results), figsize=(10.5, 3.4), layout="constrained")
     for ax, (work, results) in zip(np.atleast_1d(axes), all_results.values(), strict=True):
         shown = sorted((r for r in results if "bphelpers," not in r.name), key=lambda r: -r.ratio)

@@ -15,33 +15,23 @@ import numpy as _np  # noqa: F401  the one thing that importing bphelpers costs
 
 __version__ = "0.1.0"
 
-_SUBMODULES = (
-    "buffered",
-    "counting",
-    "data",
-    "exercises",
-    "functional",
-    "gradcheck",
-    "nn",
-    "optim",
-    "plots",
-    "trace",
-    "training",
-    "widgets",
-)
+_CORE = ("buffered", "data", "functional", "nn", "numeric", "optim", "training")
+_TEACHING = ("counting", "exercises", "gradcheck", "plots", "trace", "widgets")
 
-__all__ = [*_SUBMODULES, "setup"]
+__all__ = [*_CORE, *_TEACHING, "setup"]
 
 
 def __getattr__(name: str) -> ModuleType:
     # Submodules load when first asked for: matplotlib and ipywidgets cost nothing until a lesson draws.
-    if name in _SUBMODULES:
+    if name in _CORE:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _TEACHING:
+        return importlib.import_module(f"{__name__}.teaching.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_SUBMODULES])
+    return sorted({*globals(), *__all__})
 
 
 def setup() -> None:
@@ -49,6 +39,6 @@ def setup() -> None:
 
     Lesson: 00_start_here.
     """
-    from bphelpers.plots import use_style
+    from bphelpers.teaching.plots import use_style
 
     use_style()

@@ -11,7 +11,7 @@ from notebook_tools import UNANSWERED, Lesson
 
 MODULE = """
 from bphelpers import functional
-from bphelpers.exercises import Exercise, Prediction
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 HINTS = ("Look at the sum.", "One rate for each step.", "Multiply the rates.")
 CASES = [(0.5,), (-1.25,)]
@@ -28,6 +28,8 @@ EXERCISES = {
 }
 PREDICTIONS = {"98.A": Prediction("Does the error rise or fall?", options=("rises", "falls"))}
 """
+
+SETUP = "import bphelpers as bp\nfrom bphelpers.teaching.exercises import check, predict\n\nbp.setup()"
 
 OPENING = """# 98. A small lesson
 
@@ -106,7 +108,7 @@ def mini_lesson(folder: Path) -> Lesson:
     """The lesson, not written to disk, but standing in ``folder``."""
     cells = [
         new_markdown_cell(OPENING),
-        new_code_cell("import bphelpers as bp\nfrom bphelpers.exercises import check, predict\n\nbp.setup()"),
+        new_code_cell(SETUP),
         new_markdown_cell("## 1. Which way?\n\nCommit to a guess. The slope comes to 0.0563."),
         new_code_cell('predict("98.A", ...)', outputs=printed("98.A: Does the error rise or fall?")),
         new_markdown_cell("Now look."),

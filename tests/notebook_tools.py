@@ -27,9 +27,9 @@ import nbformat
 import numpy as np
 from numpy.typing import NDArray
 
-from bphelpers.plots import STYLE, new_figure, rendered
-from bphelpers.widgets import live, slider
-from bphelpers.widgets.scene import Scene
+from bphelpers.teaching.plots import STYLE, new_figure, rendered
+from bphelpers.teaching.widgets import live, slider
+from bphelpers.teaching.widgets.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -438,7 +438,7 @@ def exercise_faults(lesson: Lesson) -> list[str]:
     """The convention: one markdown cell, a stub cell that holds ``...``, a cell that calls ``check``."""
     module = exercise_module(lesson)
     if module is None:
-        return [f"no bphelpers/exercises/lesson_{lesson.number}.py"] if lesson.exercises else []
+        return [f"no bphelpers/lessons/lesson_{lesson.number}.py"] if lesson.exercises else []
     faults = _keys_faults("exercises", [e.key for e in lesson.exercises], list(module.EXERCISES))
     for exercise in lesson.exercises:
         if exercise.key in module.EXERCISES:
@@ -448,7 +448,7 @@ def exercise_faults(lesson: Lesson) -> list[str]:
 
 
 def exercise_module(lesson: Lesson) -> types.ModuleType | None:
-    name = f"bphelpers.exercises.lesson_{lesson.number}"
+    name = f"bphelpers.lessons.lesson_{lesson.number}"
     with contextlib.suppress(ModuleNotFoundError):
         return importlib.import_module(name)
     return None

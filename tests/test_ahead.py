@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from bphelpers.widgets import LiveFigure, ahead, live_figure, slider
-from bphelpers.widgets.ahead import Place, near
+from bphelpers.teaching.widgets import LiveFigure, ahead, live_figure, slider
+from bphelpers.teaching.widgets.ahead import Place, near
 
 drawn: list[tuple[int, int]] = []
 

@@ -31,8 +31,8 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Page
 
 from bphelpers import nn
-from bphelpers.trace import HalfSquares, running_example
-from bphelpers.widgets import Scrubber, scrubber
+from bphelpers.teaching.trace import HalfSquares, running_example
+from bphelpers.teaching.widgets import Scrubber, scrubber
 
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 pytestmark = pytest.mark.browser

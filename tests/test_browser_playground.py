@@ -25,8 +25,8 @@ from browser_tools import (
 from playwright.sync_api import Browser, Locator, Page
 
 from bphelpers import nn
-from bphelpers.widgets import Playground, playground
-from bphelpers.widgets.playground import _MODULE, _STYLE
+from bphelpers.teaching.widgets import Playground, playground
+from bphelpers.teaching.widgets.playground import _MODULE, _STYLE
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from bphelpers.counting import Counted, Tally
+from bphelpers.teaching.counting import Counted, Tally
 
 MULTIPLICATION, ADDITION, DIVISION, EXPONENTIAL = np.eye(4, dtype=int).tolist()
 OPERATORS = [

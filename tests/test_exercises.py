@@ -15,20 +15,28 @@ import pytest
 from mini_lesson import MODULE
 from notebook_tools import FILLER, UNANSWERED
 
-import bphelpers.exercises
-from bphelpers import data, functional
-from bphelpers.exercises import Exercise, Prediction, check, checking, hint, predict, predicting, records
+from bphelpers import data, functional, lessons
+from bphelpers.teaching.exercises import (
+    Exercise,
+    Prediction,
+    check,
+    checking,
+    hint,
+    predict,
+    predicting,
+    records,
+)
 
 KEYS = [
     (lesson, key)
     for lesson in records.lessons()
-    for key in __import__(f"bphelpers.exercises.lesson_{lesson}", fromlist=["EXERCISES"]).EXERCISES
+    for key in __import__(f"bphelpers.lessons.lesson_{lesson}", fromlist=["EXERCISES"]).EXERCISES
 ]
 EXERCISE_KEYS = [key for _, key in KEYS]
 PREDICTION_KEYS = [
     key
     for lesson in records.lessons()
-    for key in __import__(f"bphelpers.exercises.lesson_{lesson}", fromlist=["PREDICTIONS"]).PREDICTIONS
+    for key in __import__(f"bphelpers.lessons.lesson_{lesson}", fromlist=["PREDICTIONS"]).PREDICTIONS
 ]
 MISTAKES = [(key, clause) for key in EXERCISE_KEYS for clause in records.find_exercise(key).mistakes]
 
@@ -79,15 +87,15 @@ def lesson_98(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     def add(**exercises: Exercise | Prediction) -> None:
         (tmp_path / "lesson_98.py").write_text(MODULE)
-        monkeypatch.setattr(bphelpers.exercises, "__path__", [*bphelpers.exercises.__path__, str(tmp_path)])
+        monkeypatch.setattr(lessons, "__path__", [*lessons.__path__, str(tmp_path)])
         records.find_exercise("98.1")
-        module = sys.modules["bphelpers.exercises.lesson_98"]
+        module = sys.modules["bphelpers.lessons.lesson_98"]
         for name, record in exercises.items():
             table = module.EXERCISES if isinstance(record, Exercise) else module.PREDICTIONS
             table[name.replace("_", ".").removeprefix("key.")] = record
 
     yield add
-    sys.modules.pop("bphelpers.exercises.lesson_98", None)
+    sys.modules.pop("bphelpers.lessons.lesson_98", None)
 
 
 HINTS = ("One.", "Two.", "Three.")
@@ -149,7 +157,8 @@ def test_a_hint_is_markdown_in_a_notebook_and_text_elsewhere(said, monkeypatch):
 
 
 def test_a_hint_does_not_load_ipython():
-    code = "import sys; from bphelpers.exercises import hint; hint('05.1'); print('IPython' in sys.modules)"
+    code = "from bphelpers.teaching.exercises import hint; hint('05.1')"
+    code += "; import sys; print('IPython' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 

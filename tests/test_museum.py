@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bphelpers import data, nn
-from bphelpers.gradcheck import BUGS, BackwardPass, Bug, check_gradients, check_network
+from bphelpers.teaching.gradcheck import BUGS, BackwardPass, Bug, check_gradients, check_network
 
 IDS = [bug.name for bug in BUGS]
 SEEDS = range(5)

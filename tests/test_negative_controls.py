@@ -121,7 +121,7 @@ SETUP = "import numpy as np\nimport bphelpers as bp\n\nbp.setup()"
 
 PRINT = 'print(f"{0.25:.3f}")\nprint("done")'
 
-GRADIENT = """from bphelpers.gradcheck import assert_gradients_match
+GRADIENT = """from bphelpers.teaching.gradcheck import assert_gradients_match
 
 w = np.array([0.4, -0.7, 1.1])
 assert_gradients_match(lambda w: float(np.sum(w**2)), {"w": w}, {"w": 2.0 * w})"""

@@ -35,8 +35,8 @@ from notebook_tools import (
 )
 from prose_numbers import unearned
 
-import bphelpers.exercises
-from bphelpers import functional, gradcheck, nn, optim
+from bphelpers import functional, lessons, nn, optim
+from bphelpers.teaching import gradcheck
 
 LESSONS = lesson_paths()
 IDS = [path.stem for path in LESSONS]
@@ -206,9 +206,9 @@ def _differences(name: str, derived: Any, kept: Any) -> list[str]:
 @pytest.fixture
 def mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lesson]:
     (tmp_path / "lesson_98.py").write_text(MODULE)
-    monkeypatch.setattr(bphelpers.exercises, "__path__", [*bphelpers.exercises.__path__, str(tmp_path)])
+    monkeypatch.setattr(lessons, "__path__", [*lessons.__path__, str(tmp_path)])
     yield mini_lesson(tmp_path)
-    sys.modules.pop("bphelpers.exercises.lesson_98", None)
+    sys.modules.pop("bphelpers.lessons.lesson_98", None)
 
 
 @pytest.mark.parametrize("rule", [*RULES, unearned], ids=lambda rule: rule.__name__)

@@ -18,13 +18,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bphelpers import data, nn, optim
 from bphelpers import functional as F
-from bphelpers.plots import plane_maps
-from bphelpers.plots.plane import CLASS_0, CLASS_1
+from bphelpers.teaching.plots import plane_maps
+from bphelpers.teaching.plots.plane import CLASS_0, CLASS_1
+from bphelpers.teaching.widgets import Playground, live_figure, playground
+from bphelpers.teaching.widgets.experiment import Experiment, Settings
+from bphelpers.teaching.widgets.playground import MOST_SHOWN, SURFACE, _bytes, _rows, _thinned, sentence
+from bphelpers.teaching.widgets.turn import Turn
 from bphelpers.training import evaluate, fit
-from bphelpers.widgets import Playground, live_figure, playground
-from bphelpers.widgets.experiment import Experiment, Settings
-from bphelpers.widgets.playground import MOST_SHOWN, SURFACE, _bytes, _rows, _thinned, sentence
-from bphelpers.widgets.turn import Turn
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -504,7 +504,7 @@ def test_text_is_stable_and_says_where_the_run_stands() -> None:
 
 def test_the_script_does_no_mathematics_of_its_own() -> None:
     """Shades, places and axes apart, no number is made in JavaScript."""
-    script = (ROOT / "bphelpers/widgets/playground.js").read_text(encoding="utf-8")
+    script = (ROOT / "bphelpers/teaching/widgets/playground.js").read_text(encoding="utf-8")
     assert not re.search(r"Math\.(exp|tanh|pow|random|sinh|cosh)|\*\*", script)
     assert not re.search(r"https?://|\bimport\b.*from|\bfetch\(", script)
 
@@ -849,7 +849,8 @@ def test_a_drawing_that_is_interrupted_is_drawn_anew() -> None:
 def test_one_colour_one_meaning() -> None:
     """The playground, the scrubber and the figures agree on the course's colours."""
     styles = {
-        name: (ROOT / f"bphelpers/widgets/{name}.css").read_text() for name in ("playground", "scrubber")
+        name: (ROOT / "bphelpers/teaching/widgets" / f"{name}.css").read_text()
+        for name in ("playground", "scrubber")
     }
     for name in ("forward", "backward", "update"):
         colours = [re.findall(rf"--{name}: (#\w+);", style) for style in styles.values()]

@@ -18,8 +18,8 @@ from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 
 import bphelpers as bp
-from bphelpers import plots
-from bphelpers.plots.charts import spread
+from bphelpers.teaching import plots
+from bphelpers.teaching.plots.charts import spread
 
 rng = np.random.default_rng(20)
 

@@ -16,9 +16,9 @@ import pytest
 from test_trace import CASES, Case
 
 from bphelpers import data, nn
-from bphelpers.trace import HalfSquares, running_example, running_names
-from bphelpers.widgets import Scrubber, scrubber
-from bphelpers.widgets.scrubber import KINDS, short
+from bphelpers.teaching.trace import HalfSquares, running_example, running_names
+from bphelpers.teaching.widgets import Scrubber, scrubber
+from bphelpers.teaching.widgets.scrubber import KINDS, short
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -218,7 +218,7 @@ def test_a_page_cannot_be_broken_by_a_name() -> None:
 
 def test_the_script_does_no_mathematics_of_its_own() -> None:
     """The picture's geometry apart, no number is made in JavaScript."""
-    script = (ROOT / "bphelpers/widgets/scrubber.js").read_text(encoding="utf-8")
+    script = (ROOT / "bphelpers/teaching/widgets/scrubber.js").read_text(encoding="utf-8")
     assert not re.search(r"Math\.(exp|log|tanh|pow|random)|toFixed|toPrecision|parseFloat", script)
     assert len(script.splitlines()) < 250
 
@@ -229,4 +229,4 @@ def test_script_and_style_are_shipped(tmp_path: Path) -> None:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"bphelpers/widgets/scrubber.js", "bphelpers/widgets/scrubber.css"} <= set(names)
+    assert {"bphelpers/teaching/widgets/scrubber.js", "bphelpers/teaching/widgets/scrubber.css"} <= set(names)

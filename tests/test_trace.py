@@ -12,7 +12,7 @@ import pytest
 
 from bphelpers import data, nn
 from bphelpers import functional as F
-from bphelpers.trace import HalfSquares, Step, running_example, running_names, trace
+from bphelpers.teaching.trace import HalfSquares, Step, running_example, running_names, trace
 
 Case = tuple[nn.Sequential, nn.Loss, np.ndarray, np.ndarray]
 

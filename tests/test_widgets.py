@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from notebook_tools import redrawn
 from PIL import Image
 
-from bphelpers import plots
-from bphelpers.widgets import LiveFigure, live_figure
+from bphelpers.teaching import plots
+from bphelpers.teaching.widgets import LiveFigure, live_figure
 
 
 def draw_line(fig: Figure, slope: float, points: int) -> None:

@@ -1,0 +1,185 @@
+"""What functions ask of their arguments. One grammar: what must be, what was found, what to do.
+
+``@op("x: n d, W: k d, b: k")`` says the shapes of an operation once, in a line that is read and checked:
+arrays of real numbers, one letter for one length, ``...`` for any shape, the same wherever it stands, ``int``
+for whole numbers. ``linear.plain`` is the bare formula, for layers, which have looked already.
+"""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.floating]
+R = TypeVar("R")
+Lengths = dict[str, Any]
+
+
+def refuse(name: str, wanted: str, value: Any, advice: str = "") -> NoReturn:
+    """Raise the ValueError that every function here ends in.
+
+    >>> refuse("lr", "be a number above 0", -1)
+    Traceback (most recent call last):
+    ValueError: lr must be a number above 0, got -1
+    """
+    raise ValueError(f"{name} must {wanted}, got {shown(value)}{advice and '; ' + advice}")
+
+
+def shown(value: Any) -> str:
+    """A value for an error message: short, and with its type where that is the point."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    plain = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return f"{value}" if plain else f"{value!r} ({type(value).__name__})"
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
+    below: float = math.inf,
+) -> float:
+    """``value`` as a Python float (a NumPy float64 would turn float32 arrays into float64) within its bounds.
+
+    >>> number("p", 1.5, least=0, below=1)
+    Traceback (most recent call last):
+    ValueError: p must be a finite number, at least 0, below 1, got 1.5
+    """
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and least <= value <= most and above < value < below:
+        return float(value)
+    bounds = {"at least": least, "above": above, "at most": most, "below": below}
+    words = "".join(f", {word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound))
+    refuse(name, f"be a finite number{words}", value)
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """``value`` as an int of at least ``least``.
+
+    >>> whole("batch_size", 2.0, least=1)
+    Traceback (most recent call last):
+    ValueError: batch_size must be a whole number, at least 1, got 2.0
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least:
+        return int(value)
+    refuse(name, f"be a whole number, at least {least}", value)
+
+
+def generator(name: str, value: Any) -> np.random.Generator:
+    """Refuse a seed or a missing generator before anything is drawn."""
+    if isinstance(value, np.random.Generator):
+        return value
+    seed = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    refuse(name, "be a numpy.random.Generator", value, f"pass np.random.default_rng({seed})")
+
+
+def real(name: str, value: ArrayLike) -> Array:
+    """``value`` as a floating-point array: float32 stays, integers and booleans become float64."""
+    array = np.asarray(value)
+    if array.dtype.kind == "f":
+        return array
+    if array.dtype.kind in "iub":
+        return array.astype(np.float64)
+    raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+
+
+def shaped(name: str, value: ArrayLike, shape: str, lengths: Lengths | None = None) -> NDArray[Any]:
+    """``value`` as an array of that shape; ``lengths`` remembers what each letter stands for.
+
+    >>> shaped("x", [1, 2], "n d")
+    Traceback (most recent call last):
+    ValueError: x must have shape (n, d), got (2,); for one example, add the batch axis: x[None, :]
+    """
+    lengths = {} if lengths is None else lengths
+    letters = shape.split()
+    if letters[-1] == "int":
+        letters.pop()
+        array: NDArray[Any] = np.asarray(value)
+        if array.dtype.kind not in "iu":
+            raise ValueError(f"{name} must hold whole numbers, got dtype {array.dtype}")
+    else:
+        array = real(name, value)
+    found: tuple[Any, ...] = array.shape
+    if letters[0] == "...":
+        cut = max(array.ndim - len(letters) + 1, 0)
+        found = found[:cut], *found[cut:]
+    if len(found) != len(letters):
+        _misshapen(name, array.shape, letters, lengths)
+    for letter, length in zip(letters, found, strict=True):
+        if lengths.setdefault(letter, length) != length:
+            _misshapen(name, array.shape, letters, lengths)
+    return array
+
+
+def _misshapen(name: str, found: tuple[int, ...], letters: list[str], lengths: Lengths) -> NoReturn:
+    wanted: list[str] = []
+    for letter in letters:
+        length = lengths.get(letter, letter)
+        wanted += map(str, length) if isinstance(length, tuple) else [str(length)]
+    row = ", ".join(wanted) + "," * (len(wanted) == 1)
+    one = len(found) == 1 and len(letters) == 2 and letters[0] != "..."
+    advice = f"; for one example, add the batch axis: {name}[None, :]" if one else ""
+    raise ValueError(f"{name} must have shape ({row}), got {found}{advice}")
+
+
+class Op(Protocol, Generic[R]):
+    """An operation with its arguments looked at, and what it consists of."""
+
+    __name__: str
+    plain: Callable[..., R]
+    shapes: dict[str, str]
+    look: Callable[..., dict[str, Any]]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Look at the arguments, then compute."""
+        ...
+
+
+def op(spec: str, also: Callable[..., None] | None = None) -> Callable[[Callable[..., R]], Op[R]]:
+    """Have a formula's arguments looked at: their shapes, and what ``also(**arguments)`` asks besides.
+
+    >>> @op("x: n d, W: k d")
+    ... def linear(x, W):
+    ...     return x @ W.T
+    >>> linear([[1, 2]], [[3, 4]])
+    array([[11.]])
+    """
+    shapes = {name.strip(): shape.strip() for name, shape in (part.split(":") for part in spec.split(","))}
+
+    def with_shapes(formula: Callable[..., R]) -> Op[R]:
+        names = list(inspect.signature(formula).parameters)
+
+        def look(*args: Any, **kwargs: Any) -> dict[str, Any]:
+            if len(args) > len(names):
+                raise TypeError(f"{formula.__name__} takes {len(names)} arguments, got {len(args)}")
+            given = dict(zip(names, args, strict=False)) | kwargs
+            lengths: Lengths = {}
+            for name, shape in shapes.items():
+                if given.get(name) is not None:
+                    given[name] = shaped(name, given[name], shape, lengths)
+            if also is not None:
+                also(**given)
+            return given
+
+        @functools.wraps(formula)
+        def looked_at(*args: Any, **kwargs: Any) -> R:
+            with np.errstate(over="ignore"):  # where a sigmoid's exponential is infinite, 1 over it is 0
+                return formula(**look(*args, **kwargs))
+
+        lines = ", ".join(f"{name} ({shape})" for name, shape in shapes.items())
+        looked_at.__doc__ = f"{inspect.cleandoc(formula.__doc__ or '')}\n\nShapes: {lines}."
+        return cast(Op[R], _with(looked_at, plain=formula, shapes=shapes, look=look))
+
+    return with_shapes
+
+
+def _with(function: Any, **attributes: Any) -> Any:
+    vars(function).update(attributes)
+    return function

@@ -1,0 +1,78 @@
+"""Exercises and predictions of lesson 00."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bphelpers.teaching.exercises.records import Exercise, Prediction
+
+_Function = Callable[[float], float]
+
+
+def _slope(f: _Function, x: float, h: float) -> float:
+    return (f(x + h) - f(x - h)) / (2 * h)
+
+
+def _cases() -> list[tuple[_Function, float, float]]:
+    def cube(x: float) -> float:  # the names are printed: "Called with cube, 2, 0.1."
+        return x**3
+
+    def exponential(x: float) -> float:
+        return float(np.exp(x))
+
+    def line(x: float) -> float:
+        return -5 * x - 1
+
+    return [(cube, 2.0, 0.1), (exponential, 0.5, 0.01), (line, -4.0, 0.5)]
+
+
+EXERCISES = {
+    "00.1": Exercise(
+        question="What is the derivative of x squared at x = 3?",
+        reference=lambda: 2 * 3,
+        mistakes={
+            "the value of the function is given instead of its slope": lambda: 3**2,
+            "3 is not put in: the derivative is 2x, and 2 is only its factor": lambda: 2,
+            "the exponent does not go down by one": lambda: 2 * 3**2,
+        },
+        hints=(
+            "The derivative of $x^2$ is a function of $x$. Find it first, put 3 in afterwards.",
+            "For a power, the exponent comes down as a factor and goes down by one.",
+            "The derivative of $x^2$ is $2x$.",
+        ),
+        tolerance=1e-4,
+    ),
+    "00.2": Exercise(
+        question="Write my_slope(f, x, h): the centred difference of f at x with step h.",
+        reference=_slope,
+        mistakes={
+            "the difference is divided by h: the two points are 2h apart": lambda f, x, h: (
+                (f(x + h) - f(x - h)) / h
+            ),
+            "only the right side is used, a one-sided difference": lambda f, x, h: (f(x + h) - f(x)) / h,
+            "only the left side is used, a one-sided difference": lambda f, x, h: (f(x) - f(x - h)) / h,
+            "brackets are missing around 2 * h: dividing by 2 and multiplying by h": (
+                lambda f, x, h: (f(x + h) - f(x - h)) / 2 * h
+            ),
+            "brackets are missing around the difference": lambda f, x, h: f(x + h) - f(x - h) / (2 * h),
+            "the size of the slope is given, without its sign": lambda f, x, h: abs(_slope(f, x, h)),
+            "left and right are exchanged": lambda f, x, h: (f(x - h) - f(x + h)) / (2 * h),
+            "the difference is not divided by the distance": lambda f, x, h: f(x + h) - f(x - h),
+        },
+        hints=(
+            "You need two values of `f`: one on each side of `x`.",
+            "How far apart are the two points? Not `h`.",
+            "The value on the right minus the value on the left, divided by `2 * h`. Mind the brackets.",
+        ),
+        cases=_cases,
+    ),
+}
+
+PREDICTIONS = {
+    "00.A": Prediction(
+        "What share of the 450 images put aside will the network read correctly?",
+        low=0,
+        high=1,
+        judged="difference",
+    ),
+}

@@ -1,0 +1,153 @@
+"""Exercises and predictions of lesson 10."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bphelpers import data
+from bphelpers import functional as F
+from bphelpers.teaching.exercises.records import Exercise, Prediction
+
+_Array = NDArray[np.float64]
+_Truths = NDArray[np.bool_]
+
+
+def _bits() -> list[tuple[float, float]]:
+    return [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
+
+
+def _with_steps(way: Callable[[bool, bool], bool]) -> Callable[[float, float], float]:
+    """What the output says, from "at least one input is on" and "both are on"."""
+    return lambda x1, x2: float(way(x1 + x2 > 0.5, x1 + x2 > 1.5))
+
+
+def _study_output(
+    X: _Array | None = None,
+    *,
+    transposed: bool = False,
+    bare_hidden: bool = False,
+    bare_output: bool = False,
+    hidden: dict[int, float] | None = None,
+    second_sum: float | None = None,
+) -> float:
+    example = data.worked_example("study_sleep")
+    W1 = example["W1_in_by_hidden"]
+    sums = (example["X"][0] if X is None else X) @ (W1.reshape(3, 2).T if transposed else W1)
+    if second_sum is not None:
+        sums[1] = second_sum
+    a = sums if bare_hidden else F.sigmoid(sums)
+    for k, value in (hidden or {}).items():
+        a[k] = value
+    z = a @ example["W2"]
+    return float(z if bare_output else F.sigmoid(z))
+
+
+def _fooled(
+    w: _Array, *, places: str = "mirrored", sign: float = 1.0, targets: tuple[int, ...] = (0,)
+) -> _Truths:
+    """For each of the 64 patterns: does it give the sum 0 without being symmetric?"""
+    X, y = data.symmetry()
+    right = {"mirrored": X[:, :2:-1], "in order": X[:, 3:]}[places]
+    at_zero = (X[:, :3] - sign * right) @ w == 0
+    return np.asarray(at_zero & np.isin(y[:, 0], targets))
+
+
+EXERCISES = {
+    "10.1": Exercise(
+        question="Write xor_net(x1, x2) with two hidden threshold units and a threshold unit as output.",
+        reference=_with_steps(lambda either, both: either and not both),
+        mistakes={
+            "the second hidden unit is ignored: that is OR": _with_steps(lambda either, both: either),
+            "the first hidden unit is ignored or fires late: that is AND": _with_steps(
+                lambda either, both: both
+            ),
+            "every answer is turned around": _with_steps(lambda either, both: not either or both),
+            "the output fires where neither input is on": _with_steps(lambda either, both: not either),
+            "the output fires unless both inputs are on": _with_steps(lambda either, both: not both),
+        },
+        hints=(
+            "Let the first hidden unit say that at least one input is on, and the second that both are.",
+            "`h1 = step(x1 + x2 - 0.5)` and `h2 = step(x1 + x2 - 1.5)`. When shall the output fire?",
+            "`step(h1 - h2 - 0.5)`: it is positive for `h1 = 1, h2 = 0` only.",
+        ),
+        cases=_bits,
+        gradient=False,
+    ),
+    "10.2": Exercise(
+        question="What does the network answer for the student (2, 9), with the printed weights?",
+        reference=_study_output,
+        mistakes={
+            "the printed second sum 7.5 is kept; its sigmoid is right": lambda: _study_output(second_sum=7.5),
+            "the published answer is kept": lambda: 0.8579443067,
+            "the number above 1 is kept": lambda: _study_output(hidden={1: 1.000553084}),
+            "the output has no sigmoid": lambda: _study_output(bare_output=True),
+            "the hidden neurons have no sigmoid": lambda: _study_output(bare_hidden=True),
+            "neither layer has a sigmoid": lambda: _study_output(bare_hidden=True, bare_output=True),
+            "the six weights are read column by column": lambda: _study_output(transposed=True),
+            "the inputs are scaled; the published calculation takes them as they are": (
+                lambda: _study_output(np.array([2 / 3, 1.0]))
+            ),
+            "the answer is multiplied by 100 already": lambda: 100 * _study_output(),
+        },
+        hints=(
+            "Three hidden sums first. Each hidden neuron has its own column in the table of weights.",
+            r"The second is $2 \cdot 0.6 + 9 \cdot 0.3$. Then three sigmoids, then a sum with 0.4, 0.5, 0.9.",
+            "`F.sigmoid(F.sigmoid(x @ W_first) @ w_second)`",
+        ),
+        tolerance=2e-5,
+        gradient=False,
+    ),
+    "10.3": Exercise(
+        question="Write fooled(w): which patterns, not symmetric, give a unit with weights w the sum 0?",
+        reference=lambda w: _fooled(w),
+        mistakes={
+            "the 8 symmetric patterns are marked as well": lambda w: _fooled(w, targets=(0, 1)),
+            "the 8 symmetric patterns are marked instead": lambda w: _fooled(w, targets=(1,)),
+            "the last three places are left out": lambda w: _fooled(w, sign=0.0),
+            "the weights are always 1, 2, 3, whatever w is": lambda w: _fooled(np.array([1.0, 2.0, 3.0])),
+            "place 1 is compared with place 4, where its mirror place is 6": (
+                lambda w: _fooled(w, places="in order")
+            ),
+            "place 1 is compared with place 4 (its mirror place is 6), and 8 patterns too many are marked": (
+                lambda w: _fooled(w, places="in order", targets=(0, 1))
+            ),
+            "mirrored places are added; their weights are opposite": lambda w: _fooled(w, sign=-1.0),
+            "the patterns that are not fooled are marked": lambda w: ~_fooled(w),
+        },
+        hints=(
+            "What matters of a pattern are three differences: each place minus its mirror place.",
+            "Place 1 is mirrored at place 6, 2 at 5, 3 at 4. "
+            "`X6[:, :2:-1]` are the last three places, last first.",
+            "The sums are `(X6[:, :3] - X6[:, :2:-1]) @ w`. Join two conditions with `&`, each in brackets.",
+        ),
+        cases=[(np.array(w),) for w in ([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 1.0, 2.0], [3.0, -1.0, 1.0])],
+        gradient=False,
+    ),
+}
+
+PREDICTIONS = {
+    "10.A": Prediction(
+        "Of the four examples of the last round, how many does the neuron get right when it is shown them?",
+        low=0,
+        high=4,
+        judged="difference",
+    ),
+    "10.B": Prediction("What share of 400 starts learns XOR with two hidden neurons?", low=0, high=1),
+    "10.C": Prediction(
+        "How many of 400 starts learn XOR with one hidden neuron and two direct wires?",
+        low=0,
+        high=400,
+        unit="starts",
+        judged="difference",
+    ),
+    "10.D": Prediction(
+        "Which of these printed numbers is impossible, whatever the inputs and the weights are?",
+        options=("7.6", "7.5", "0.999499799", "1.000553084", "1.79832", "0.8579443067"),
+    ),
+    "10.E": Prediction(
+        "What share of 200 starts has learned symmetry after 3,000 sweeps at the printed learning rate?",
+        low=0,
+        high=1,
+    ),
+}

@@ -1,0 +1,71 @@
+"""Figures as pure functions of arrays, in one style, each shown with words that replace it.
+
+Every function takes arrays and returns a matplotlib ``Figure``; nothing is computed here that a lesson has
+not computed before. Forward is always one colour and backward always the other, everywhere in the course.
+Line styles and markers differ as well, so that a figure survives a black-and-white printer.
+
+>>> import bphelpers as bp
+>>> fig = bp.plots.learning_curves({"training": [1.0, 0.5, 0.3]}, title="The loss falls")
+>>> type(fig).__name__
+'Figure'
+"""
+
+from bphelpers.teaching.plots.charts import (
+    bars_compared,
+    confusion_matrix,
+    image_gallery,
+    learning_curves,
+    weight_images,
+)
+from bphelpers.teaching.plots.graph import computation_graph
+from bphelpers.teaching.plots.network import network_diagram
+from bphelpers.teaching.plots.plane import CLASS_0, CLASS_1, plane_maps
+from bphelpers.teaching.plots.style import (
+    BACKWARD,
+    DPI,
+    FORWARD,
+    GREY,
+    INK,
+    LIGHT,
+    MAX_PNG_BYTES,
+    PAPER,
+    STYLE,
+    TARGET,
+    UPDATE,
+    close,
+    new_figure,
+    png_bytes,
+    rendered,
+    show,
+    use_style,
+)
+
+__all__ = [
+    "BACKWARD",
+    "CLASS_0",
+    "CLASS_1",
+    "DPI",
+    "FORWARD",
+    "GREY",
+    "INK",
+    "LIGHT",
+    "MAX_PNG_BYTES",
+    "PAPER",
+    "STYLE",
+    "TARGET",
+    "UPDATE",
+    "bars_compared",
+    "close",
+    "computation_graph",
+    "confusion_matrix",
+    "image_gallery",
+    "learning_curves",
+    "network_diagram",
+    "new_figure",
+    "plane_maps",
+    "png_bytes",
+    "rendered",
+    "show",
+    "use_style",
+    "weight_images",
+]
