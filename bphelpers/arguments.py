@@ -142,8 +142,10 @@ class Op(Protocol, Generic[R]):
         ...
 
 
-def op(spec: str, also: Callable[..., None] | None = None) -> Callable[[Callable[..., R]], Op[R]]:
-    """Have a formula's arguments looked at: their shapes, and what ``also(**arguments)`` asks besides.
+def op(
+    spec: str, also: Callable[[dict[str, Any]], None] | None = None
+) -> Callable[[Callable[..., R]], Op[R]]:
+    """Have a formula's arguments looked at: their shapes, and what ``also(given)`` asks of all by name.
 
     >>> @op("x: n d, W: k d")
     ... def linear(x, W):
@@ -165,7 +167,7 @@ def op(spec: str, also: Callable[..., None] | None = None) -> Callable[[Callable
                 if given.get(name) is not None:
                     given[name] = shaped(name, given[name], shape, lengths)
             if also is not None:
-                also(**given)
+                also(given)
             return given
 
         @functools.wraps(formula)

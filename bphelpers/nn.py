@@ -1,148 +1,179 @@
-"""Layers that remember what their backward needs.
+"""Layers and losses: pairs of functions that remember what their backward needs.
 
-The functions in :mod:`bphelpers.functional` keep nothing. A layer calls one of them, keeps the values that
-the matching backward asks for, and stores the gradients of its parameters in ``Parameter.grad``.
-
-Lesson: 05_backprop_by_hand derives what ``Linear`` and ``Sigmoid`` do, 11_handwritten_digits puts them to
-work.
+``net(x)`` looks at its argument; inside, a layer calls the plain formula of :mod:`bphelpers.functional` and
+keeps what the matching backward asks for. All parameters of a network are parts of one array, ``net.flat``,
+and their gradients parts of another: so a rule moves a network by one call, and each backward pass overwrites
+``.grad``. [05] is the lesson.
 """
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bphelpers import functional as F
-from bphelpers.functional._validation import as_batch, as_float, as_generator, not_empty
-from bphelpers.functional.losses import class_targets, mean_cost, p_minus_one_hot
+from bphelpers.arguments import Array, Op, generator, number, real, shaped, whole
+from bphelpers.functional.losses import at_least_one, mean_cost, p_minus_one_hot
 
-Array = NDArray[np.floating]
 Initializer = Callable[[int, int, np.random.Generator], Array]
 
 
 def xavier_uniform(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
-    """Weights from the uniform distribution on ``+-sqrt(6 / (d_in + d_out))``.
+    """Uniform on ``+-sqrt(6 / (d_in + d_out))`` [13].
 
     Source: X. Glorot and Y. Bengio, Understanding the difficulty of training deep feedforward neural
     networks, 2010.
-    Lesson: 13_deep_networks.
-
-    >>> bool(abs(xavier_uniform(3, 3, np.random.default_rng(0))).max() <= 1)
-    True
     """
     bound = np.sqrt(6 / (d_in + d_out))
     return rng.uniform(-bound, bound, size=(d_out, d_in))
 
 
-def xavier_normal(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
-    """Weights from the normal distribution with variance ``2 / (d_in + d_out)``.
-
-    Source: X. Glorot and Y. Bengio, as :func:`xavier_uniform`, whose variance is the same.
-    Lesson: 13_deep_networks.
-
-    >>> xavier_normal(3, 2, np.random.default_rng(0)).shape
-    (3, 2)
-    """
-    return rng.normal(0.0, np.sqrt(2 / (d_in + d_out)), size=(d_out, d_in))
-
-
 def he_normal(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
-    """Weights from the normal distribution with variance ``2 / d_in``, made for ReLU.
+    """Normal with variance ``2 / d_in``, made for ReLU [13].
 
-    Source: K. He and others, Delving deep into rectifiers, 2015. Lesson: 13_deep_networks.
-
-    >>> he_normal(3, 2, np.random.default_rng(0)).shape
-    (3, 2)
+    Source: K. He and others, Delving deep into rectifiers, 2015.
     """
     return rng.normal(0.0, np.sqrt(2 / d_in), size=(d_out, d_in))
-
-
-def he_uniform(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
-    """Weights from the uniform distribution on ``+-sqrt(6 / d_in)``, with the variance of :func:`he_normal`.
-
-    Source: K. He and others, as :func:`he_normal`. Lesson: 13_deep_networks.
-
-    >>> bool(abs(he_uniform(3, 6, np.random.default_rng(0))).max() <= 1)
-    True
-    """
-    bound = np.sqrt(6 / d_in)
-    return rng.uniform(-bound, bound, size=(d_out, d_in))
 
 
 INITIALIZERS: dict[str, Initializer] = {"xavier": xavier_uniform, "he": he_normal}
 
 
 class Parameter:
-    """An array that training changes, and the gradient of the loss with respect to it.
+    """An array that training changes, and the gradient of the loss with respect to it [05].
 
-    Parameters
-    ----------
-    data : array
-        The values; integers become float64.
-    name : str
-        Shown in reports, for example ``"W1"``.
+    What is put into ``data`` or ``grad`` is copied in, since both may be parts of larger arrays. Before the
+    first backward pass ``grad`` is NaN.
 
-    Attributes
-    ----------
-    grad : array, shape of ``data``, or None before the first backward pass
-
-    Notes
-    -----
-    Lesson: 05_backprop_by_hand.
-
-    Examples
-    --------
     >>> Parameter(np.zeros((2, 3)), "W")
     Parameter W, shape (2, 3)
     """
 
+    home: "Joined | None" = None  # the one array that it is a part of
+
     def __init__(self, data: ArrayLike, name: str) -> None:
-        self.data = as_float("data", data)
+        self._data = np.array(real("data", data))
+        self._grad = np.full_like(self._data, np.nan)
         self.name = name
-        self.grad: Array | None = None
+
+    @property
+    def data(self) -> Array:
+        """The values."""
+        return self._data
+
+    @data.setter
+    def data(self, values: ArrayLike) -> None:
+        self._put("data", self._data, values)
+
+    @property
+    def grad(self) -> Array:
+        """The gradient that the latest backward pass found."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, values: ArrayLike) -> None:
+        self._put("grad", self._grad, values)
+
+    def _put(self, attribute: str, place: Array, values: ArrayLike) -> None:
+        if values is not place:  # p.data -= step has written already
+            array = real(f"{self.name}.{attribute}", values)
+            if array.shape != place.shape:
+                raise ValueError(f"{self.name}.{attribute} must have shape {place.shape}, got {array.shape}")
+            place[...] = array
+
+    def live_in(self, data: Array, grad: Array, home: "Joined | None" = None) -> None:
+        """From now on be these two arrays, with the values of now."""
+        data[...], grad[...] = self._data, self._grad
+        self._data, self._grad, self.home = data, grad, home
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has arrays of its own."""
+        return vars(self) | {"home": None}
 
     def __repr__(self) -> str:
         return f"Parameter {self.name}, shape {self.data.shape}"
 
 
-class Module:
-    """What every layer offers: ``forward``, ``backward``, ``parameters``.
+class Joined(Parameter):
+    """Parameters laid one after another into one array; each is a part of it from then on."""
+
+    def __init__(self, parts: list[Parameter]) -> None:
+        rows = [p.data.ravel() for p in parts]
+        super().__init__(np.concatenate(rows) if rows else [], "all")
+        self.parts = parts
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Make every part a part again."""
+        for p, place in zip(self.parts, self.places(), strict=True):
+            data, grad = (array[place].reshape(p.data.shape) for array in (self.data, self.grad))
+            p.live_in(data, grad, self)
+
+    def places(self) -> Iterator[slice]:
+        """Where each part lies."""
+        end = 0
+        for p in self.parts:
+            begin, end = end, end + p.data.size
+            yield slice(begin, end)
+
+
+class _Remembers:
+    """What a forward pass keeps for the backward pass."""
+
+    _kept: Any = None
+
+    def _remembered(self) -> Any:
+        if self._kept is None:
+            raise RuntimeError(f"{type(self).__name__}.backward needs a forward pass first")
+        return self._kept
+
+
+class Module(_Remembers):
+    """What every layer offers. A layer of your own defines ``forward``, ``backward`` and ``parameters``.
 
     ``backward(dout)`` takes the gradient of the loss with respect to the output of the latest ``forward``,
-    writes (does not add) the gradients of the parameters into their ``.grad``, and returns the gradient with
-    respect to the input. Calling a module is calling its ``forward``.
+    writes (does not add) the gradients of the parameters into their ``.grad``, and returns that of the input.
     """
 
     training = True
+    asked = True  # for the gradient of its input: in training nobody asks the first layer
 
-    def forward(self, x: ArrayLike) -> Array:
+    def __call__(self, x: ArrayLike) -> Array:
+        """Look at ``x``, then ``forward``."""
+        with np.errstate(over="ignore"):  # where a sigmoid's exponential is infinite, 1 over it is 0
+            return self.forward(self.entering(x))
+
+    def entering(self, x: ArrayLike) -> Array:
+        """``x`` as this module takes it, or a ValueError that says what it takes."""
+        return real("x", x)
+
+    def forward(self, x: Array) -> Array:
         """Output for the batch ``x``; remembers what ``backward`` needs."""
         raise NotImplementedError
 
-    def backward(self, dout: ArrayLike) -> Array:
+    def backward(self, dout: Array) -> Array:
         """Gradient with respect to the input of the latest ``forward``."""
         raise NotImplementedError
 
-    def __call__(self, x: ArrayLike) -> Array:
-        """Same as ``forward``."""
-        return self.forward(x)
+    def children(self) -> list["Module"]:
+        """The modules directly inside."""
+        return []
 
     def parameters(self) -> list[Parameter]:
         """All parameters, from input to output."""
-        return []
+        return [p for child in self.children() for p in child.parameters()]
 
     def buffers(self) -> list[Parameter]:
         """What is kept and saved with the parameters but has no gradient, such as a running mean."""
-        return []
-
-    def leaves(self) -> Iterator["Module"]:
-        """The layers that have no layers inside, from input to output."""
-        yield self
+        return [p for child in self.children() for p in child.buffers()]
 
     def train(self, mode: bool = True) -> "Module":
         """Switch to training (dropout acts, batch norm looks at the batch); returns the module."""
+        for child in self.children():
+            child.train(mode)
         self.training = mode
         return self
 
@@ -160,11 +191,10 @@ class Module:
         if own.keys() != state.keys():
             raise ValueError(f"state must hold exactly {sorted(own)}, got {sorted(state)}")
         for name, p in own.items():
-            if np.shape(state[name]) != p.data.shape:
+            if real(name, state[name]).shape != p.data.shape:
                 raise ValueError(f"{name} must have shape {p.data.shape}, got {np.shape(state[name])}")
-        new = {name: as_float(name, value) for name, value in state.items()}
         for name, p in own.items():
-            p.data = new[name].astype(p.data.dtype)
+            p.data = state[name]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the parameters and buffers to ``path`` as a NumPy ``.npz`` archive, without pickle."""
@@ -176,46 +206,39 @@ class Module:
         with np.load(path, allow_pickle=False) as archive:
             self.load_state_dict(dict(archive))
 
-    def _remembered(self, value: Any) -> Any:
-        if value is None:
-            raise RuntimeError(f"{type(self).__name__}.backward needs a forward pass first")
-        return value
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.children()))})"
 
 
-def _refuse_whole_numbers(dtype: DTypeLike) -> None:
+def walk(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
+    """The layers that have none inside, from input to output.
+
+    With ``into=Sequential`` only plain networks are opened: a :class:`Residual`, or an heir of Sequential,
+    which may feed its layers in another way, counts as one layer.
+    """
+    opened = isinstance(net, Sequential) or bool(net.children()) if into is None else type(net) is into
+    if not opened:
+        yield net
+        return
+    for child in net.children():
+        yield from walk(child, into)
+
+
+def _floats(dtype: DTypeLike) -> DTypeLike:
     if np.dtype(dtype).kind != "f":
         raise ValueError(f"dtype must be a floating type such as np.float32, got {np.dtype(dtype)}")
+    return dtype
+
+
+_linear, _linear_backward = F.linear.plain, F.linear_backward.plain
 
 
 class Linear(Module):
-    """Weighted sums, ``x @ W.T + b``.
+    """Weighted sums, ``x @ W.T + b``; W is ``(out_features, in_features)`` as in ``torch.nn.Linear`` [05].
 
-    Parameters
-    ----------
-    in_features, out_features : int
-        Numbers of incoming values and of neurons.
-    rng : numpy.random.Generator
-        Source of the initial weights.
-    bias : bool
-        Without it, ``b`` is None.
-    init : {"xavier", "he"} or callable ``(d_out, d_in, rng) -> array``
-        How the weights begin; biases begin at 0.
-    dtype : float64 or float32
+    ``init`` is "xavier", "he" or a function ``(d_out, d_in, rng) -> array``; biases begin at 0.
 
-    Raises
-    ------
-    ValueError
-        Where a size is not positive, ``rng`` not a generator, ``dtype`` not a floating type, or ``init``
-        unknown or its weights of another shape.
-
-    Notes
-    -----
-    Layout of ``torch.nn.Linear``: ``W`` is ``(out_features, in_features)``. Lesson: 05_backprop_by_hand.
-
-    Examples
-    --------
-    >>> layer = Linear(2, 3, rng=np.random.default_rng(0))
-    >>> layer(np.ones((5, 2))).shape
+    >>> Linear(2, 3, rng=np.random.default_rng(0))(np.ones((5, 2))).shape
     (5, 3)
     """
 
@@ -229,37 +252,40 @@ class Linear(Module):
         init: str | Initializer = "xavier",
         dtype: DTypeLike = np.float64,
     ) -> None:
-        if in_features < 1 or out_features < 1:
-            raise ValueError(
-                f"in_features and out_features must be positive, got {in_features} and {out_features}"
-            )
-        _refuse_whole_numbers(dtype)
+        shape = whole("out_features", out_features, 1), whole("in_features", in_features, 1)
         if isinstance(init, str):
             if init not in INITIALIZERS:
                 raise ValueError(f"init must be one of {sorted(INITIALIZERS)} or a function, got {init!r}")
             init = INITIALIZERS[init]
-        weights = np.array(init(out_features, in_features, as_generator("rng", rng)), dtype=dtype)
-        if weights.shape != (out_features, in_features):
-            raise ValueError(f"init must return shape ({out_features}, {in_features}), got {weights.shape}")
+        weights = np.array(init(*shape, generator("rng", rng)), dtype=_floats(dtype))
+        if weights.shape != shape:
+            raise ValueError(f"init must return shape {shape}, got {weights.shape}")
         self.W = Parameter(weights, "W")
-        self.b = Parameter(np.zeros(out_features, dtype=dtype), "b") if bias else None
-        self._x: Array | None = None
+        self.b = Parameter(np.zeros(out_features, dtype), "b") if bias else None
 
-    def forward(self, x: ArrayLike) -> Array:
-        """Weighted sums ``(n, out_features)``."""
-        x = np.asarray(as_batch("x", x), self.W.data.dtype)
-        z = F.linear(x, self.W.data, None if self.b is None else self.b.data)
-        self._x = x
-        return z
+    def entering(self, x: ArrayLike) -> Array:
+        """A batch of as many numbers as there are weights to a neuron, in the weights' own floats."""
+        W = self.W.data
+        return shaped("x", x, "n d", {"d": W.shape[1]}).astype(W.dtype, copy=False)
 
-    def backward(self, dout: ArrayLike) -> Array:
+    def forward(self, x: Array) -> Array:
+        """``(n, in_features)`` to ``(n, out_features)``."""
+        W = self.W._data
+        if x.dtype is not W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
+            x = self.entering(x)
+        self._kept = x
+        return _linear(x, W, None if self.b is None else self.b._data)
+
+    def backward(self, dout: Array) -> Array:
         """Fill ``W.grad`` and ``b.grad``; return the gradient with respect to the input."""
-        x = self._remembered(self._x)
-        dout = np.asarray(as_float("dout", dout), x.dtype)
-        dx, self.W.grad, db = F.linear_backward(dout, x, self.W.data)
-        if self.b is not None:
-            self.b.grad = db
-        return dx
+        x, W, dW = self._kept, self.W._data, self.W._grad
+        db = None if self.b is None else self.b._grad
+        try:
+            return _linear_backward(dout, x, W, dW, db, self.asked)[0]
+        except (AttributeError, TypeError, ValueError):  # a list, another shape, other floats
+            x = self._remembered()
+            dout = shaped("dout", dout, "n k", {"n": len(x), "k": len(W)}).astype(W.dtype)
+            return _linear_backward(dout, x, W, dW, db, self.asked)[0]
 
     def parameters(self) -> list[Parameter]:
         """``[W, b]``, or ``[W]`` without bias."""
@@ -270,352 +296,174 @@ class Linear(Module):
         return f"Linear({d_in}, {d_out})" if self.b is not None else f"Linear({d_in}, {d_out}, bias=False)"
 
 
-class _Elementwise(Module):
-    """An activation without parameters; remembers the one array that its backward needs."""
-
-    def __init__(self) -> None:
-        self._kept: Array | None = None
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+def _plain(pair: Any) -> Any:
+    """Both without a look at their arguments, as attributes of a class."""
+    return (staticmethod(getattr(function, "plain", function)) for function in pair)
 
 
-class Sigmoid(_Elementwise):
-    """:func:`~bphelpers.functional.sigmoid` as a layer. Lesson: 05_backprop_by_hand.
+class Activation(Module):
+    """A pair of functions without parameters: remembers the one array that the backward asks for."""
 
-    >>> Sigmoid()([[0.0]])
-    array([[0.5]])
-    """
+    pair: tuple[Op[Array], Op[Array]]
+    function: Callable[..., Array]
+    gradient: Callable[..., Array]
+    _keeps_input: bool
 
-    def forward(self, x: ArrayLike) -> Array:
-        """Squash to 0..1; remembers the output."""
-        self._kept = F.sigmoid(x)
-        return self._kept
+    def __init_subclass__(cls) -> None:
+        cls.function, cls.gradient = _plain(cls.pair)
+        forward, backward = cls.pair
+        cls._keeps_input = next(iter(backward.shapes)) in forward.shapes
 
-    def backward(self, dout: ArrayLike) -> Array:
-        """Gradient with respect to the input."""
-        return F.sigmoid_backward(dout, self._remembered(self._kept))
-
-
-class Tanh(_Elementwise):
-    """:func:`~bphelpers.functional.tanh` as a layer. Lesson: 04_chain_rule.
-
-    >>> Tanh()([[0.0]])
-    array([[0.]])
-    """
-
-    def forward(self, x: ArrayLike) -> Array:
-        """Squash to -1..1; remembers the output."""
-        self._kept = F.tanh(x)
-        return self._kept
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """Gradient with respect to the input."""
-        return F.tanh_backward(dout, self._remembered(self._kept))
-
-
-class ReLU(_Elementwise):
-    """:func:`~bphelpers.functional.relu` as a layer. Lesson: 11_handwritten_digits.
-
-    >>> ReLU()([[-1.0, 2.0]])
-    array([[0., 2.]])
-    """
-
-    def forward(self, x: ArrayLike) -> Array:
-        """Cut at 0; remembers the input."""
-        self._kept = as_float("x", x)
-        return F.relu(self._kept)
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """Gradient with respect to the input."""
-        return F.relu_backward(dout, self._remembered(self._kept))
-
-
-class Dropout(_Elementwise):
-    """:func:`~bphelpers.functional.dropout` in training, nothing in evaluation.
-
-    Lesson: 11_handwritten_digits.
-
-    Parameters
-    ----------
-    p : float
-        Probability of switching a unit off.
-    rng : numpy.random.Generator
-
-    Examples
-    --------
-    >>> Dropout(0.5, rng=np.random.default_rng(0)).eval()([[1.0, 2.0]])
-    array([[1., 2.]])
-    """
-
-    def __init__(self, p: float, *, rng: np.random.Generator) -> None:
-        super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"p must be a probability, 0 <= p < 1, got {p}")
-        self.p = p
-        self.rng = as_generator("rng", rng)
-
-    def forward(self, x: ArrayLike) -> Array:
-        """Switch units off at random, in training only."""
-        if self.training:
-            out, self._kept = F.dropout(x, self.p, self.rng)
-            return out
-        out = as_float("x", x)
-        self._kept = np.ones_like(out)
+    def forward(self, x: Array) -> Array:
+        """The function."""
+        out = self.function(x)
+        self._kept = x if self._keeps_input else out
         return out
 
-    def backward(self, dout: ArrayLike) -> Array:
-        """Gradient with respect to the input."""
-        return F.dropout_backward(dout, self._remembered(self._kept))
-
-    def __repr__(self) -> str:
-        return f"Dropout({self.p})"
-
-
-class Sequential(Module):
-    """Layers one after another: a network as a function of a function.
-
-    The parameters are named by the layer they belong to, counted from 1: ``W1, b1, W2, b2, ...``.
-
-    Parameters
-    ----------
-    *layers : Module
-
-    Raises
-    ------
-    ValueError
-        Where something is not a layer, or one layer is given twice (its gradient would be overwritten).
-
-    Notes
-    -----
-    Lesson: 05_backprop_by_hand.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> net = Sequential(Linear(2, 3, rng=rng), Sigmoid(), Linear(3, 1, rng=rng))
-    >>> [p.name for p in net.parameters()]
-    ['W1', 'b1', 'W2', 'b2']
-    """
-
-    def __init__(self, *layers: Module) -> None:
-        for layer in layers:
-            if not isinstance(layer, Module):
-                raise ValueError(f"layers must be modules such as nn.Linear, got {layer!r}")
-        self.layers = list(layers)
-        leaves = list(self.leaves())
-        if len(set(leaves)) < len(leaves):
-            raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
-        for number, leaf in enumerate(
-            (leaf for leaf in leaves if leaf.parameters() or leaf.buffers()), start=1
-        ):
-            for p in [*leaf.parameters(), *leaf.buffers()]:
-                p.name = p.name.rstrip("0123456789") + str(number)
-
-    def train(self, mode: bool = True) -> "Sequential":
-        """Switch all layers to training; returns the network."""
-        for layer in self.layers:
-            layer.train(mode)
-        self.training = mode
-        return self
-
-    def leaves(self) -> Iterator[Module]:
-        """The layers, those of inner networks included."""
-        for layer in self.layers:
-            yield from layer.leaves()
-
-    def forward(self, x: ArrayLike) -> Array:
-        """Feed ``x`` through all layers, first to last."""
-        out = x
-        for layer in self.layers:
-            out = layer.forward(out)
-        return np.asarray(out)
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """Feed the gradient through all layers, last to first."""
-        grad = dout
-        for layer in reversed(self.layers):
-            grad = layer.backward(grad)
-        return np.asarray(grad)
-
-    def parameters(self) -> list[Parameter]:
-        """All parameters, from input to output."""
-        return [p for layer in self.layers for p in layer.parameters()]
-
-    def buffers(self) -> list[Parameter]:
-        """All buffers, from input to output."""
-        return [p for layer in self.layers for p in layer.buffers()]
-
-    def chain(self) -> Iterator[Module]:
-        """The layers as they are fed, those of inner networks included.
-
-        What feeds its layers in another way is one layer: a :class:`Residual`, or a network whose ``forward``
-        or ``backward`` somebody has replaced.
-        """
-        for layer in self.layers:
-            if isinstance(layer, Sequential) and layer.is_plain():
-                yield from layer.chain()
-            else:
-                yield layer
-
-    def is_plain(self) -> bool:
-        """Whether ``forward`` and ``backward`` are those of this class, in an heir and in this object."""
-        ways = type(self).forward, type(self).backward
-        return ways == _AS_WRITTEN and not vars(self).keys() & {"forward", "backward"}
-
-    def __getitem__(self, index: int) -> Module:
-        return self.layers[index]
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __repr__(self) -> str:
-        return "Sequential(\n" + "".join(f"  {layer!r},\n" for layer in self.layers) + ")"
+    def backward(self, dout: Array) -> Array:
+        """Its gradient with respect to the input."""
+        kept = self._kept
+        if kept is None or type(dout) is not np.ndarray or dout.shape != kept.shape:
+            dout = _shaped_as(self._remembered(), dout)
+        return self.gradient(dout, kept)
 
 
-_AS_WRITTEN = Sequential.forward, Sequential.backward  # a lesson may replace them to show something
+def _shaped_as(kept: Array, dout: Array) -> Array:
+    return shaped("dout", dout, "...", {"...": kept.shape})
 
 
-class LeakyReLU(_Elementwise):
-    """:func:`~bphelpers.functional.leaky_relu` as a layer.
+class Sigmoid(Activation):
+    """:func:`~bphelpers.functional.sigmoid` as a layer [05]."""
 
-    Lesson: 13_deep_networks.
+    pair = F.sigmoid, F.sigmoid_backward
 
-    Parameters
-    ----------
-    slope : float
-        Below 0; from 0 to 1.
 
-    Raises
-    ------
-    ValueError
-        Where ``slope`` does not lie from 0 to 1.
+class Tanh(Activation):
+    """:func:`~bphelpers.functional.tanh` as a layer [04]."""
 
-    Examples
-    --------
+    pair = F.tanh, F.tanh_backward
+
+
+class ReLU(Activation):
+    """:func:`~bphelpers.functional.relu` as a layer [11]."""
+
+    pair = F.relu, F.relu_backward
+
+
+class GELU(Activation):
+    """:func:`~bphelpers.functional.gelu` as a layer [13]."""
+
+    pair = F.gelu, F.gelu_backward
+
+
+class LeakyReLU(Activation):
+    """:func:`~bphelpers.functional.leaky_relu` as a layer; ``slope`` from 0 to 1 below 0 [13].
+
     >>> LeakyReLU(0.1)([[-1.0, 2.0]])
     array([[-0.1,  2. ]])
     """
 
+    pair = F.leaky_relu, F.leaky_relu_backward
+
     def __init__(self, slope: float = 0.01) -> None:
-        super().__init__()
-        if not 0 <= slope <= 1:
-            raise ValueError(f"slope must lie from 0 to 1, got {slope}")
-        self.slope = slope
-
-    def forward(self, x: ArrayLike) -> Array:
-        """Shrink what is below 0; remembers the input."""
-        self._kept = as_float("x", x)
-        return F.leaky_relu(self._kept, self.slope)
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """Gradient with respect to the input."""
-        return F.leaky_relu_backward(dout, self._remembered(self._kept), self.slope)
+        self.slope = number("slope", slope, least=0, most=1)
+        self.function = partial(self.function, slope=self.slope)
+        self.gradient = partial(self.gradient, slope=self.slope)
 
     def __repr__(self) -> str:
         return f"LeakyReLU({self.slope})"
 
 
-class GELU(_Elementwise):
-    """:func:`~bphelpers.functional.gelu` as a layer. Lesson: 13_deep_networks.
+class Dropout(Module):
+    """:func:`~bphelpers.functional.dropout` in training, a new mask each time; nothing in evaluation [11].
 
-    >>> GELU()([[0.0, 20.0]])
-    array([[ 0., 20.]])
+    >>> Dropout(0.5, rng=np.random.default_rng(0)).eval()([[1.0, 2.0]])
+    array([[1., 2.]])
     """
 
-    def forward(self, x: ArrayLike) -> Array:
-        """Times the share of a standard normal distribution below; remembers the input."""
-        self._kept = as_float("x", x)
-        return F.gelu(self._kept)
+    def __init__(self, p: float, *, rng: np.random.Generator) -> None:
+        self.p, self.rng = number("p", p, least=0, below=1), generator("rng", rng)
 
-    def backward(self, dout: ArrayLike) -> Array:
-        """Gradient with respect to the input."""
-        return F.gelu_backward(dout, self._remembered(self._kept))
+    def forward(self, x: Array) -> Array:
+        """Switch units off at random, in training only."""
+        out, self._kept = F.dropout.plain(x, self.p, self.rng) if self.training else (x, np.ones_like(x))
+        return out
+
+    def backward(self, dout: Array) -> Array:
+        """Through the same mask."""
+        mask = self._remembered()
+        return F.dropout_backward.plain(_shaped_as(mask, dout), mask)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p})"
 
 
 class _Norm(Module):
     """What both normalisations have: a scale ``gamma`` and a shift ``beta`` for each feature."""
 
     def __init__(self, features: int, eps: float, dtype: DTypeLike) -> None:
-        if features < 1:
-            raise ValueError(f"features must be positive, got {features}")
-        if not eps > 0:
-            raise ValueError(f"eps must be positive, got {eps}")
-        _refuse_whole_numbers(dtype)
-        self.gamma = Parameter(np.ones(features, dtype=dtype), "gamma")
-        self.beta = Parameter(np.zeros(features, dtype=dtype), "beta")
-        self.eps = eps
+        self.gamma = Parameter(np.ones(whole("features", features, 1), _floats(dtype)), "gamma")
+        self.beta = Parameter(np.zeros(features, dtype), "beta")
+        self.eps = number("eps", eps, above=0)
 
     def parameters(self) -> list[Parameter]:
         """``[gamma, beta]``."""
         return [self.gamma, self.beta]
 
-    def _own_dtype(self, x: Array) -> Array:
-        features = self.gamma.data.shape
+    def _own(self, x: Array) -> Array:
+        features, dtype = self.gamma.data.shape, self.gamma.data.dtype
         if x.shape[-1:] != features:
             raise ValueError(f"x must have {features[0]} features on its last axis, got shape {x.shape}")
-        return np.asarray(x, dtype=self.gamma.data.dtype)
+        return x.astype(dtype, copy=False)
+
+    def _fill(self, gradients: tuple[Array, Array, Array]) -> Array:
+        dx, self.gamma.grad, self.beta.grad = gradients
+        return dx
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.gamma.data.size})"
 
 
+class LayerNorm(_Norm):
+    """:func:`~bphelpers.functional.layer_norm` as a layer: each example standardised over its features [13].
+
+    >>> LayerNorm(2)([[1.0, 3.0]]).round(3)
+    array([[-1.,  1.]])
+    """
+
+    def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
+        super().__init__(features, eps, dtype)
+
+    def forward(self, x: Array) -> Array:
+        """Standardise, scale and shift; remembers the input."""
+        self._kept = self._own(x)
+        return F.layer_norm.plain(self._kept, self.gamma.data, self.beta.data, eps=self.eps)
+
+    def backward(self, dout: Array) -> Array:
+        """Fill ``gamma.grad`` and ``beta.grad``; return the gradient with respect to the input."""
+        x = self._remembered()
+        return self._fill(F.layer_norm_backward.plain(_shaped_as(x, dout), x, self.gamma.data, eps=self.eps))
+
+
 class BatchNorm1d(_Norm):
-    """:func:`~bphelpers.functional.batch_norm` as a layer: each feature standardised over the batch.
+    """:func:`~bphelpers.functional.batch_norm` as a layer: each feature standardised over the batch [13].
 
-    In training by the mean and the variance of the batch, which also move the running ones:
-    ``running = (1 - momentum) * running + momentum * batch``. In evaluation by the running ones.
+    In training by the batch, which also moves the running mean and variance, ``running = (1 - momentum) *
+    running + momentum * batch``; in evaluation by the running ones. They begin at 0 and 1. As in PyTorch, the
+    running variance takes variances divided by ``n - 1``; a batch of one, which PyTorch refuses, leaves it.
 
-    Parameters
-    ----------
-    features : int
-        Columns of the input.
-    momentum : float
-        Weight of the latest batch in the running mean and variance, 0 to 1.
-    eps : float
-        Added to the variance.
-    dtype : float64 or float32
-
-    Attributes
-    ----------
-    gamma, beta : Parameter
-        Scale and shift of each feature; they begin at 1 and 0.
-    running_mean, running_var : array (features,)
-        They begin at 0 and 1. The running variance takes those of the batches divided by ``n - 1``, while
-        the output is divided by that divided by ``n``, as in PyTorch.
-
-    Raises
-    ------
-    ValueError
-        Where ``features`` or ``eps`` is not positive, ``momentum`` not from 0 to 1, or ``dtype`` not a
-        floating type.
-
-    Notes
-    -----
-    A batch of one has no variance. In training its output is ``beta``, its gradient is 0, and the running
-    variance stays as it is. (PyTorch refuses it.) The running values are part of :meth:`state_dict`.
-    Lesson: 13_deep_networks.
-
-    Examples
-    --------
     >>> layer = BatchNorm1d(1)
-    >>> layer([[1.0], [3.0]]).round(3)
-    array([[-1.],
-           [ 1.]])
-    >>> layer.running_mean, layer.running_var
-    (array([0.2]), array([1.1]))
+    >>> layer([[1.0], [3.0]]).round(3).tolist(), layer.running_mean, layer.running_var
+    ([[-1.0], [1.0]], array([0.2]), array([1.1]))
     """
 
     def __init__(
         self, features: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: DTypeLike = np.float64
     ) -> None:
         super().__init__(features, eps, dtype)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must lie from 0 to 1, got {momentum}")
-        self.momentum = momentum
-        self._mean = Parameter(np.zeros(features, dtype=dtype), "running_mean")
-        self._var = Parameter(np.ones(features, dtype=dtype), "running_var")
-        self._kept: tuple[Array, Array | None, Array | None] | None = None
+        self.momentum = number("momentum", momentum, least=0, most=1)
+        self._mean = Parameter(np.zeros(features, dtype), "running_mean")
+        self._var = Parameter(np.ones(features, dtype), "running_var")
 
     @property
     def running_mean(self) -> Array:
@@ -631,26 +479,24 @@ class BatchNorm1d(_Norm):
         """``running_mean`` and ``running_var``."""
         return [self._mean, self._var]
 
-    def forward(self, x: ArrayLike) -> Array:
+    def forward(self, x: Array) -> Array:
         """Standardise, scale and shift; in training, move the running mean and variance."""
-        x = self._own_dtype(as_batch("x", x))
-        if not self.training:
-            self._kept = x, self.running_mean, self.running_var
-            return F.batch_norm(x, self.gamma.data, self.beta.data, *self._kept[1:], eps=self.eps)
-        not_empty("x", x)
-        mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values
-        self._kept = x, None, None
-        self._follow(mean, var, len(x))
-        return F.batch_norm(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
+        x = self._own(x)
+        if self.training:
+            at_least_one("x", x)
+            mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values
+            self._kept = x, None, None
+            self._follow(mean, var, len(x))
+        else:
+            mean, var = self.running_mean, self.running_var
+            self._kept = x, mean, var
+        return F.batch_norm.plain(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
 
-    def backward(self, dout: ArrayLike) -> Array:
+    def backward(self, dout: Array) -> Array:
         """Fill ``gamma.grad`` and ``beta.grad``; return the gradient with respect to the input."""
-        x, mean, var = self._remembered(self._kept)
-        dout = np.asarray(as_float("dout", dout), dtype=x.dtype)
-        dx, self.gamma.grad, self.beta.grad = F.batch_norm_backward(
-            dout, x, self.gamma.data, mean, var, eps=self.eps
-        )
-        return dx
+        x, mean, var = self._remembered()
+        gamma = self.gamma.data
+        return self._fill(F.batch_norm_backward.plain(_shaped_as(x, dout), x, gamma, mean, var, eps=self.eps))
 
     def _follow(self, mean: Array, var: Array, n: int) -> None:
         if not np.isfinite(var).all():  # as it is where the mean is not finite
@@ -659,83 +505,100 @@ class BatchNorm1d(_Norm):
         if n > 1:
             moved += [(self._var, var * (n / (n - 1)))]
         for running, latest in moved:
-            new = (1 - self.momentum) * running.data + self.momentum * latest
-            running.data = new.astype(running.data.dtype)
+            running.data = (1 - self.momentum) * running.data + self.momentum * latest
 
 
-class LayerNorm(_Norm):
-    """:func:`~bphelpers.functional.layer_norm` as a layer: each example standardised over its features.
+class Sequential(Module):
+    """Layers one after another. Parameters are named by their layer: ``W1, b1, W2, b2, ...`` [05].
 
-    Training and evaluation do the same.
-
-    Parameters
-    ----------
-    features : int
-        Length of the input's last axis.
-    eps : float
-        Added to the variance.
-    dtype : float64 or float32
-
-    Attributes
-    ----------
-    gamma, beta : Parameter
-        Scale and shift of each feature; they begin at 1 and 0.
-
-    Raises
-    ------
-    ValueError
-        Where ``features`` or ``eps`` is not positive, or ``dtype`` not a floating type.
-
-    Notes
-    -----
-    Lesson: 13_deep_networks.
-
-    Examples
-    --------
-    >>> LayerNorm(2)([[1.0, 3.0]]).round(3)
-    array([[-1.,  1.]])
+    >>> rng = np.random.default_rng(0)
+    >>> net = Sequential(Linear(2, 3, rng=rng), Sigmoid(), Linear(3, 1, rng=rng))
+    >>> [p.name for p in net.parameters()], net.flat
+    (['W1', 'b1', 'W2', 'b2'], Parameter all, shape (13,))
     """
 
-    def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
-        super().__init__(features, eps, dtype)
-        self._x: Array | None = None
+    _joined: Joined | None = None
 
-    def forward(self, x: ArrayLike) -> Array:
-        """Standardise, scale and shift; remembers the input."""
-        x = self._own_dtype(as_float("x", x))
-        out = F.layer_norm(x, self.gamma.data, self.beta.data, eps=self.eps)
-        self._x = x
-        return out
+    def __init__(self, *layers: Module) -> None:
+        for layer in layers:
+            if not isinstance(layer, Module):
+                raise ValueError(f"layers must be modules such as nn.Linear, got {layer!r}")
+        self.layers = list(layers)
+        self._name()
+        parts = self.parameters()
+        if all(p.home is None or set(p.home.parts) <= set(parts) for p in parts) and not _kept_apart(parts):
+            self._joined = Joined(parts)  # else some belong to a larger network: ask for flat to have them
 
-    def backward(self, dout: ArrayLike) -> Array:
-        """Fill ``gamma.grad`` and ``beta.grad``; return the gradient with respect to the input."""
-        x = self._remembered(self._x)
-        dout = np.asarray(as_float("dout", dout), dtype=x.dtype)
-        dx, self.gamma.grad, self.beta.grad = F.layer_norm_backward(dout, x, self.gamma.data, eps=self.eps)
-        return dx
+    def _name(self) -> None:
+        leaves = list(walk(self))
+        if len(set(leaves)) < len(leaves):
+            raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
+        with_numbers = [own for own in ([*leaf.parameters(), *leaf.buffers()] for leaf in leaves) if own]
+        for count, own in enumerate(with_numbers, start=1):
+            for p in own:
+                p.name = p.name.rstrip("0123456789") + str(count)
+
+    @property
+    def flat(self) -> Parameter:
+        """All parameters as one, for rules and vectors: ``W1`` row by row, ``b1``, ``W2``, ..."""
+        parts = self.parameters()
+        if self._joined is None or self._joined.parts != parts:
+            if why := _kept_apart(parts):
+                raise ValueError(f"flat must have parameters that fit into one array, got {why}")
+            self._joined = Joined(parts)
+        elif any(p.home is not self._joined for p in parts):
+            self._joined.lay_out()
+        return self._joined
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy lays its own parameters into its own array."""
+        vars(self).update(state)
+        if self._joined is not None:
+            self._joined.lay_out()
+
+    def children(self) -> list[Module]:
+        """The layers."""
+        return self.layers
+
+    def entering(self, x: ArrayLike) -> Array:
+        """What the first layer takes."""
+        return self.layers[0].entering(x) if self.layers else real("x", x)
+
+    def forward(self, x: Array) -> Array:
+        """Feed ``x`` through all layers, first to last."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout: Array) -> Array:
+        """Feed the gradient through all layers, last to first."""
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+    def __getitem__(self, index: int) -> Module:
+        return self.layers[index]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __repr__(self) -> str:
+        return "Sequential(\n" + "".join(f"  {layer!r},\n" for layer in self.layers) + ")"
+
+
+def _kept_apart(parts: list[Parameter]) -> str:
+    """Why these parameters cannot lie in one array, or nothing."""
+    kinds = sorted({str(p.data.dtype) for p in parts})
+    if len(kinds) > 1:
+        return " and ".join(kinds)
+    return "one of them twice" if len(set(parts)) < len(parts) else ""
 
 
 class Residual(Module):
-    """What the layers find is added to what went in: ``x + f(x)``.
+    """``x + f(x)``: the derivative is 1 plus that of the layers, so a gradient also gets past them [13].
 
-    The derivative is 1 plus that of the layers, so a gradient also gets past layers that let little through.
+    Source: K. He and others, Deep residual learning for image recognition, 2015.
 
-    Parameters
-    ----------
-    *layers : Module
-        One after another, as in :class:`Sequential`; their output must have the shape of ``x``.
-
-    Raises
-    ------
-    ValueError
-        As :class:`Sequential`; in ``forward``, where the layers change the shape.
-
-    Notes
-    -----
-    Source: K. He and others, Deep residual learning for image recognition, 2015. Lesson: 13_deep_networks.
-
-    Examples
-    --------
     >>> Residual(ReLU())([[-1.0, 2.0]])
     array([[-1.,  4.]])
     """
@@ -743,105 +606,84 @@ class Residual(Module):
     def __init__(self, *layers: Module) -> None:
         self.body = Sequential(*layers)
 
-    def train(self, mode: bool = True) -> "Residual":
-        """Switch all layers to training; returns the module."""
-        self.body.train(mode)
-        self.training = mode
-        return self
+    def children(self) -> list[Module]:
+        """What ``x`` also goes past."""
+        return [self.body]
 
-    def leaves(self) -> Iterator[Module]:
-        """The layers inside."""
-        return self.body.leaves()
+    def entering(self, x: ArrayLike) -> Array:
+        """What the layers take."""
+        return self.body.entering(x)
 
-    def forward(self, x: ArrayLike) -> Array:
+    def forward(self, x: Array) -> Array:
         """Add what the layers find to ``x``."""
-        x = as_float("x", x)
         found = self.body.forward(x)
         if found.shape != x.shape:
             raise ValueError(
                 f"layers must keep the shape of x, {x.shape}, to be added to it, got {found.shape}"
             )
-        return found + np.asarray(x, dtype=found.dtype)
+        return found + x.astype(found.dtype, copy=False)
 
-    def backward(self, dout: ArrayLike) -> Array:
+    def backward(self, dout: Array) -> Array:
         """Gradient with respect to the input: what comes through the layers, and ``dout`` itself."""
         through = self.body.backward(dout)
-        return through + np.asarray(dout, dtype=through.dtype)
-
-    def parameters(self) -> list[Parameter]:
-        """Those of the layers."""
-        return self.body.parameters()
-
-    def buffers(self) -> list[Parameter]:
-        """Those of the layers."""
-        return self.body.buffers()
-
-    def __repr__(self) -> str:
-        return f"Residual({', '.join(map(repr, self.body.layers))})"
+        return through + np.asarray(dout, through.dtype)
 
 
-class Loss:
-    """A loss with memory: ``forward(y_hat, y)`` gives a float, ``backward()`` the gradient for ``y_hat``."""
+class Loss(_Remembers):
+    """A loss with memory: ``loss(y_hat, y)`` gives a float, ``backward()`` the gradient for ``y_hat``.
 
-    def __init__(self) -> None:
-        self._pair: tuple[ArrayLike, ArrayLike] | None = None
+    A loss of your own says ``pair = value, gradient``, two functions of ``y_hat`` and ``y``.
+    """
 
-    def forward(self, y_hat: ArrayLike, y: ArrayLike) -> float:
-        """Loss of the predictions; remembers both arguments."""
-        value = self._value(y_hat, y)
-        self._pair = y_hat, y
-        return value
+    pair: tuple[Callable[..., float], Callable[..., Array]]
+    function: Callable[..., float]
+    gradient: Callable[..., Array]
+
+    def __init_subclass__(cls) -> None:
+        if "pair" in vars(cls):
+            cls.function, cls.gradient = _plain(cls.pair)
+
+    def __call__(self, y_hat: ArrayLike, y: ArrayLike) -> float:
+        """Look at both, then ``forward``."""
+        return self.forward(*self.entering(y_hat, y))
+
+    def entering(self, y_hat: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[Any]]:
+        """Both as arrays that fit each other, or a ValueError that says what does not."""
+        look = getattr(self.pair[0], "look", None) if hasattr(self, "pair") else None
+        both: Any = look(y_hat, y).values() if look else map(np.asarray, (y_hat, y))
+        return tuple(both)
+
+    def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
+        """Loss of the predictions; remembers both."""
+        self._kept = y_hat, y
+        return self.function(y_hat, y)
 
     def backward(self) -> Array:
         """Gradient of the loss with respect to ``y_hat`` of the latest ``forward``."""
-        if self._pair is None:
-            raise RuntimeError(f"{type(self).__name__}.backward needs a forward pass first")
-        return self._gradient(*self._pair)
-
-    def __call__(self, y_hat: ArrayLike, y: ArrayLike) -> float:
-        """Same as ``forward``."""
-        return self.forward(y_hat, y)
+        return self.gradient(*self._remembered())
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_] | None:
         """Which predictions name the right class; None where the loss knows no classes."""
         return None
-
-    def _value(self, y_hat: ArrayLike, y: ArrayLike) -> float:
-        raise NotImplementedError
-
-    def _gradient(self, y_hat: ArrayLike, y: ArrayLike) -> Array:
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
 class MSELoss(Loss):
-    """:func:`~bphelpers.functional.mse` with memory. Lesson: 02_loss.
+    """:func:`~bphelpers.functional.mse` with memory [02].
 
     >>> MSELoss()([[3.0]], [[1.0]])
     4.0
     """
 
-    def _value(self, y_hat: ArrayLike, y: ArrayLike) -> float:
-        return F.mse(y_hat, y)
-
-    def _gradient(self, y_hat: ArrayLike, y: ArrayLike) -> Array:
-        return F.mse_backward(y_hat, y)
+    pair = F.mse, F.mse_backward
 
 
 class BCEWithLogitsLoss(Loss):
-    """:func:`~bphelpers.functional.binary_cross_entropy` with memory. Lesson: 02_loss.
+    """:func:`~bphelpers.functional.binary_cross_entropy` with memory [02]."""
 
-    >>> round(BCEWithLogitsLoss()([[0.0]], [[1.0]]), 6)
-    0.693147
-    """
-
-    def _value(self, y_hat: ArrayLike, y: ArrayLike) -> float:
-        return F.binary_cross_entropy(y_hat, y)
-
-    def _gradient(self, y_hat: ArrayLike, y: ArrayLike) -> Array:
-        return F.binary_cross_entropy_backward(y_hat, y)
+    pair = F.binary_cross_entropy, F.binary_cross_entropy_backward
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
         """A logit above 0 says yes."""
@@ -850,19 +692,18 @@ class BCEWithLogitsLoss(Loss):
 
 
 class CrossEntropyLoss(Loss):
-    """:func:`~bphelpers.functional.softmax_cross_entropy` with memory. Lesson: 02_loss.
+    """:func:`~bphelpers.functional.softmax_cross_entropy` with memory: one softmax for both passes [02]."""
 
-    >>> round(CrossEntropyLoss()([[0.0, 0.0]], [1]), 6)
-    0.693147
-    """
+    pair = F.softmax_cross_entropy, F.softmax_cross_entropy_backward
 
-    def _value(self, y_hat: ArrayLike, y: ArrayLike) -> float:
-        logits, self._labels = class_targets(y_hat, y)
-        self._log_p = F.log_softmax(logits)
-        return mean_cost(self._log_p, self._labels)
+    def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
+        """Remembers the logarithms of the probabilities, and where the right ones stand."""
+        self._kept = F.log_softmax.plain(y_hat), (np.arange(len(y)), y)
+        return mean_cost(*self._kept)
 
-    def _gradient(self, y_hat: ArrayLike, y: ArrayLike) -> Array:
-        return p_minus_one_hot(np.exp(self._log_p), self._labels)
+    def backward(self) -> Array:
+        """``(p - one-hot) / n``."""
+        return p_minus_one_hot(*self._remembered())
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
         """The largest logit names the class."""

@@ -3,44 +3,28 @@
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import repeat
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bphelpers.buffered import BufferedPass
+from bphelpers.arguments import whole
 from bphelpers.data import minibatches
-from bphelpers.nn import Loss, Module, Parameter
-from bphelpers.optim import GradientNotFinite, moves_numbers_alone, usable_gradients
+from bphelpers.nn import Linear, Loss, Module, Sequential
+from bphelpers.optim import GradientNotFinite, Optimizer
 
-
-class Optimizer(Protocol):
-    """Anything with a ``step`` that moves parameters by their ``.grad``."""
-
-    def step(self, parameters: list[Parameter]) -> None:
-        """Move every parameter once."""
-        ...
+Pair = tuple[ArrayLike, ArrayLike]
 
 
 @dataclass
 class History:
     """What happened in training, one entry an epoch.
 
-    Attributes
-    ----------
-    loss : list of float
-        Mean training loss over the epoch's examples, measured as the weights moved.
-    val_loss, val_accuracy : list of float
-        On the validation set after the epoch; empty without one. Accuracy (0 to 1) only where the loss knows
-        classes.
-    steps : int
-        Updates made.
-    stopped : str or None
-        Why training ended before the last epoch, in words; None where it did not.
+    ``loss`` is the mean over the epoch's examples, measured as the weights moved; ``val_loss`` and
+    ``val_accuracy`` (0 to 1, where the loss knows classes) are measured after the epoch; ``stopped`` says why
+    training ended early.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -65,27 +49,8 @@ class _NotFinite(Exception):
 
 
 def evaluate(net: Module, loss: Loss, X: ArrayLike, y: ArrayLike) -> tuple[float, float | None]:
-    """Loss and accuracy on a data set, in evaluation mode; changes no parameter.
+    """Loss, and accuracy from 0 to 1 (None where the loss knows no classes), in evaluation mode [11].
 
-    Parameters
-    ----------
-    net : Module
-    loss : Loss
-    X : array (n, d_in)
-    y : array
-        Targets, as the loss wants them.
-
-    Returns
-    -------
-    loss : float
-    accuracy : float, 0 to 1, or None where the loss knows no classes
-
-    Notes
-    -----
-    Lesson: 11_handwritten_digits.
-
-    Examples
-    --------
     >>> from bphelpers import nn
     >>> net = nn.Sequential(nn.Linear(1, 2, rng=np.random.default_rng(0), init=lambda *_: np.eye(2, 1)))
     >>> value, accuracy = evaluate(net, nn.CrossEntropyLoss(), [[5.0], [-5.0]], [0, 1])
@@ -95,8 +60,8 @@ def evaluate(net: Module, loss: Loss, X: ArrayLike, y: ArrayLike) -> tuple[float
     was_training = net.training
     net.eval()
     try:
-        y_hat = net.forward(X)
-        value = loss.forward(y_hat, y)  # first, because it refuses targets that do not fit
+        y_hat = net(X)
+        value = loss(y_hat, y)  # first, because it refuses targets that do not fit
         right = loss.is_right(y_hat, y)
         return value, None if right is None else float(np.mean(right))
     finally:
@@ -107,62 +72,23 @@ def fit(
     net: Module,
     loss: Loss,
     optimizer: Optimizer,
-    data: tuple[ArrayLike, ArrayLike],
+    data: Pair,
     epochs: int,
     batch_size: int,
     rng: np.random.Generator,
     *,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    validation: Pair | None = None,
     on_epoch: Callable[[History], bool | None] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train ``net`` by mini-batches and return what happened.
+    """Train ``net`` on ``data = X, y`` by mini-batches and return what happened [11].
 
     Interrupting (the stop button, Ctrl-C) ends training and returns the history so far; the network keeps the
-    weights it has reached. A loss that is no longer finite, in training or validation, ends training before
-    the step that would use it, with a warning that names the epoch and step. An epoch cut short is not in the
-    lists.
+    weights it has reached. A loss or gradient that is no longer finite ends training before the step that
+    would use it, with a warning that names the epoch and step. An epoch cut short is not in the lists.
+    ``rng`` shuffles the examples; ``validation = X, y`` is measured after each epoch; ``on_epoch(history)``
+    may change the network, and stops training by returning True; ``progress`` shows a bar after a second.
 
-    The numbers are those of the layers, but most steps do not go through them (:mod:`bphelpers.buffered`):
-    afterwards call ``net.forward`` before ``net.backward``. With plain SGD, an array
-    of weights that you hold is brought up to date before each call of ``on_epoch`` and at the end, not at
-    each step.
-
-    Parameters
-    ----------
-    net : Module
-    loss : Loss
-    optimizer : anything with ``step(parameters)``
-    data : (X, y)
-        Training inputs and targets, the same number of rows.
-    epochs : int
-        How many times every example is seen.
-    batch_size : int
-        Examples a step; the last batch of an epoch may be smaller.
-    rng : numpy.random.Generator
-        Shuffles the examples each epoch.
-    validation : (X, y), optional
-        Measured after each epoch, in evaluation mode.
-    on_epoch : callable, optional
-        Called with the history after each epoch; return True to stop. It may change the network.
-    progress : bool
-        Show a bar where training takes longer than a second.
-
-    Returns
-    -------
-    History
-
-    Raises
-    ------
-    ValueError
-        Where sizes do not fit or the data are empty.
-
-    Notes
-    -----
-    Lesson: 11_handwritten_digits.
-
-    Examples
-    --------
     >>> from bphelpers import nn, optim
     >>> rng = np.random.default_rng(0)
     >>> net = nn.Sequential(nn.Linear(1, 1, rng=rng))
@@ -172,8 +98,9 @@ def fit(
     (array([[3.]]), array([1.]))
     """
     X, y = _same_length("data", data)
-    if epochs < 0 or batch_size < 1:
-        raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, got {epochs} and {batch_size}")
+    whole("epochs", epochs, 0)
+    whole("batch_size", batch_size, 1)
+    net.entering(X[:1])
     if validation is not None:
         validation = _same_length("validation", validation)
     from tqdm.auto import tqdm  # costs an import of ipywidgets in a notebook, so not before it is needed
@@ -185,17 +112,11 @@ def fit(
     bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=off)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
-            for span in [epochs] if on_epoch is None else repeat(1, epochs):
-                steps = span * -(-len(X) // batch_size)
-                with _ready(net, loss, optimizer, steps) as (gradients, parameters):
-                    for _ in range(span):
-                        trained = _one_epoch(
-                            net, gradients, parameters, optimizer, X, y, batch_size, rng, history
-                        )
-                        validated = _validate(net, loss, validation, history)
-                        _record(history, trained, validated)
-                        bar.update()
-                if on_epoch is not None and on_epoch(history):  # it may have changed the network
+            for _ in range(epochs):
+                trained = _one_epoch(net, loss, optimizer, X, y, batch_size, rng, history)
+                _record(history, trained, *_validate(net, loss, validation, history))
+                bar.update()
+                if on_epoch is not None and on_epoch(history):
                     history.stopped = f"on_epoch asked for it after epoch {history.epochs}"
                     break
     except KeyboardInterrupt:
@@ -207,20 +128,7 @@ def fit(
     return history
 
 
-@contextmanager
-def _ready(
-    net: Module, loss: Loss, optimizer: Optimizer, steps: int
-) -> Iterator[tuple[BufferedPass, list[Parameter]]]:
-    """What gives the gradients, and the parameters as the optimizer takes them, until the network changes."""
-    gradients = BufferedPass(net, loss)
-    if steps < 8 or not moves_numbers_alone(optimizer):  # joining takes the time that it saves in eight
-        yield gradients, net.parameters()
-        return
-    with gradients.joined() as parameters:
-        yield gradients, parameters
-
-
-def _same_length(name: str, data: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _same_length(name: str, data: Pair) -> tuple[NDArray[Any], NDArray[Any]]:
     if len(data) != 2:
         raise ValueError(f"{name} must be a pair (X, y), got {len(data)} parts")
     X, y = (np.asarray(part) for part in data)
@@ -231,21 +139,9 @@ def _same_length(name: str, data: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[
     return X, y
 
 
-def _named(error: GradientNotFinite, net: Module) -> GradientNotFinite:
-    """The error with the name of the parameter, also where all had been joined to one."""
-    try:
-        usable_gradients(net.parameters())
-    except GradientNotFinite as named:
-        return named
-    except ValueError:  # a rule of one's own may take what ours refuses
-        pass
-    return error
-
-
 def _one_epoch(
     net: Module,
-    gradients: BufferedPass,
-    parameters: list[Parameter],
+    loss: Loss,
     optimizer: Optimizer,
     X: NDArray[Any],
     y: NDArray[Any],
@@ -253,18 +149,34 @@ def _one_epoch(
     rng: np.random.Generator,
     history: History,
 ) -> float:
-    total = 0.0
-    for rows in minibatches(len(X), batch_size, rng):
-        value = gradients(X.take(rows, axis=0), y.take(rows, axis=0))  # X[rows], but faster
-        if not math.isfinite(value):
-            raise _NotFinite(f"the loss became {value} in {_where(history)}")
-        try:
-            optimizer.step(parameters)
-        except GradientNotFinite as error:
-            raise _NotFinite(f"{_named(error, net)}, in {_where(history)}") from error
-        history.steps += 1
-        total += value * len(rows)
+    total, parameters, first = 0.0, net.parameters(), _first(net)
+    floats = X.dtype.kind == "f"
+    first.asked = type(first) is not Linear  # nobody needs the gradient of the inputs
+    try:
+        for rows in minibatches(len(X), batch_size, rng):
+            x = X.take(rows, 0)  # X[rows], but faster
+            y_hat = net.forward(x if floats else net.entering(x))
+            if history.steps == 0:  # the targets are looked at once, all of them
+                loss.entering(np.broadcast_to(y_hat[:1], (len(y), *y_hat.shape[1:])), y)
+            value = loss.forward(y_hat, y.take(rows, 0))
+            if not math.isfinite(value):
+                raise _NotFinite(f"the loss became {value} in {_where(history)}")
+            net.backward(loss.backward())
+            try:
+                optimizer.step(parameters)
+            except GradientNotFinite as error:
+                raise _NotFinite(f"{error}, in {_where(history)}") from error
+            history.steps += 1
+            total += value * len(rows)
+    finally:
+        first.asked = True
     return total / len(X)
+
+
+def _first(net: Module) -> Module:
+    while type(net) is Sequential and net.layers:
+        net = net.layers[0]
+    return net
 
 
 def _where(history: History) -> str:
@@ -272,21 +184,19 @@ def _where(history: History) -> str:
 
 
 def _validate(
-    net: Module, loss: Loss, validation: tuple[ArrayLike, ArrayLike] | None, history: History
-) -> tuple[float, float | None] | None:
+    net: Module, loss: Loss, validation: Pair | None, history: History
+) -> tuple[float | None, float | None]:
     if validation is None:
-        return None
+        return None, None
     value, accuracy = evaluate(net, loss, *validation)
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         where = f"epoch {history.epochs + 1}, after step {history.steps}"
         raise _NotFinite(f"the validation loss became {value} in {where}")
     return value, accuracy
 
 
-def _record(history: History, trained: float, validated: tuple[float, float | None] | None) -> None:
+def _record(history: History, *found: float | None) -> None:
     # All at once, so that the lists stay equally long when training is interrupted.
-    history.loss.append(trained)
-    if validated is not None:
-        history.val_loss.append(validated[0])
-        if validated[1] is not None:
-            history.val_accuracy.append(validated[1])
+    for entries, entry in zip((history.loss, history.val_loss, history.val_accuracy), found, strict=True):
+        if entry is not None:
+            entries.append(entry)

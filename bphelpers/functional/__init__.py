@@ -1,13 +1,14 @@
-"""Every operation as a pair of pure functions: ``op`` and ``op_backward``.
+"""Every operation as a pair of pure functions, ``op`` and ``op_backward``.
 
-Conventions, the same in all pairs:
+A batch is rows, ``x: n d``. Weights are ``W: k d``, one receiving neuron a row. ``d`` + name is the gradient
+of the loss with respect to name. A backward takes the upstream gradient ``dout``, then exactly the forward
+values that it needs; it returns gradients in the order of the forward's arguments and writes into none of
+them. A loss averages over the n examples and sums over the outputs of one; the chain begins there, so its
+backward takes no ``dout``.
 
-- A batch is rows: ``x`` is ``(n, d)``. A weight matrix is ``(d_out, d_in)``, row = receiving neuron.
-- ``d`` + name is the gradient of the scalar loss with respect to name.
-- A backward takes the upstream gradient ``dout`` first, then exactly the forward values that it needs, and
-  returns gradients in the order of the forward's arguments. It never writes into its inputs.
-- A loss averages over the ``n`` examples and sums over the outputs of one example; it is where the chain
-  begins, so its backward needs no upstream gradient.
+The line above each function is its shapes, checked at every call: float32 stays, whole numbers become
+float64, a ValueError says what does not fit. ``linear.plain`` is the formula alone. [05] is the lesson that
+derives it.
 """
 
 from bphelpers.functional.activations import (
