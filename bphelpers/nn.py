@@ -207,7 +207,7 @@ class Module(_Remembers):
             self.load_state_dict(dict(archive))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, self.children()))})"
+        return f"{type(self).__name__}()"
 
 
 def walk(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
@@ -329,7 +329,7 @@ class Activation(Module):
 
 
 def _shaped_as(kept: Array, dout: Array) -> Array:
-    return shaped("dout", dout, "...", {"...": kept.shape})
+    return shaped("dout", dout, "...", {"...": kept.shape}).astype(kept.dtype, copy=False)
 
 
 class Sigmoid(Activation):
@@ -614,6 +614,9 @@ class Residual(Module):
         """What the layers take."""
         return self.body.entering(x)
 
+    def __repr__(self) -> str:
+        return f"Residual({', '.join(map(repr, self.body.layers))})"
+
     def forward(self, x: Array) -> Array:
         """Add what the layers find to ``x``."""
         found = self.body.forward(x)
@@ -636,8 +639,12 @@ class Loss(_Remembers):
     """
 
     pair: tuple[Callable[..., float], Callable[..., Array]]
-    function: Callable[..., float]
     gradient: Callable[..., Array]
+
+    @staticmethod
+    def function(y_hat: Array, y: NDArray[Any]) -> float:
+        """The first of the pair."""
+        raise NotImplementedError
 
     def __init_subclass__(cls) -> None:
         if "pair" in vars(cls):

@@ -1,8 +1,8 @@
 """Update rules: the gradient is known, now take a step.
 
 A rule moves parameters by their ``.grad``, all or none, and remembers what it needs of each. Every rule
-treats each number alike, so the parameters of a network, which lie in one array, move by one call. The numbers
-are those of PyTorch's rules of the same name. [08] is the lesson.
+treats each number alike, so the parameters of a network, which lie in one array, move by one call. The
+numbers are those of PyTorch's rules of the same name. [08] is the lesson.
 """
 
 import math
@@ -38,7 +38,7 @@ class _Rule:
         self.memory: dict[Parameter, Memory] = {}
 
     def step(self, parameters: Iterable[Parameter]) -> None:
-        """Move every parameter once, in place, or none where a gradient is unfit (a ValueError says which)."""
+        """Move every parameter once, in place; where a gradient is unfit, a ValueError, and none moves."""
         for p in self._together(list(parameters)):
             w, g = p.data, p.grad
             if self.weight_decay:
@@ -107,7 +107,7 @@ class SGD(_Rule):
 class RMSprop(_Rule):
     r"""Each derivative over the root of a running mean of its square [08].
 
-    .. math:: s \leftarrow \alpha s + (1 - \alpha) g^2, \qquad w \leftarrow w - \eta g / (\sqrt s + \varepsilon)
+    .. math:: s \leftarrow \alpha s + (1 - \alpha) g^2, \quad w \leftarrow w - \eta g / (\sqrt s + \varepsilon)
 
     A gradient above 1e19 in float32, or 1e154 in float64, has an infinite square, which stops its weight for
     good: clip such gradients first. Source: T. Tieleman and G. Hinton, Lecture 6.5, Coursera: Neural networks
@@ -136,7 +136,7 @@ class Adam(_Rule):
     r"""Momentum and a scale for each weight, both corrected for having started at zero [08].
 
     .. math:: m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad s \leftarrow \beta_2 s + (1 - \beta_2) g^2
-    .. math:: w \leftarrow w - \eta \, m / (1 - \beta_1^t) \Big/ \Big(\sqrt{s / (1 - \beta_2^t)} + \varepsilon\Big)
+    .. math:: w \leftarrow w - \eta\, \frac{m / (1 - \beta_1^t)}{\sqrt{s / (1 - \beta_2^t)} + \varepsilon}
 
     in update t = 1, 2, ... Source: D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, 2015.
 
@@ -171,7 +171,7 @@ class Adam(_Rule):
 
 
 class AdamW(Adam):
-    r"""Adam with weight decay left out of the averages: each update also takes :math:`\eta\lambda w` off [08].
+    r"""Adam with weight decay left out of the averages: :math:`\eta\lambda w` is taken off as well [08].
 
     Source: I. Loshchilov and F. Hutter, Decoupled weight decay regularization, 2019, where the learning rate
     does not multiply the decay (a schedule scales both).
@@ -201,7 +201,7 @@ class AdamW(Adam):
 
 
 class Scheduled:
-    """A rule whose learning rate is multiplied by ``schedule(step)``, step = 0, 1, 2, ...; factors multiply [08].
+    """A rule whose learning rate is multiplied by ``schedule(step)``, step = 0, 1, ...; factors multiply [08].
 
     >>> w = Parameter([1.0], "w")
     >>> rule = Scheduled(SGD(lr=0.1), lambda step: step_decay(step, every=2, factor=0.5))
@@ -310,10 +310,9 @@ def usable(parameters: Iterable[Parameter]) -> list[Parameter]:
         # The sum of squares is quick and finite if all are; if it is not, it may have overflowed.
         if not math.isfinite(np.vdot(p.grad, p.grad)) and not np.isfinite(p.grad).all():
             bad = np.sum(~np.isfinite(p.grad))
-            wanted = "be finite (run a backward pass first?)" if np.isnan(p.grad).all() else "be finite"
-            raise GradientNotFinite(
-                f"{p.name}.grad must {wanted}, got {bad} of {p.grad.size} that are NaN or infinite"
-            )
+            found = f"{bad} of {p.grad.size} that are NaN or infinite"
+            never = "; before the first backward pass all are NaN" if np.isnan(p.grad).all() else ""
+            raise GradientNotFinite(f"{p.name}.grad must be finite, got {found}{never}")
     return parts
 
 
