@@ -1,5 +1,6 @@
 """Stored results: whole, fresh at each call, quoted rightly, and what the benchmarks still come to."""
 
+import re
 import runpy
 from itertools import pairwise
 from pathlib import Path
@@ -11,15 +12,14 @@ from bphelpers import data, nn, optim, training
 from bphelpers.teaching import results
 
 ROOT = Path(__file__).parents[1]
-ALL = [results.step_times, results.remedies, results.scikit_learn_on_moons]
 
 
-@pytest.mark.parametrize("load", ALL)
+@pytest.mark.parametrize("load", [results.step_times, results.remedies, results.scikit_learn_on_moons])
 def test_results_come_fresh_and_from_a_benchmark_that_is_there(load):
     stored = load()
     assert (ROOT / stored.pop("made by")).is_file()
     assert load().keys() - stored.keys() == {"made by"}
-    assert load.__doc__.count(">>>") >= 1 and load.__doc__.splitlines()[0].endswith("].")
+    assert ">>> " in load.__doc__ and re.search(r"\[\d\d\]", load.__doc__)
 
 
 def test_what_scikit_learn_made_of_the_moons_is_whole():
