@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.floating]
 R = TypeVar("R")
 Lengths = dict[str, Any]
+_WHOLE = int, np.integer  # a tuple: to make the union int | np.integer at each call takes as long as the rest
 
 
 def refuse(name: str, wanted: str, value: Any, advice: str = "") -> NoReturn:
@@ -67,7 +68,7 @@ def whole(name: str, value: Any, least: int) -> int:
     Traceback (most recent call last):
     ValueError: batch_size must be a whole number, at least 1, got 2.0
     """
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least:
+    if isinstance(value, _WHOLE) and not isinstance(value, bool) and value >= least:
         return int(value)
     refuse(name, f"be a whole number, at least {least}", value)
 
@@ -76,7 +77,8 @@ def generator(name: str, value: Any) -> np.random.Generator:
     """Refuse a seed or a missing generator before anything is drawn."""
     if isinstance(value, np.random.Generator):
         return value
-    seed = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    is_seed = isinstance(value, _WHOLE) and not isinstance(value, bool) and value >= 0
+    seed = int(value) if is_seed else 0
     refuse(name, "be a numpy.random.Generator", value, f"pass np.random.default_rng({seed})")
 
 
@@ -88,6 +90,19 @@ def real(name: str, value: ArrayLike) -> Array:
     if array.dtype.kind in "iub":
         return array.astype(np.float64)
     raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+
+
+def finite(name: str, array: Array) -> Array:
+    """Refuse NaN and infinity, and say how many.
+
+    >>> finite("X", np.array([1.0, np.nan]))
+    Traceback (most recent call last):
+    ValueError: X must be finite, got NaN or infinity in 1 of 2 places
+    """
+    if np.isfinite(array).all():
+        return array
+    wrong = np.count_nonzero(~np.isfinite(array))
+    raise ValueError(f"{name} must be finite, got NaN or infinity in {wrong} of {array.size} places")
 
 
 def shaped(name: str, value: ArrayLike, shape: str, lengths: Lengths | None = None) -> NDArray[Any]:

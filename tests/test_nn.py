@@ -3,15 +3,14 @@
 A test that takes only ``nn`` is also run on broken copies of the module (test_mutants.py).
 """
 
+import copy
 import importlib
 import itertools
+import pickle
 import tempfile
 from pathlib import Path
 
 import autograd.numpy as anp
-import copy
-import pickle
-
 import numpy as np
 import oracles
 import pytest
@@ -321,8 +320,15 @@ def test_dropout_acts_in_training_only(nn):
     assert layer.rng.bit_generator.state == state, "evaluation must not use up random numbers"
     assert layer(np.ones((1, 2), dtype=int)).dtype == np.float64
     for p in (-0.1, 1.0, float("nan")):
-        refuses(lambda p=p: nn.Dropout(p, rng=seeded()), "p must be a finite number, at least 0, below 1", f"got {p}")
-    refuses(lambda: nn.Dropout(0.5, rng=42), "rng must be a numpy.random.Generator, got 42; pass np.random.default_rng(42)")
+        refuses(
+            lambda p=p: nn.Dropout(p, rng=seeded()),
+            "p must be a finite number, at least 0, below 1",
+            f"got {p}",
+        )
+    refuses(
+        lambda: nn.Dropout(0.5, rng=42),
+        "rng must be a numpy.random.Generator, got 42; pass np.random.default_rng(42)",
+    )
     np.testing.assert_array_equal(nn.Dropout(0.0, rng=seeded())(x), x)
 
 
@@ -601,7 +607,12 @@ def test_residual_adds_what_went_in(nn):
     assert [p.name for p in net.parameters()] == ["W1", "b1", "W2", "b2"]
     names = [type(leaf).__name__ for leaf in nn.walk(net)]
     assert names == ["ReLU", "Linear", "Tanh", "GELU", "Linear"]
-    assert [type(link).__name__ for link in nn.walk(net, into=nn.Sequential)] == ["ReLU", "Residual", "GELU", "Linear"]
+    assert [type(link).__name__ for link in nn.walk(net, into=nn.Sequential)] == [
+        "ReLU",
+        "Residual",
+        "GELU",
+        "Linear",
+    ]
     inner = layer.body
     assert net.eval() is net and not any(m.training for m in (layer, inner, inside))
     assert layer.train() is layer and all(m.training for m in (layer, inner, inside))
@@ -624,7 +635,10 @@ def test_bad_input_of_deep_networks_is_named(nn):
         refuses(lambda la=layer: la.backward(np.ones((4, 1))), "dout must have shape (4, 3), got (4, 1)")
         refuses(lambda la=layer: la.backward([["a"]]), "dout must hold real numbers")
         for features in (0, -1):
-            refuses(lambda k=kind, f=features: k(f), f"features must be a whole number, at least 1, got {features}")
+            refuses(
+                lambda k=kind, f=features: k(f),
+                f"features must be a whole number, at least 1, got {features}",
+            )
         for eps in (0.0, -1.0, float("nan")):
             refuses(lambda k=kind, e=eps: k(3, eps=e), f"eps must be a finite number, above 0, got {eps}")
         refuses(lambda k=kind: k(3, dtype=int), "dtype must be a floating type", "int64")
@@ -806,7 +820,10 @@ def test_what_is_put_into_a_parameter_is_copied_in(nn):
     W.data -= 1
     assert W.data is place and (W.data == 1).all()
     for attribute in ("data", "grad"):
-        refuses(lambda a=attribute: setattr(W, a, np.ones(3)), f"W1.{attribute} must have shape {W.data.shape}, got (3,)")
+        refuses(
+            lambda a=attribute: setattr(W, a, np.ones(3)),
+            f"W1.{attribute} must have shape {W.data.shape}, got (3,)",
+        )
         refuses(lambda a=attribute: setattr(W, a, "x"), f"W1.{attribute} must hold real numbers")
     assert (W.data == 1).all()
     given = np.ones(2)
@@ -835,8 +852,10 @@ def test_a_copy_has_an_array_of_its_own(nn):
         assert all(lies_in(twin, p) for p in twin.parameters()) and (twin.flat.grad == 1).all()
         twin.flat.data += 1
         np.testing.assert_array_equal(net.flat.data, before)
-        np.testing.assert_array_equal(twin[0].W.data if hasattr(twin[0], "W") else twin.parameters()[0].data,
-                                      net.parameters()[0].data + 1)
+        np.testing.assert_array_equal(
+            twin[0].W.data if hasattr(twin[0], "W") else twin.parameters()[0].data,
+            net.parameters()[0].data + 1,
+        )
     lone = copy.deepcopy(net.parameters())
     lone[0].data += 1
     assert (lone[0].data == net.parameters()[0].data + 1).all() and lone[0].home is None

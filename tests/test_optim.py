@@ -3,13 +3,16 @@
 A test that takes only ``optim`` is also run on broken copies of the module (test_mutants.py).
 """
 
+import copy
 import importlib
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
 from oracles import refuses
 
+from bphelpers import nn
 from bphelpers.nn import Parameter
 
 
@@ -312,7 +315,10 @@ def test_a_refused_step_moves_nothing(optim):
         optimizer = rule(optim)
         w, b = Parameter(np.ones((2, 3)), "W1"), Parameter(np.ones(2), "b1")
         w.grad = np.ones((2, 3))
-        refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), "b1.grad must be finite, got 2 of 2 that are NaN or infinite; before the first backward pass")
+        refuses(
+            lambda o=optimizer, w=w, b=b: o.step([w, b]),
+            "b1.grad must be finite, got 2 of 2 that are NaN or infinite; before the first backward pass",
+        )
         for shape in [(1,), (), (2, 2)]:
             said = f"b1.grad must have shape (2,), got {shape}"
             refuses(lambda b=b, shape=shape: setattr(b, "grad", np.ones(shape)), said)

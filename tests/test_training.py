@@ -9,13 +9,12 @@ import io
 import warnings
 from itertools import chain
 from typing import ClassVar
-from unittest import mock
 
 import numpy as np
 import pytest
 from oracles import refuses
 
-from bphelpers import nn, optim
+from bphelpers import nn
 from bphelpers.optim import SGD, GradientNotFinite
 
 
