@@ -53,7 +53,8 @@ def number(
     Traceback (most recent call last):
     ValueError: p must be a finite number, at least 0, below 1, got 1.5
     """
-    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    array = np.asarray(value)
+    is_number = array.shape == () and array.dtype.kind in "fiu"
     if is_number and math.isfinite(value) and least <= value <= most and above < value < below:
         return float(value)
     bounds = {"at least": least, "above": above, "at most": most, "below": below}
@@ -114,34 +115,38 @@ def shaped(name: str, value: ArrayLike, shape: str, lengths: Lengths | None = No
     """
     lengths = {} if lengths is None else lengths
     letters = shape.split()
-    if letters[-1] == "int":
+    if whole_numbers := letters[-1] == "int":
         letters.pop()
-        array: NDArray[Any] = np.asarray(value)
-        if array.dtype.kind not in "iu":
-            raise ValueError(f"{name} must hold whole numbers, got dtype {array.dtype}")
-    else:
-        array = real(name, value)
+    array: NDArray[Any] = np.asarray(value) if whole_numbers else real(name, value)
     found: tuple[Any, ...] = array.shape
     if letters[0] == "...":
         cut = max(array.ndim - len(letters) + 1, 0)
         found = found[:cut], *found[cut:]
-    if len(found) != len(letters):
-        _misshapen(name, array.shape, letters, lengths)
-    for letter, length in zip(letters, found, strict=True):
-        if lengths.setdefault(letter, length) != length:
-            _misshapen(name, array.shape, letters, lengths)
-    return array
-
-
-def _misshapen(name: str, found: tuple[int, ...], letters: list[str], lengths: Lengths) -> NoReturn:
+    if len(found) == len(letters) and not (whole_numbers and array.dtype.kind not in "iu"):
+        own = dict(zip(letters, found, strict=True))
+        if all(lengths.get(letter, length) == length for letter, length in own.items()):
+            lengths.update(own)
+            return array
     wanted: list[str] = []
     for letter in letters:
         length = lengths.get(letter, letter)
         wanted += map(str, length) if isinstance(length, tuple) else [str(length)]
-    row = ", ".join(wanted) + "," * (len(wanted) == 1)
-    one = len(found) == 1 and len(letters) == 2 and letters[0] != "..."
+    row = f"({', '.join(wanted)}{',' * (len(wanted) == 1)})"
+    if whole_numbers:
+        raise ValueError(
+            f"{name} must be whole numbers of shape {row}, got dtype {array.dtype}, shape {array.shape}"
+            f"{_to_labels(name, array)}"
+        )
+    one = array.ndim == 1 and len(letters) == 2 and letters[0] != "..."
     advice = f"; for one example, add the batch axis: {name}[None, :]" if one else ""
-    raise ValueError(f"{name} must have shape ({row}), got {found}{advice}")
+    raise ValueError(f"{name} must have shape {row}, got {array.shape}{advice}")
+
+
+def _to_labels(name: str, array: NDArray[Any]) -> str:
+    if array.ndim != 2:
+        return ""
+    one = array.shape[1] == 1
+    return f"; a column becomes labels by {name}[:, 0]" if one else f"; one-hot rows by {name}.argmax(axis=1)"
 
 
 class Op(Protocol, Generic[R]):

@@ -8,7 +8,6 @@ and their gradients parts of another: so a rule moves a network by one call, and
 
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -307,6 +306,7 @@ class Activation(Module):
     pair: tuple[Op[Array], Op[Array]]
     function: Callable[..., Array]
     gradient: Callable[..., Array]
+    options: tuple[float, ...] = ()
     _keeps_input: bool
 
     def __init_subclass__(cls) -> None:
@@ -316,7 +316,7 @@ class Activation(Module):
 
     def forward(self, x: Array) -> Array:
         """The function."""
-        out = self.function(x)
+        out = self.function(x, *self.options)
         self._kept = x if self._keeps_input else out
         return out
 
@@ -325,7 +325,7 @@ class Activation(Module):
         kept = self._kept
         if kept is None or type(dout) is not np.ndarray or dout.shape != kept.shape:
             dout = _shaped_as(self._remembered(), dout)
-        return self.gradient(dout, kept)
+        return self.gradient(dout, kept, *self.options)
 
 
 def _shaped_as(kept: Array, dout: Array) -> Array:
@@ -367,8 +367,7 @@ class LeakyReLU(Activation):
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = number("slope", slope, least=0, most=1)
-        self.function = partial(self.function, slope=self.slope)
-        self.gradient = partial(self.gradient, slope=self.slope)
+        self.options = (self.slope,)
 
     def __repr__(self) -> str:
         return f"LeakyReLU({self.slope})"
@@ -401,6 +400,8 @@ class Dropout(Module):
 class _Norm(Module):
     """What both normalisations have: a scale ``gamma`` and a shift ``beta`` for each feature."""
 
+    shape = "n d"
+
     def __init__(self, features: int, eps: float, dtype: DTypeLike) -> None:
         self.gamma = Parameter(np.ones(whole("features", features, 1), _floats(dtype)), "gamma")
         self.beta = Parameter(np.zeros(features, dtype), "beta")
@@ -410,11 +411,10 @@ class _Norm(Module):
         """``[gamma, beta]``."""
         return [self.gamma, self.beta]
 
-    def _own(self, x: Array) -> Array:
-        features, dtype = self.gamma.data.shape, self.gamma.data.dtype
-        if x.shape[-1:] != features:
-            raise ValueError(f"x must have {features[0]} features on its last axis, got shape {x.shape}")
-        return x.astype(dtype, copy=False)
+    def entering(self, x: ArrayLike) -> Array:
+        """As many features as there are scales, in their own floats."""
+        gamma = self.gamma.data
+        return shaped("x", x, self.shape, {"d": len(gamma)}).astype(gamma.dtype, copy=False)
 
     def _fill(self, gradients: tuple[Array, Array, Array]) -> Array:
         dx, self.gamma.grad, self.beta.grad = gradients
@@ -431,12 +431,14 @@ class LayerNorm(_Norm):
     array([[-1.,  1.]])
     """
 
+    shape = "... d"
+
     def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
         super().__init__(features, eps, dtype)
 
     def forward(self, x: Array) -> Array:
         """Standardise, scale and shift; remembers the input."""
-        self._kept = self._own(x)
+        self._kept = self.entering(x)
         return F.layer_norm.plain(self._kept, self.gamma.data, self.beta.data, eps=self.eps)
 
     def backward(self, dout: Array) -> Array:
@@ -481,7 +483,7 @@ class BatchNorm1d(_Norm):
 
     def forward(self, x: Array) -> Array:
         """Standardise, scale and shift; in training, move the running mean and variance."""
-        x = self._own(x)
+        x = self.entering(x)
         if self.training:
             at_least_one("x", x)
             mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values

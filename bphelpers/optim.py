@@ -107,7 +107,7 @@ class SGD(_Rule):
 class RMSprop(_Rule):
     r"""Each derivative over the root of a running mean of its square [08].
 
-    .. math:: s \leftarrow \alpha s + (1 - \alpha) g^2, \quad w \leftarrow w - \eta g / (\sqrt s + \varepsilon)
+    .. math:: s \leftarrow \alpha s + (1 - \alpha) g^2, \ w \leftarrow w - \eta g / (\sqrt s + \varepsilon)
 
     A gradient above 1e19 in float32, or 1e154 in float64, has an infinite square, which stops its weight for
     good: clip such gradients first. Source: T. Tieleman and G. Hinton, Lecture 6.5, Coursera: Neural networks
@@ -201,7 +201,7 @@ class AdamW(Adam):
 
 
 class Scheduled:
-    """A rule whose learning rate is multiplied by ``schedule(step)``, step = 0, 1, ...; factors multiply [08].
+    """A rule whose learning rate is multiplied by ``schedule(step)``, step = 0, 1, ...; factors multiply.
 
     >>> w = Parameter([1.0], "w")
     >>> rule = Scheduled(SGD(lr=0.1), lambda step: step_decay(step, every=2, factor=0.5))

@@ -629,7 +629,7 @@ def test_residual_adds_what_went_in(nn):
 def test_bad_input_of_deep_networks_is_named(nn):
     for kind in (nn.BatchNorm1d, nn.LayerNorm):
         layer = kind(3)
-        refuses(lambda la=layer: la(np.ones((4, 2))), "x must have 3 features", "got shape (4, 2)")
+        refuses(lambda la=layer: la(np.ones((4, 2))), "x must have shape (", ", 3), got (4, 2)")
         refuses(lambda la=layer: la([["a"]]), "x must hold real numbers")
         layer(np.ones((4, 3)))
         refuses(lambda la=layer: la.backward(np.ones((4, 1))), "dout must have shape (4, 3), got (4, 1)")
@@ -643,8 +643,8 @@ def test_bad_input_of_deep_networks_is_named(nn):
             refuses(lambda k=kind, e=eps: k(3, eps=e), f"eps must be a finite number, above 0, got {eps}")
         refuses(lambda k=kind: k(3, dtype=int), "dtype must be a floating type", "int64")
         kind(1), kind(3, eps=1e-300)
-    refuses(lambda: nn.LayerNorm(3)(1.0), "x must have 3 features on its last axis, got shape ()")
-    refuses(lambda: nn.LayerNorm(3)(np.ones((3, 2))), "x must have 3 features", "(3, 2)")
+    refuses(lambda: nn.LayerNorm(3)(1.0), "x must have shape (..., 3), got ()")
+    refuses(lambda: nn.LayerNorm(3)(np.ones((3, 2))), "x must have shape (..., 3), got (3, 2)")
     refuses(lambda: nn.BatchNorm1d(3)(np.ones(3)), "x must have shape (n, 3)", "(3,)", "x[None, :]")
     layer = nn.BatchNorm1d(3)
     refuses(lambda: layer(np.ones((0, 3))), "x must hold at least one example", "(0, 3)")
@@ -653,7 +653,7 @@ def test_bad_input_of_deep_networks_is_named(nn):
         want = f"momentum must be a finite number, at least 0, at most 1, got {momentum}"
         refuses(lambda m=momentum: nn.BatchNorm1d(3, momentum=m), want)
     for slope in (-0.1, 1.1, float("nan")):
-        refuses(lambda s=slope: nn.LeakyReLU(s), f"slope must lie from 0 to 1, got {slope}")
+        refuses(lambda s=slope: nn.LeakyReLU(s), f"slope must be a finite number, at least 0, at most 1, got {slope}")
     for kind in (nn.LeakyReLU, nn.GELU):
         refuses(lambda k=kind: k()([["a"]]), "x must hold real numbers")
         layer = kind()
@@ -852,10 +852,7 @@ def test_a_copy_has_an_array_of_its_own(nn):
         assert all(lies_in(twin, p) for p in twin.parameters()) and (twin.flat.grad == 1).all()
         twin.flat.data += 1
         np.testing.assert_array_equal(net.flat.data, before)
-        np.testing.assert_array_equal(
-            twin[0].W.data if hasattr(twin[0], "W") else twin.parameters()[0].data,
-            net.parameters()[0].data + 1,
-        )
+        np.testing.assert_array_equal(twin.parameters()[0].data, net.parameters()[0].data + 1)
     lone = copy.deepcopy(net.parameters())
     lone[0].data += 1
     assert (lone[0].data == net.parameters()[0].data + 1).all() and lone[0].home is None
@@ -865,7 +862,8 @@ def test_a_layer_put_in_later_is_asked_for_as_well(nn):
     net = small_net(nn)
     new = nn.Linear(2, 3, rng=seeded(8))
     net.layers[0] = new
-    assert lies_in(net, new.W) and net.flat.data.size == sum(p.data.size for p in net.parameters())
+    assert net.flat.data.size == sum(p.data.size for p in net.parameters())
+    assert all(lies_in(net, p) for p in net.parameters())
 
 
 def test_nobody_asks_the_first_layer(nn):
