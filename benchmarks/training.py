@@ -1,6 +1,6 @@
 """How long a training step takes, here and elsewhere, and how much of it is matrix products.
 
-    python benchmarks/training.py [W1] [W2] [W3] [W7] [memory] [--rounds 9]
+    python benchmarks/training.py [W1] [W2] [W3] [W7] [memory] [--rules plain momentum Adam] [--rounds 9]
         [--file bphelpers/datasets/step_times.json] [--figure docs/speed.png]
 
 W1  2-2-2, sigmoid, one example, 10,000 updates with all of it, float64
@@ -8,8 +8,9 @@ W2  64-32-10, ReLU, the 8x8 digits in batches of 32, 50 epochs, float64
 W3  784-128-64-10, ReLU, 60,000 images of 28x28 in batches of 64, an epoch a round, float32
 W7  a check of every gradient of 64-32-10 by centred differences, and one along a random direction
 
-All start from the same weights, see the same batches in the same order, and take the same plain steps, on
-one thread. Each part is cut into rounds; in each round all contenders run, one after another, so that
+bphelpers is `training.fit`, the code that people run: shuffling, record and all. Everybody starts from the same
+weights, sees the same batches in the same order, and takes the same steps, on one thread: plain ones, with
+momentum (0.9), or Adam's, each a table of its own. Each part is cut into rounds; in each round all contenders run, one after another, so that
 whatever else the machine does hits all. A ratio is the median of the rounds' ratios. At the end the losses
 are compared: who computes something else is not listed but refused. `products` is the matrix products of the
 same steps alone, into arrays made before: what multiplies with the same library cannot be faster.
@@ -48,12 +49,11 @@ os.environ["TQDM_DISABLE"] = "1"
 import numpy as np  # noqa: E402
 
 import bphelpers  # noqa: E402
-from bphelpers import data, gradcheck, nn, optim, training  # noqa: E402
-from bphelpers.buffered import BufferedPass  # noqa: E402
+from bphelpers import data, nn, optim, training  # noqa: E402
+from bphelpers.teaching import gradcheck, plots  # noqa: E402
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 SEED = 1
-OPEN = contextlib.ExitStack()  # blocks that stay open from round to round
 Round = Callable[[], float]  # trains for one round, returns the loss of its last step or epoch
 
 
@@ -71,6 +71,7 @@ class Work:
     activation: str
     steps: int  # in one round
     rounds: int
+    rule: str = "plain"
 
     def __post_init__(self) -> None:
         """The rows of each step, round by round, in the order in which `training.fit` takes them."""
@@ -140,6 +141,15 @@ def our_loss(work: Work) -> nn.Loss:
     return nn.MSELoss() if work.activation == "sigmoid" else nn.CrossEntropyLoss()
 
 
+MOMENTUM, EPS = 0.9, 1e-12  # an epsilon so small that where it stands in Adam's fraction does not matter
+
+
+def our_rule(work: Work) -> Any:
+    if work.rule == "Adam":
+        return optim.Adam(work.lr / 100, eps=EPS)
+    return optim.SGD(work.lr, momentum=MOMENTUM if work.rule == "momentum" else 0.0)
+
+
 def loop(work: Work, step: Callable[[Any], float]) -> Round:
     """Mean loss over a round of steps, each of which is given the numbers of its rows."""
     batches = work.batches()
@@ -155,7 +165,7 @@ def loop(work: Work, step: Callable[[Any], float]) -> Round:
 
 def layer_by_layer(work: Work) -> Round:
     """The step as a reader of lesson 08 writes it."""
-    net, loss, optimizer = our_network(work), our_loss(work), optim.SGD(work.lr)
+    net, loss, optimizer = our_network(work), our_loss(work), our_rule(work)
     parameters = net.parameters()
 
     def step(rows: Any) -> float:
@@ -169,22 +179,7 @@ def layer_by_layer(work: Work) -> Round:
 
 
 def ours(work: Work) -> Round:
-    """The same with arrays that are made once and parameters joined, as `training.fit` does it."""
-    optimizer, whole = optim.SGD(work.lr), work.whole
-    gradients = BufferedPass(our_network(work), our_loss(work))
-    parameters = OPEN.enter_context(gradients.joined())
-
-    def step(rows: Any) -> float:
-        x, y = (work.X, work.y) if whole else (work.X.take(rows, axis=0), work.y.take(rows, axis=0))
-        value = gradients(x, y)
-        optimizer.step(parameters)
-        return value
-
-    return loop(work, step)
-
-
-def ours_fit(work: Work) -> Round:
-    net, loss, optimizer = our_network(work), our_loss(work), optim.SGD(work.lr)
+    net, loss, optimizer = our_network(work), our_loss(work), our_rule(work)
     rng, epochs = np.random.default_rng(SEED), work.seen // len(work.X)
 
     def run() -> float:
@@ -217,7 +212,7 @@ def products(work: Work) -> Round:
     return run
 
 
-def pytorch(work: Work, manual: bool) -> Round:
+def pytorch(work: Work, manual: bool = False, fused: bool = False) -> Round:
     import torch
 
     torch.set_num_threads(1)
@@ -231,7 +226,11 @@ def pytorch(work: Work, manual: bool) -> Round:
         layers += [linear, torch.nn.Sigmoid() if work.activation == "sigmoid" else torch.nn.ReLU()]
     net = torch.nn.Sequential(*layers[: None if work.activation == "sigmoid" else -1])
     parameters = list(net.parameters())
-    optimizer = torch.optim.SGD(parameters, lr=work.lr)
+    if work.rule == "Adam":
+        optimizer = torch.optim.Adam(parameters, lr=work.lr / 100, eps=EPS, fused=fused or None)
+    else:
+        momentum = MOMENTUM if work.rule == "momentum" else 0.0
+        optimizer = torch.optim.SGD(parameters, lr=work.lr, momentum=momentum, fused=fused or None)
 
     def loss(y_hat: Any, target: Any) -> Any:
         if work.activation == "sigmoid":
@@ -297,20 +296,19 @@ def scikit_learn(work: Work) -> Round:
     from sklearn.neural_network import MLPClassifier, _multilayer_perceptron
 
     hidden = tuple(len(b) for _, b in work.weights[:-1])
-    plain = {
-        "solver": "sgd",
-        "momentum": 0,
-        "nesterovs_momentum": False,
-        "alpha": 0,
-    }
+    rule: dict[str, Any] = {"solver": "sgd", "momentum": 0 if work.rule == "plain" else MOMENTUM}
+    if work.rule == "Adam":
+        rule = {"solver": "adam", "epsilon": EPS}
     model = MLPClassifier(
         hidden,
-        learning_rate_init=work.lr,
+        learning_rate_init=work.lr / (100 if work.rule == "Adam" else 1),
         batch_size=work.batch_size,
         max_iter=1,
         warm_start=True,
         n_iter_no_change=10**9,
-        **plain,
+        nesterovs_momentum=False,
+        alpha=0,
+        **rule,
     )
     per_epoch, batches = -(-len(work.X) // work.batch_size), work.batches()
     _multilayer_perceptron.shuffle = lambda order, random_state: order
@@ -405,20 +403,25 @@ Contender = Callable[[Work], Round]
 OURS = "bphelpers"
 PEERS: dict[str, tuple[str, Contender]] = {  # what is printed: the module it needs, and how it is made
     "bphelpers, layer by layer": ("bphelpers", layer_by_layer),
-    "bphelpers, training.fit": ("bphelpers", ours_fit),
     "PyTorch, update by hand": ("torch", lambda work: pytorch(work, manual=True)),
-    "PyTorch, optim.SGD": ("torch", lambda work: pytorch(work, manual=False)),
+    "PyTorch, its optimizer": ("torch", pytorch),
+    "PyTorch, fused optimizer": ("torch", lambda work: pytorch(work, fused=True)),
     "JAX, jit": ("jax", jax),
     "scikit-learn": ("sklearn", scikit_learn),
     "autograd": ("autograd", autograd),
     "micrograd": ("micrograd", micrograd),
     "products": ("numpy", products),
 }
+RULES = ("plain", "momentum", "Adam")
+PLAIN_ONLY = {"PyTorch, update by hand", "JAX, jit", "autograd", "micrograd"}
 NOT_IN = {"W1": {"scikit-learn"}, "W2": {"micrograd"}, "W3": {"micrograd"}}
-AIMS = {  # how many times as fast as they; `products`: which share of our time
-    "W1": {"micrograd": 3, "PyTorch, update by hand": 6, "PyTorch, optim.SGD": 6, "autograd": 18},
-    "W2": {"PyTorch, update by hand": 5, "PyTorch, optim.SGD": 5, "scikit-learn": 3},
-    "W3": {"PyTorch, update by hand": 1.8, "PyTorch, optim.SGD": 1.8, "scikit-learn": 1.8, "products": 0.42},
+AIMS = {  # how many times as fast as they
+    ("W1", "plain"): {"micrograd": 3.3, "PyTorch, update by hand": 4, "autograd": 20},
+    ("W2", "plain"): {"PyTorch, update by hand": 3.3, "scikit-learn": 3.3},
+    ("W3", "plain"): {"PyTorch, update by hand": 2, "scikit-learn": 1.75},
+    ("W1", "Adam"): {"PyTorch, its optimizer": 6},
+    ("W2", "Adam"): {"PyTorch, its optimizer": 4.3},
+    ("W3", "Adam"): {"PyTorch, its optimizer": 1.8},
 }
 EQUAL = {"W1": 1e-9, "W2": 1e-6, "W3": 1e-2}
 
@@ -439,7 +442,8 @@ class Result:
 def measure(work: Work) -> list[Result]:
     made = {OURS: ours(work)}
     for name, (module, make) in PEERS.items():
-        if name not in NOT_IN[work.name] and importlib.util.find_spec(module):
+        left_out = NOT_IN[work.name] | (PLAIN_ONLY if work.rule != "plain" else {"PyTorch, fused optimizer"})
+        if name not in left_out and importlib.util.find_spec(module):
             made[name] = make(work)
     taken: dict[str, list[float]] = {name: [] for name in made}
     losses = {}
@@ -464,10 +468,10 @@ def measure(work: Work) -> list[Result]:
 
 
 def show(work: Work, results: list[Result]) -> None:
-    print(f"{work.name}  {work.title}: {work.rounds} rounds of {work.steps} steps")
+    print(f"{work.name}  {work.title}: {work.rounds} rounds of {work.steps} steps, rule: {work.rule}")
     print(f"{'':<28}{'us a step':>11}{'times ours':>12}{'aim':>8}{'loss':>16}")
     for result in results:
-        aim = AIMS[work.name].get(result.name)
+        aim = AIMS.get((work.name, work.rule), {}).get(result.name)
         ratio = result.ratio
         wanted = "" if aim is None else f"{aim:.3g}"
         met = "" if aim is None else "  met" if ratio >= aim else f"  missed: {ratio / aim:.0%}"
@@ -514,7 +518,7 @@ def memory() -> None:
     work = w3()
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
-    run = ours_fit(work)
+    run = ours(work)
     run()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -523,17 +527,17 @@ def memory() -> None:
     print(f"training adds {(peak - before) / 1e6:.1f} MB, {peak / size:.3f} times the data (aim: below 2)\n")
 
 
-def draw(all_results: dict[str, tuple[Work, list[Result]]], path: Path) -> None:
+def draw(all_results: list[tuple[Work, list[Result]]], path: Path) -> None:
     """The figure of the README: how long a step takes, in steps of ours."""
     import matplotlib.pyplot as plt
 
     bphelpers.setup()
-    colours = bphelpers.teaching.plots
-    fig, axes = plt.subplots(1, len(all_results), figsize=(10.5, 3.4), layout="constrained")
-    for ax, (work, results) in zip(np.atleast_1d(axes), all_results.values(), strict=True):
+    plain = [(work, results) for work, results in all_results if work.rule == "plain"]
+    fig, axes = plt.subplots(1, len(plain), figsize=(10.5, 3.4), layout="constrained")
+    for ax, (work, results) in zip(np.atleast_1d(axes), plain, strict=True):
         shown = sorted((r for r in results if "bphelpers," not in r.name), key=lambda r: -r.ratio)
         for k, result in enumerate(shown):
-            colour = {OURS: colours.FORWARD, "products": colours.LIGHT}.get(result.name, colours.GREY)
+            colour = {OURS: plots.FORWARD, "products": plots.LIGHT}.get(result.name, plots.GREY)
             ax.barh(k, result.ratio, color=colour, height=0.7)
             ax.text(result.ratio, k, f" {round(result.ratio, 2):.2g}", va="center", size=9)
         ax.set_yticks(range(len(shown)), [r.name for r in shown], size=9)
@@ -544,7 +548,7 @@ def draw(all_results: dict[str, tuple[Work, list[Result]]], path: Path) -> None:
     print(f"wrote {path}")
 
 
-def write(all_results: dict[str, tuple[Work, list[Result]]], path: Path) -> None:
+def write(all_results: list[tuple[Work, list[Result]]], path: Path) -> None:
     """What lesson 07 shows."""
     modules = {"NumPy": "numpy", "PyTorch": "torch", "JAX": "jax"}
     modules |= {"scikit-learn": "scikit-learn", "autograd": "autograd", "micrograd": "micrograd"}
@@ -552,20 +556,16 @@ def write(all_results: dict[str, tuple[Work, list[Result]]], path: Path) -> None
     for name, module in modules.items():
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(module)
+    works: dict[str, dict[str, Any]] = {}
+    for work, results in all_results:
+        rows = [{"name": r.name, "step": round(r.step, 1), "times": round(r.ratio, 2)} for r in results]
+        works.setdefault(work.name, {"title": work.title})[work.rule] = rows
     content = {
         "made by": "benchmarks/training.py",
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
         "versions": found,
-        "work": {
-            name: {
-                "title": work.title,
-                "rows": [
-                    {"name": r.name, "step": round(r.step, 1), "times": round(r.ratio, 2)} for r in results
-                ],
-            }
-            for name, (work, results) in all_results.items()
-        },
+        "work": works,
     }
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {path}")
@@ -580,6 +580,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; by default all")
+    parser.add_argument("--rules", nargs="+", default=RULES, choices=RULES, help="by default all")
     parser.add_argument("--rounds", type=int, help="by default 10 of W1 and W2, 4 of W3")
     parser.add_argument("--file", type=Path, help="where to write the numbers of W1 to W3")
     parser.add_argument("--figure", type=Path, help="where to write the picture of W1 to W3")
@@ -589,7 +590,7 @@ def main() -> None:
     parts = asked.parts or PARTS
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, one thread\n")
-    drawn = {}
+    measured: list[tuple[Work, list[Result]]] = []
     for make in (w1, w2, w3):
         name = make.__name__.upper()
         if name not in parts:
@@ -597,17 +598,19 @@ def main() -> None:
         if name == "W3" and not FASHION.is_dir():
             print(f"W3  left out: install Debian's package dataset-fashion-mnist for {FASHION}\n")
             continue
-        work = make(asked.rounds) if asked.rounds else make()
-        drawn[name] = work, measure(work)
-        show(*drawn[name])
+        for rule in asked.rules:
+            work = make(asked.rounds) if asked.rounds else make()
+            work.rule = rule
+            measured.append((work, measure(work)))
+            show(*measured[-1])
     if "W7" in parts:
         w7()
     if "memory" in parts and FASHION.is_dir():
         memory()
-    if asked.file and drawn:
-        write(drawn, asked.file)
-    if asked.figure and drawn:
-        draw(drawn, asked.figure)
+    if asked.file and measured:
+        write(measured, asked.file)
+    if asked.figure and measured:
+        draw(measured, asked.figure)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bphelpers import functional as F
 from bphelpers.arguments import Array, Op, generator, number, real, shaped, whole
-from bphelpers.functional.losses import at_least_one, mean_cost, p_minus_one_hot
+from bphelpers.functional import at_least_one, mean_cost, p_minus_one_hot
 
 Initializer = Callable[[int, int, np.random.Generator], Array]
 
@@ -263,12 +263,10 @@ class Linear(Module):
         self.b = Parameter(np.zeros(out_features, dtype), "b") if bias else None
 
     def entering(self, x: ArrayLike) -> Array:
-        """A batch of as many numbers as there are weights to a neuron, in the weights' own floats."""
         W = self.W.data
         return shaped("x", x, "n d", {"d": W.shape[1]}).astype(W.dtype, copy=False)
 
     def forward(self, x: Array) -> Array:
-        """``(n, in_features)`` to ``(n, out_features)``."""
         W = self.W._data
         if x.dtype is not W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
             x = self.entering(x)
@@ -276,7 +274,6 @@ class Linear(Module):
         return _linear(x, W, None if self.b is None else self.b._data)
 
     def backward(self, dout: Array) -> Array:
-        """Fill ``W.grad`` and ``b.grad``; return the gradient with respect to the input."""
         x, W, dW = self._kept, self.W._data, self.W._grad
         db = None if self.b is None else self.b._grad
         try:
@@ -287,7 +284,6 @@ class Linear(Module):
             return _linear_backward(dout, x, W, dW, db, self.asked)[0]
 
     def parameters(self) -> list[Parameter]:
-        """``[W, b]``, or ``[W]`` without bias."""
         return [self.W] if self.b is None else [self.W, self.b]
 
     def __repr__(self) -> str:
@@ -315,13 +311,11 @@ class Activation(Module):
         cls._keeps_input = next(iter(backward.shapes)) in forward.shapes
 
     def forward(self, x: Array) -> Array:
-        """The function."""
         out = self.function(x, *self.options)
         self._kept = x if self._keeps_input else out
         return out
 
     def backward(self, dout: Array) -> Array:
-        """Its gradient with respect to the input."""
         kept = self._kept
         if kept is None or type(dout) is not np.ndarray or dout.shape != kept.shape:
             dout = _shaped_as(self._remembered(), dout)
@@ -384,12 +378,10 @@ class Dropout(Module):
         self.p, self.rng = number("p", p, least=0, below=1), generator("rng", rng)
 
     def forward(self, x: Array) -> Array:
-        """Switch units off at random, in training only."""
         out, self._kept = F.dropout.plain(x, self.p, self.rng) if self.training else (x, np.ones_like(x))
         return out
 
     def backward(self, dout: Array) -> Array:
-        """Through the same mask."""
         mask = self._remembered()
         return F.dropout_backward.plain(_shaped_as(mask, dout), mask)
 
@@ -408,11 +400,9 @@ class _Norm(Module):
         self.eps = number("eps", eps, above=0)
 
     def parameters(self) -> list[Parameter]:
-        """``[gamma, beta]``."""
         return [self.gamma, self.beta]
 
     def entering(self, x: ArrayLike) -> Array:
-        """As many features as there are scales, in their own floats."""
         gamma = self.gamma.data
         return shaped("x", x, self.shape, {"d": len(gamma)}).astype(gamma.dtype, copy=False)
 
@@ -437,12 +427,10 @@ class LayerNorm(_Norm):
         super().__init__(features, eps, dtype)
 
     def forward(self, x: Array) -> Array:
-        """Standardise, scale and shift; remembers the input."""
         self._kept = self.entering(x)
         return F.layer_norm.plain(self._kept, self.gamma.data, self.beta.data, eps=self.eps)
 
     def backward(self, dout: Array) -> Array:
-        """Fill ``gamma.grad`` and ``beta.grad``; return the gradient with respect to the input."""
         x = self._remembered()
         return self._fill(F.layer_norm_backward.plain(_shaped_as(x, dout), x, self.gamma.data, eps=self.eps))
 
@@ -469,20 +457,16 @@ class BatchNorm1d(_Norm):
 
     @property
     def running_mean(self) -> Array:
-        """Mean of each feature, as evaluation uses it."""
         return self._mean.data
 
     @property
     def running_var(self) -> Array:
-        """Variance of each feature, as evaluation uses it."""
         return self._var.data
 
     def buffers(self) -> list[Parameter]:
-        """``running_mean`` and ``running_var``."""
         return [self._mean, self._var]
 
     def forward(self, x: Array) -> Array:
-        """Standardise, scale and shift; in training, move the running mean and variance."""
         x = self.entering(x)
         if self.training:
             at_least_one("x", x)
@@ -495,7 +479,6 @@ class BatchNorm1d(_Norm):
         return F.batch_norm.plain(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
 
     def backward(self, dout: Array) -> Array:
-        """Fill ``gamma.grad`` and ``beta.grad``; return the gradient with respect to the input."""
         x, mean, var = self._remembered()
         gamma = self.gamma.data
         return self._fill(F.batch_norm_backward.plain(_shaped_as(x, dout), x, gamma, mean, var, eps=self.eps))
@@ -559,21 +542,17 @@ class Sequential(Module):
             self._joined.lay_out()
 
     def children(self) -> list[Module]:
-        """The layers."""
         return self.layers
 
     def entering(self, x: ArrayLike) -> Array:
-        """What the first layer takes."""
         return self.layers[0].entering(x) if self.layers else real("x", x)
 
     def forward(self, x: Array) -> Array:
-        """Feed ``x`` through all layers, first to last."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
     def backward(self, dout: Array) -> Array:
-        """Feed the gradient through all layers, last to first."""
         for layer in reversed(self.layers):
             dout = layer.backward(dout)
         return dout
@@ -609,18 +588,15 @@ class Residual(Module):
         self.body = Sequential(*layers)
 
     def children(self) -> list[Module]:
-        """What ``x`` also goes past."""
         return [self.body]
 
     def entering(self, x: ArrayLike) -> Array:
-        """What the layers take."""
         return self.body.entering(x)
 
     def __repr__(self) -> str:
         return f"Residual({', '.join(map(repr, self.body.layers))})"
 
     def forward(self, x: Array) -> Array:
-        """Add what the layers find to ``x``."""
         found = self.body.forward(x)
         if found.shape != x.shape:
             raise ValueError(
@@ -629,7 +605,6 @@ class Residual(Module):
         return found + x.astype(found.dtype, copy=False)
 
     def backward(self, dout: Array) -> Array:
-        """Gradient with respect to the input: what comes through the layers, and ``dout`` itself."""
         through = self.body.backward(dout)
         return through + np.asarray(dout, through.dtype)
 
@@ -645,12 +620,11 @@ class Loss(_Remembers):
 
     @staticmethod
     def function(y_hat: Array, y: NDArray[Any]) -> float:
-        """The first of the pair."""
         raise NotImplementedError
 
     def __init_subclass__(cls) -> None:
         if "pair" in vars(cls):
-            cls.function, cls.gradient = _plain(cls.pair)
+            cls.function, cls.gradient = _plain(cls.pair)  # type: ignore[method-assign]
 
     def __call__(self, y_hat: ArrayLike, y: ArrayLike) -> float:
         """Look at both, then ``forward``."""
@@ -695,7 +669,6 @@ class BCEWithLogitsLoss(Loss):
     pair = F.binary_cross_entropy, F.binary_cross_entropy_backward
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        """A logit above 0 says yes."""
         right: NDArray[np.bool_] = np.all((np.asarray(y_hat) > 0) == (np.asarray(y) > 0.5), axis=1)
         return right
 
@@ -706,15 +679,12 @@ class CrossEntropyLoss(Loss):
     pair = F.softmax_cross_entropy, F.softmax_cross_entropy_backward
 
     def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
-        """Remembers the logarithms of the probabilities, and where the right ones stand."""
         self._kept = F.log_softmax.plain(y_hat), (np.arange(len(y)), y)
         return mean_cost(*self._kept)
 
     def backward(self) -> Array:
-        """``(p - one-hot) / n``."""
         return p_minus_one_hot(*self._remembered())
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        """The largest logit names the class."""
         right: NDArray[np.bool_] = np.equal(np.argmax(y_hat, axis=1), y)
         return right

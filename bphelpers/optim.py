@@ -97,7 +97,6 @@ class SGD(_Rule):
             raise ValueError("nesterov needs momentum above 0")
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
-        """The gradient, or the velocity."""
         if not self.momentum:
             return g
         v = kept["v"] = self.momentum * kept["v"] + g if kept else g.copy()
@@ -127,7 +126,6 @@ class RMSprop(_Rule):
         self.alpha, self.eps = number("alpha", alpha, least=0, below=1), number("eps", eps, above=0)
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
-        """The gradient over the root of its running mean square."""
         s = kept["s"] = _mixed(kept.get("s"), g**2, self.alpha)
         return g / (np.sqrt(s) + self.eps)
 
@@ -161,7 +159,6 @@ class Adam(_Rule):
         self.eps = number("eps", eps, above=0)
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
-        """The corrected mean over the corrected root."""
         beta1, beta2 = self.betas
         t = kept["t"] = kept.get("t", 0) + 1
         m = kept["m"] = _mixed(kept.get("m"), g, beta1)
@@ -193,7 +190,6 @@ class AdamW(Adam):
         super().__init__(lr, betas, eps, weight_decay)
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
-        """Adam's, and the decay."""
         return super().direction(w, g, kept) + self.weight_decay * w
 
     def _decayed(self, w: Array, g: Array) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bphelpers.arguments import whole
 from bphelpers.data import minibatches
-from bphelpers.nn import Linear, Loss, Module, Sequential
+from bphelpers.nn import Linear, Loss, Module, Parameter, Sequential
 from bphelpers.optim import GradientNotFinite, Optimizer
 
 Pair = tuple[ArrayLike, ArrayLike]
@@ -112,13 +112,16 @@ def fit(
     bar = tqdm(total=epochs, desc="training", unit="epoch", delay=1, leave=False, disable=off)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
+            parameters = net.parameters()
             for _ in range(epochs):
-                trained = _one_epoch(net, loss, optimizer, X, y, batch_size, rng, history)
+                trained = _one_epoch(net, parameters, loss, optimizer, X, y, batch_size, rng, history)
                 _record(history, trained, *_validate(net, loss, validation, history))
                 bar.update()
-                if on_epoch is not None and on_epoch(history):
-                    history.stopped = f"on_epoch asked for it after epoch {history.epochs}"
-                    break
+                if on_epoch is not None:
+                    if on_epoch(history):
+                        history.stopped = f"on_epoch asked for it after epoch {history.epochs}"
+                        break
+                    parameters = net.parameters()  # it may have put in others
     except KeyboardInterrupt:
         history.stopped = f"interrupted after {history.epochs} full epochs and {history.steps} steps"
     except _NotFinite as error:
@@ -141,6 +144,7 @@ def _same_length(name: str, data: Pair) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _one_epoch(
     net: Module,
+    parameters: list[Parameter],
     loss: Loss,
     optimizer: Optimizer,
     X: NDArray[Any],
@@ -149,8 +153,7 @@ def _one_epoch(
     rng: np.random.Generator,
     history: History,
 ) -> float:
-    total, parameters, first = 0.0, net.parameters(), _first(net)
-    floats = X.dtype.kind == "f"
+    total, first, floats = 0.0, _first(net), X.dtype.kind == "f"
     first.asked = type(first) is not Linear  # nobody needs the gradient of the inputs
     try:
         for rows in minibatches(len(X), batch_size, rng):

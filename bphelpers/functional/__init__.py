@@ -11,66 +11,477 @@ float64, a ValueError says what does not fit. ``linear.plain`` is the formula al
 derives it.
 """
 
-from bphelpers.functional.activations import (
-    gelu,
-    gelu_backward,
-    leaky_relu,
-    leaky_relu_backward,
-    log_softmax,
-    log_softmax_backward,
-    relu,
-    relu_backward,
-    sigmoid,
-    sigmoid_backward,
-    softmax,
-    softmax_backward,
-    tanh,
-    tanh_backward,
-)
-from bphelpers.functional.affine import linear, linear_backward
-from bphelpers.functional.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_backward,
-    mse,
-    mse_backward,
-    softmax_cross_entropy,
-    softmax_cross_entropy_backward,
-)
-from bphelpers.functional.normalization import (
-    batch_norm,
-    batch_norm_backward,
-    layer_norm,
-    layer_norm_backward,
-)
-from bphelpers.functional.regularization import dropout, dropout_backward
+import math
+from typing import Any
 
-__all__ = [
-    "batch_norm",
-    "batch_norm_backward",
-    "binary_cross_entropy",
-    "binary_cross_entropy_backward",
-    "dropout",
-    "dropout_backward",
-    "gelu",
-    "gelu_backward",
-    "layer_norm",
-    "layer_norm_backward",
-    "leaky_relu",
-    "leaky_relu_backward",
-    "linear",
-    "linear_backward",
-    "log_softmax",
-    "log_softmax_backward",
-    "mse",
-    "mse_backward",
-    "relu",
-    "relu_backward",
-    "sigmoid",
-    "sigmoid_backward",
-    "softmax",
-    "softmax_backward",
-    "softmax_cross_entropy",
-    "softmax_cross_entropy_backward",
-    "tanh",
-    "tanh_backward",
-]
+import numpy as np
+from numpy.typing import NDArray
+
+from bphelpers.arguments import Array, generator, number, op
+
+# --- The weighted sums of a layer ----------------------------------------------------------------------------
+
+
+@op("x: n d, W: k d, b: k")
+def linear(x: Array, W: Array, b: Array | None = None) -> Array:
+    r"""Weighted sums, :math:`z_{ij} = \sum_k W_{jk} x_{ik} + b_j` [01]. Layout of ``torch.nn.Linear``.
+
+    >>> linear([[1.0, 2.0]], [[3.0, 4.0]], [0.5])
+    array([[11.5]])
+    """
+    z = x.dot(W.T)  # dot is @, and below 64 units three times as fast
+    return z if b is None else z + b
+
+
+@op("x: n d, W: k d, dout: n k")
+def linear_backward(
+    dout: Array,
+    x: Array,
+    W: Array,
+    dW: Array | None = None,
+    db: Array | None = None,
+    ask_dx: bool = True,
+) -> tuple[Array, Array, Array]:
+    """``dx, dW, db``: an input is told of every neuron it fed; the batch adds up [05, in matrices 06].
+
+    A layer has dW and db written into arrays of its own; in training nobody asks the first one for its dx.
+
+    >>> linear_backward([[2.0]], [[1.0, 2.0]], [[3.0, 4.0]])
+    (array([[6., 8.]]), array([[2., 4.]]), array([2.]))
+    """
+    dW, db = np.dot(dout.T, x, dW), np.add.reduce(dout, axis=0, out=db)
+    return dout.dot(W) if ask_dx else dout, dW, db
+
+
+# --- Activations: of each number alone, or of a row (softmax) ------------------------------------------------
+
+
+@op("z: ...")
+def sigmoid(z: Array) -> Array:
+    r"""Logistic function :math:`\sigma(z) = 1 / (1 + e^{-z})`, from 0 to 1 [01].
+
+    >>> sigmoid([-1e4, 0.0, 1e4])
+    array([0. , 0.5, 1. ])
+    """
+    return np.reciprocal(1.0 + np.exp(-z))
+
+
+@op("a: ..., dout: ...")
+def sigmoid_backward(dout: Array, a: Array) -> Array:
+    r""":math:`\sigma'(z) = a (1 - a)`, from the output ``a`` [05].
+
+    >>> sigmoid_backward([1.0], [0.5])
+    array([0.25])
+    """
+    return dout * a * (1.0 - a)
+
+
+@op("z: ...")
+def tanh(z: Array) -> Array:
+    """Hyperbolic tangent, from -1 to 1 [01].
+
+    >>> tanh([0.0])
+    array([0.])
+    """
+    return np.tanh(z)
+
+
+@op("a: ..., dout: ...")
+def tanh_backward(dout: Array, a: Array) -> Array:
+    r""":math:`1 - a^2`, from the output ``a`` [04].
+
+    >>> tanh_backward([1.0], [0.5])
+    array([0.75])
+    """
+    return dout * (1.0 - a * a)
+
+
+@op("z: ...")
+def relu(z: Array) -> Array:
+    r"""Rectifier :math:`\max(0, z)` [01].
+
+    >>> relu([-2.0, 3.0])
+    array([0., 3.])
+    """
+    return np.maximum(z, 0.0)
+
+
+@op("z: ..., dout: ...")
+def relu_backward(dout: Array, z: Array) -> Array:
+    """``dout`` where ``z > 0``, else 0; at 0, where there is no derivative, 0 as in the frameworks [11].
+
+    >>> relu_backward([5.0, 5.0], [-2.0, 3.0])
+    array([0., 5.])
+    """
+    return np.where(z > 0, dout, 0.0)
+
+
+def _slope_fits(given: dict[str, Any]) -> None:
+    number("slope", given.get("slope", 0.01), least=0, most=1)
+
+
+@op("x: ...", _slope_fits)
+def leaky_relu(x: Array, slope: float = 0.01) -> Array:
+    """``x`` where ``x > 0``, else ``slope * x``; slope from 0 (ReLU) to 1 [13].
+
+    Source: A. L. Maas, A. Y. Hannun and A. Y. Ng, Rectifier nonlinearities improve neural network acoustic
+    models, 2013.
+
+    >>> leaky_relu([-2.0, 3.0], slope=0.1)
+    array([-0.2,  3. ])
+    """
+    return np.where(x > 0, x, float(slope) * x)
+
+
+@op("x: ..., dout: ...", _slope_fits)
+def leaky_relu_backward(dout: Array, x: Array, slope: float = 0.01) -> Array:
+    """``dout`` where ``x > 0``, else ``slope * dout``, at 0 as well [13].
+
+    >>> leaky_relu_backward([5.0, 5.0], [-2.0, 3.0], slope=0.1)
+    array([0.5, 5. ])
+    """
+    return np.where(x > 0, dout, float(slope) * dout)
+
+
+_SCALE, _CUBE, _FLAT = math.sqrt(2 / math.pi), 0.044715, 10.0
+
+
+def _bend(x: Array) -> tuple[Array, Array]:
+    x = np.clip(x, -_FLAT, _FLAT)  # beyond, tanh is +-1 to the last digit, while x^3 would overflow far out
+    return x, np.tanh(_SCALE * (x + _CUBE * x**3))
+
+
+@op("x: ...")
+def gelu(x: Array) -> Array:
+    r"""Gaussian error linear unit, :math:`\tfrac12 x (1 + \tanh(\sqrt{2/\pi}\,(x + 0.044715 x^3)))` [13].
+
+    Within 0.00048 of :math:`x \Phi(x)`, for which NumPy has no function. PyTorch's ``approximate="tanh"``.
+    Source: D. Hendrycks and K. Gimpel, Gaussian error linear units (GELUs), 2016.
+
+    >>> gelu([-1.0, 0.0, 1.0]).round(4)
+    array([-0.1588,  0.    ,  0.8412])
+    """
+    return 0.5 * x * (1.0 + _bend(x)[1])
+
+
+@op("x: ..., dout: ...")
+def gelu_backward(dout: Array, x: Array) -> Array:
+    r"""By the product rule: :math:`\tfrac12 (1 + t) + \tfrac12 x (1 - t^2)\, u'`, :math:`t = \tanh u` [13].
+
+    >>> gelu_backward([1.0, 1.0], [0.0, 20.0])
+    array([0.5, 1. ])
+    """
+    x, t = _bend(x)
+    du = _SCALE * (1.0 + 3.0 * _CUBE * x * x)
+    return dout * 0.5 * (1.0 + t + x * (1.0 - t * t) * du)
+
+
+def _some_scores(given: dict[str, Any]) -> None:
+    if given["z"].shape[1] == 0:
+        raise ValueError(f"z must have at least one score in each row, got shape {given['z'].shape}")
+
+
+@op("z: n k", _some_scores)
+def softmax(z: Array) -> Array:
+    r"""Each row of scores as probabilities, :math:`p_j = e^{z_j} / \sum_k e^{z_k}`, without overflow [02].
+
+    >>> softmax([[0.0, 0.0], [1e4, -1e4]])
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
+    return np.exp(log_softmax.plain(z))
+
+
+@op("p: n k, dout: n k")
+def softmax_backward(dout: Array, p: Array) -> Array:
+    r""":math:`p_j (d_j - \sum_k d_k p_k)`, from the output ``p``: the whole Jacobian, not its diagonal [02].
+
+    >>> softmax_backward([[1.0, 0.0]], [[0.5, 0.5]])
+    array([[ 0.25, -0.25]])
+    """
+    return p * (dout - (dout * p).sum(axis=1, keepdims=True))
+
+
+@op("z: n k", _some_scores)
+def log_softmax(z: Array) -> Array:
+    r"""Logarithm of :func:`softmax`, :math:`z_j - \log \sum_k e^{z_k}`, without overflow or log of 0 [02].
+
+    >>> log_softmax([[1e4, 0.0]])
+    array([[     0., -10000.]])
+    """
+    shifted = z - np.maximum.reduce(z, axis=1, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=1, keepdims=True))
+
+
+@op("log_p: n k, dout: n k")
+def log_softmax_backward(dout: Array, log_p: Array) -> Array:
+    r""":math:`d_j - p_j \sum_k d_k`, from the output ``log_p`` [02].
+
+    >>> log_softmax_backward([[1.0, 0.0]], log_softmax([[0.0, 0.0]]))
+    array([[ 0.5, -0.5]])
+    """
+    return dout - np.exp(log_p) * dout.sum(axis=1, keepdims=True)
+
+
+# --- Losses: a mean over the examples, a sum over the outputs of one -----------------------------------------
+
+
+Labels = NDArray[np.integer]
+
+
+def at_least_one(name: str, batch: Array) -> None:
+    """Refuse an empty batch where an average is taken."""
+    if len(batch) == 0:
+        raise ValueError(f"{name} must hold at least one example to average over, got shape {batch.shape}")
+
+
+def _alike(given: dict[str, Any]) -> None:
+    name, y_hat = next(iter(given.items()))
+    at_least_one(name, y_hat)
+    given["y"] = given["y"].astype(y_hat.dtype, copy=False)  # float64 targets must not slow a float32 network
+
+
+@op("y_hat: n k, y: n k", _alike)
+def mse(y_hat: Array, y: Array) -> float:
+    r"""Squared error, :math:`\frac1n \sum_{ij} (\hat y_{ij} - y_{ij})^2` [02]. PyTorch also divides by k.
+
+    >>> mse([[1.0, 2.0], [3.0, 4.0]], [[1.0, 1.0], [3.0, 1.0]])
+    5.0
+    """
+    error = y_hat - y
+    return float(np.vdot(error, error)) / len(y)
+
+
+@op("y_hat: n k, y: n k", _alike)
+def mse_backward(y_hat: Array, y: Array) -> Array:
+    r""":math:`2 (\hat y - y) / n` [02].
+
+    >>> mse_backward([[3.0], [1.0]], [[1.0], [1.0]])
+    array([[2.],
+           [0.]])
+    """
+    return 2.0 * (y_hat - y) / len(y)
+
+
+def _shares(given: dict[str, Any]) -> None:
+    _alike(given)
+    y = given["y"]
+    if np.any((y < 0) | (y > 1)):
+        raise ValueError(f"y must lie from 0 to 1, got values from {y.min():g} to {y.max():g}")
+
+
+@op("logits: n k, y: n k", _shares)
+def binary_cross_entropy(logits: Array, y: Array) -> float:
+    r"""Yes or no, in nats: :math:`-y \log p - (1-y) \log(1-p)`, :math:`p = \sigma(z)`, y from 0 to 1 [02].
+
+    Written :math:`\max(z, 0) - z y + \log(1 + e^{-|z|})`, it neither overflows nor takes the logarithm of 0.
+
+    >>> binary_cross_entropy([[1e4]], [[0.0]])
+    10000.0
+    """
+    cost = np.maximum(logits, 0.0) - logits * y + np.log1p(np.exp(-np.abs(logits)))
+    return float(np.sum(cost) / len(y))
+
+
+@op("logits: n k, y: n k", _shares)
+def binary_cross_entropy_backward(logits: Array, y: Array) -> Array:
+    r""":math:`(\sigma(z) - y) / n` [02].
+
+    >>> binary_cross_entropy_backward([[0.0]], [[1.0]])
+    array([[-0.5]])
+    """
+    return (sigmoid.plain(logits) - y) / len(y)
+
+
+def _classes(given: dict[str, Any]) -> None:
+    labels, k = given["labels"], given["logits"].shape[1]
+    at_least_one("logits", given["logits"])
+    if labels.min() < 0 or labels.max() >= k:
+        raise ValueError(f"labels must lie from 0 to {k - 1}, got {labels.min()} to {labels.max()}")
+
+
+@op("logits: n k, labels: n int", _classes)
+def softmax_cross_entropy(logits: Array, labels: Labels) -> float:
+    r"""One class of k, in nats: the mean of :math:`-\log p_{label}` [02]. Guessing costs :math:`\log k`.
+
+    >>> round(softmax_cross_entropy([[0.0, 0.0]], [1]), 6)
+    0.693147
+    """
+    return mean_cost(log_softmax.plain(logits), (np.arange(len(labels)), labels))
+
+
+@op("logits: n k, labels: n int", _classes)
+def softmax_cross_entropy_backward(logits: Array, labels: Labels) -> Array:
+    r""":math:`(p - \text{one-hot}) / n` [02].
+
+    >>> softmax_cross_entropy_backward([[0.0, 0.0]], [1])
+    array([[ 0.5, -0.5]])
+    """
+    return p_minus_one_hot(log_softmax.plain(logits), (np.arange(len(labels)), labels))
+
+
+def mean_cost(log_p: Array, right: tuple[Any, Any]) -> float:
+    """Minus the logarithm of the right class's probability; ``right`` are its rows and columns."""
+    # 0.0 - ... instead of -...: a perfect prediction costs 0.0, not -0.0.
+    return 0.0 - float(log_p[right].sum()) / len(log_p)
+
+
+def p_minus_one_hot(log_p: Array, right: tuple[Any, Any]) -> Array:
+    """Its gradient for the logits."""
+    p = np.exp(log_p)
+    p[right] -= 1.0
+    p /= len(p)
+    return p
+
+
+# --- Normalisation: over the batch, or over the features of an example ---------------------------------------
+
+
+Given = Array | None
+
+
+def _standardized(x: Array, mean: Array, var: Array, eps: float) -> tuple[Array, Array]:
+    std: Array = np.sqrt(var + float(eps))
+    return (x - mean) / std, std
+
+
+def _standardized_backward(dx_hat: Array, x_hat: Array, std: Array, axis: int) -> Array:
+    """The gradient without its mean and without its part along ``x_hat``: both are lost in standardising."""
+    along = x_hat * (dx_hat * x_hat).mean(axis=axis, keepdims=True)
+    return (dx_hat - dx_hat.mean(axis=axis, keepdims=True) - along) / std
+
+
+def _over_batch(x: Array, mean: Given, var: Given, eps: float) -> tuple[Array, Array]:
+    if mean is None or var is None:
+        return _standardized(x, x.mean(axis=0), x.var(axis=0), eps)
+    return _standardized(x, mean, var, eps)
+
+
+def _both_or_neither(given: dict[str, Any]) -> None:
+    number("eps", given.get("eps", 1e-5), above=0)
+    mean, var = given.get("mean"), given.get("var")
+    if mean is None and var is None:
+        at_least_one("x", given["x"])
+    elif mean is None or var is None:
+        missing = "mean" if mean is None else "var"
+        raise ValueError(f"mean and var must be given both (evaluation) or neither, got no {missing}")
+    elif np.any(var < 0):
+        raise ValueError(f"var must not be negative, got a smallest value of {var.min()}")
+
+
+@op("x: n d, gamma: d, beta: d, mean: d, var: d", _both_or_neither)
+def batch_norm(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    mean: Given = None,
+    var: Given = None,
+    *,
+    eps: float = 1e-5,
+) -> Array:
+    r"""Each feature standardised over the batch: :math:`\gamma (x - \mu) / \sqrt{v + \epsilon} + \beta` [13].
+
+    In training :math:`\mu, v` are the batch's (divided by n); in evaluation ``mean`` and ``var`` are given. A
+    batch of one is its own mean: the output is ``beta``. Source: S. Ioffe and C. Szegedy, Batch
+    normalization: accelerating deep network training by reducing internal covariate shift, 2015.
+
+    >>> batch_norm([[1.0], [3.0]], gamma=[2.0], beta=[5.0], eps=3.0)
+    array([[4.],
+           [6.]])
+    """
+    return gamma * _over_batch(x, mean, var, eps)[0] + beta
+
+
+@op("x: n d, gamma: d, mean: d, var: d, dout: n d", _both_or_neither)
+def batch_norm_backward(
+    dout: Array,
+    x: Array,
+    gamma: Array,
+    mean: Given = None,
+    var: Given = None,
+    *,
+    eps: float = 1e-5,
+) -> tuple[Array, Array, Array]:
+    r"""``dx, dgamma, dbeta``. In training x acts in three ways: itself, by the mean, by the variance [13].
+
+    .. math:: dx_i = \frac{\gamma}{n \sqrt{v + \epsilon}}
+        \Big(n\, dout_i - \sum_k dout_k - \hat x_i \sum_k dout_k \hat x_k\Big)
+
+    >>> batch_norm_backward([[1.0], [0.0]], [[1.0], [3.0]], [2.0], eps=3.0)[1:]
+    (array([-0.5]), array([1.]))
+    """
+    x_hat, std = _over_batch(x, mean, var, eps)
+    dx_hat = dout * gamma
+    dx = _standardized_backward(dx_hat, x_hat, std, axis=0) if mean is None else dx_hat / std
+    return dx, (dout * x_hat).sum(axis=0), dout.sum(axis=0)
+
+
+def _over_features(x: Array, eps: float) -> tuple[Array, Array]:
+    return _standardized(x, x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True), eps)
+
+
+def _some_features(given: dict[str, Any]) -> None:
+    number("eps", given.get("eps", 1e-5), above=0)
+    if given["x"].shape[-1] == 0:
+        raise ValueError(f"x must have at least one feature on its last axis, got shape {given['x'].shape}")
+
+
+@op("x: ... d, gamma: d, beta: d", _some_features)
+def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Array:
+    r"""Each example standardised over its features; training and evaluation do the same [13].
+
+    Source: J. L. Ba, J. R. Kiros and G. E. Hinton, Layer normalization, 2016.
+
+    >>> layer_norm([[1.0, 3.0]], gamma=[2.0, 2.0], beta=[5.0, 0.0], eps=3.0)
+    array([[4., 1.]])
+    """
+    return gamma * _over_features(x, eps)[0] + beta
+
+
+@op("x: ... d, gamma: d, dout: ... d", _some_features)
+def layer_norm_backward(
+    dout: Array, x: Array, gamma: Array, *, eps: float = 1e-5
+) -> tuple[Array, Array, Array]:
+    r"""``dx, dgamma, dbeta``: as batch norm, along rows, with :math:`g = \gamma\, dout` inside the sums [13].
+
+    >>> layer_norm_backward([[1.0, 0.0]], [[1.0, 3.0]], [2.0, 2.0], eps=3.0)[0]
+    array([[ 0.375, -0.375]])
+    """
+    x_hat, std = _over_features(x, eps)
+    dx = _standardized_backward(dout * gamma, x_hat, std, axis=-1)
+    rows = tuple(range(x.ndim - 1))
+    return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
+
+
+# --- Dropout -------------------------------------------------------------------------------------------------
+
+
+def _draws(given: dict[str, Any]) -> None:
+    number("p", given["p"], least=0, below=1)
+    generator("rng", given["rng"])
+
+
+@op("x: ...", _draws)
+def dropout(x: Array, p: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """``out, mask``: 0 with probability ``p``, else divided by ``1 - p``, which keeps the mean [11].
+
+    Source: N. Srivastava and others, Dropout: a simple way to prevent neural networks from overfitting, 2014.
+
+    >>> dropout([[1.0, 1.0, 1.0, 1.0]], 0.5, np.random.default_rng(0))[0]
+    array([[2., 0., 0., 0.]])
+    """
+    mask = (rng.random(x.shape) >= p) / x.dtype.type(1 - p)
+    return x * mask, mask
+
+
+@op("mask: ..., dout: ...")
+def dropout_backward(dout: Array, mask: Array) -> Array:
+    """What was dropped gets none, what was kept is scaled alike [11].
+
+    >>> dropout_backward([[3.0, 3.0]], [[2.0, 0.0]])
+    array([[6., 0.]])
+    """
+    return dout * mask
+
+
+__all__ = [name for name, thing in list(globals().items()) if hasattr(thing, "plain")]
