@@ -8,12 +8,13 @@ W2  64-32-10, ReLU, the 8x8 digits in batches of 32, 50 epochs, float64
 W3  784-128-64-10, ReLU, 60,000 images of 28x28 in batches of 64, an epoch a round, float32
 W7  a check of every gradient of 64-32-10 by centred differences, and one along a random direction
 
-bphelpers is `training.fit`, the code that people run: shuffling, record and all. Everybody starts from the same
-weights, sees the same batches in the same order, and takes the same steps, on one thread: plain ones, with
-momentum (0.9), or Adam's, each a table of its own. Each part is cut into rounds; in each round all contenders run, one after another, so that
-whatever else the machine does hits all. A ratio is the median of the rounds' ratios. At the end the losses
-are compared: who computes something else is not listed but refused. `products` is the matrix products of the
-same steps alone, into arrays made before: what multiplies with the same library cannot be faster.
+bphelpers is `training.fit`, the code that people run: shuffling, record and all. Everybody starts from the
+same weights, sees the same batches in the same order, and takes the same steps, on one thread: plain ones,
+with momentum (0.9), or Adam's, each a table of its own. Each part is cut into rounds; in each round all
+contenders run, one after another, so that whatever else the machine does hits all. A ratio is the median of
+the rounds' ratios. At the end the losses are compared: who computes something else is not listed but refused.
+`products` is the matrix products of the same steps alone, into arrays made before: what multiplies with the
+same library cannot be faster.
 
 Peers that are not installed are left out. W3 needs the images of Debian's package dataset-fashion-mnist.
 """

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bphelpers.arguments import Array, generator, number, op
 
-# --- The weighted sums of a layer ----------------------------------------------------------------------------
+# --- The weighted sums of a layer ---------------------------------------------------------------------------
 
 
 @op("x: n d, W: k d, b: k")
@@ -49,11 +49,11 @@ def linear_backward(
     >>> linear_backward([[2.0]], [[1.0, 2.0]], [[3.0, 4.0]])
     (array([[6., 8.]]), array([[2., 4.]]), array([2.]))
     """
-    dW, db = np.dot(dout.T, x, dW), np.add.reduce(dout, axis=0, out=db)
+    dW, db = np.dot(dout.T, x, dW), np.add.reduce(dout, 0, None, db)  # type: ignore[arg-type]
     return dout.dot(W) if ask_dx else dout, dW, db
 
 
-# --- Activations: of each number alone, or of a row (softmax) ------------------------------------------------
+# --- Activations: of each number alone, or of a row (softmax) -----------------------------------------------
 
 
 @op("z: ...")
@@ -223,7 +223,7 @@ def log_softmax_backward(dout: Array, log_p: Array) -> Array:
     return dout - np.exp(log_p) * dout.sum(axis=1, keepdims=True)
 
 
-# --- Losses: a mean over the examples, a sum over the outputs of one -----------------------------------------
+# --- Losses: a mean over the examples, a sum over the outputs of one ----------------------------------------
 
 
 Labels = NDArray[np.integer]
@@ -334,7 +334,7 @@ def p_minus_one_hot(log_p: Array, right: tuple[Any, Any]) -> Array:
     return p
 
 
-# --- Normalisation: over the batch, or over the features of an example ---------------------------------------
+# --- Normalisation: over the batch, or over the features of an example --------------------------------------
 
 
 Given = Array | None
@@ -453,7 +453,7 @@ def layer_norm_backward(
     return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
 
 
-# --- Dropout -------------------------------------------------------------------------------------------------
+# --- Dropout ------------------------------------------------------------------------------------------------
 
 
 def _draws(given: dict[str, Any]) -> None:
