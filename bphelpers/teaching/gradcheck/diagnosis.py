@@ -59,15 +59,17 @@ def diagnose(
     >>> diagnose([1.0, 2.5], [1.0, 2.0]) is None
     True
     """
-    given = [
-        Candidate(name, float64_copy(f"mistakes[{name!r}]", array), sentence_for(name))
-        for name, array in (mistakes or {}).items()
-    ]
+    given = [given_candidate(name, array) for name, array in (mistakes or {}).items()]
     elsewhere = {name: float64_copy(f"others[{name!r}]", array) for name, array in (others or {}).items()}
     found, truth = float64_copy("found", found), float64_copy("truth", truth)
     if not np.isfinite(truth).all():
         refuse("truth", "be finite", truth)
     return explain(found, truth, given, elsewhere, batch_size, rtol, np.zeros_like(truth))
+
+
+def given_candidate(mistake: str, array: ArrayLike) -> Candidate:
+    """What somebody says that a mistake gives."""
+    return Candidate(mistake, float64_copy(f"mistakes[{mistake!r}]", array), sentence_for(mistake))
 
 
 def explain(
@@ -135,13 +137,8 @@ def _factors(truth: Array, batch_size: int | None) -> Iterator[Candidate]:
         for name, factor in factors.items():
             if factor is None or (flipped and factor <= 0):
                 continue
-            sentence = sentence_for(name, "With the sign flipped" if flipped else "")
-            yield Candidate(
-                f"sign and {name}" if flipped else name,
-                (-factor if flipped else factor) * truth,
-                sentence,
-                abs(factor),
-            )
+            sign, both, place = (-1, "sign and ", "With the sign flipped") if flipped else (1, "", "")
+            yield Candidate(both + name, sign * factor * truth, sentence_for(name, place), abs(factor))
 
 
 def _anywhere(found: Array, truth: Array) -> Iterator[Candidate]:

@@ -11,17 +11,13 @@ from bphelpers.arguments import number
 from bphelpers.numeric import (
     ROUND_OFF,
     Array,
-    Index,
-    Kink,
     careful_slope,
-    error_above,
     float64_copy,
     numerical_gradient,
     one_number,
     steps_at,
 )
-from bphelpers.teaching.gradcheck.diagnosis import Candidate, explain, same
-from bphelpers.teaching.gradcheck.mistakes import sentence_for
+from bphelpers.teaching.gradcheck.diagnosis import Candidate, explain, given_candidate, same
 from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport
 
 Candidates = Callable[[], Mapping[str, Sequence[Candidate]]]
@@ -65,8 +61,7 @@ def check_gradients(
     given: dict[str, list[Candidate]] = {name: [] for name in params}
     for mistake, arrays in (mistakes or {}).items():
         for name in params.keys() & arrays.keys():
-            array = float64_copy(f"mistakes[{mistake!r}][{name!r}]", arrays[name])
-            given[name].append(Candidate(mistake, array, sentence_for(mistake)))
+            given[name].append(given_candidate(mistake, arrays[name]))
     return compare(loss, params, grads, tolerance, batch_size, lambda: given)
 
 
@@ -104,32 +99,21 @@ def compare(
     points = {name: float64_copy(name, value) for name, value in params.items()}
     found = {name: float64_copy(f"the gradient of {name}", grads[name]) for name in params}
     size = repeatable(loss, points)
-    checks, truths, noises = {}, {}, {}
+    checks: dict[str, ArrayCheck] = {}
     for name, point in points.items():
         coarse = np.asarray(grads[name]).dtype == np.float32
         allowed = max(tolerance, FLOAT32_TOLERANCE) if coarse else tolerance
         f = along(name) if along else _along(loss, points, name)
-        checks[name], truths[name], noises[name] = _measure(name, f, point, found[name], allowed, size)
-    wrong = {name: (found[name], check) for name, check in checks.items() if not check.ok}
+        checks[name] = _measure(name, f, point, found[name], allowed, size)
+    wrong = [check for check in checks.values() if not check.ok]
     given = _widest_first(candidates(), wrong) if wrong else {}
-    for name, (array, check) in wrong.items():
-        others = {other: truth for other, truth in truths.items() if other != name}
-        if not _only_on_kinks(array, truths[name], noises[name], check):
-            reason = explain(
-                array, truths[name], given[name], others, batch_size, check.tolerance, noises[name]
-            )
-            checks[name] = replace(check, diagnosis=reason)
+    for check in wrong:
+        if not check.only_kinks_are_off:
+            others = {other.name: other.measured for other in checks.values() if other.name != check.name}
+            c, known = check, given[check.name]
+            reason = explain(c.found, c.measured, known, others, batch_size, c.tolerance, c.noises)
+            checks[c.name] = replace(c, diagnosis=reason)
     return GradientReport(tuple(checks.values()))
-
-
-def _only_on_kinks(found: Array, numeric: Array, noise: Array, check: ArrayCheck) -> bool:
-    """Whether all that is off sits on a kink, where the slope is known coarsely: no reason can be given."""
-    if found.shape != numeric.shape:
-        return False
-    off = _errors(found, numeric, noise, check.tolerance) > check.tolerance
-    for kink in check.kinks:
-        off[kink.index] = False
-    return not off.any()
 
 
 def same_names(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:
@@ -159,63 +143,33 @@ def repeatable(loss: Callable[..., Any], points: Mapping[str, Array]) -> float:
 
 def _measure(
     name: str, f: Callable[[Array], Any], point: Array, found: Array, tolerance: float, size: float
-) -> tuple[ArrayCheck, Array, Array]:
-    """Measure one gradient and compare; the diagnosis comes later. Also what was measured, and its noise."""
-    numeric = numerical_gradient(f, point)
-    noise = np.array(ROUND_OFF * size / steps_at(point))
-    kinks: list[Kink] = []
-    right_shape = found.shape == point.shape
-    if right_shape:
-        doubtful = (_errors(found, numeric, noise, tolerance) > tolerance) & np.isfinite(found)
-        for index in map(tuple, np.argwhere(doubtful).tolist()):
-            numeric[index], noise[index], kink = careful_slope(f, point, index)
-            if kink is not None:
-                kinks.append(kink)
-                numeric[index] = kink.nearest(float(found[index]))
-    level = float(noise.max(initial=0.0))
-    errors = _errors(found, numeric, noise, tolerance) if right_shape else np.full(1, np.inf)
-    worst = _worst(errors, found, numeric) if right_shape and found.size else None
-    largest = max(np.abs(found).max(initial=0.0), np.abs(numeric).max(initial=0.0))
+) -> ArrayCheck:
+    """Measure one gradient and compare; look closely where they disagree. The diagnosis comes later."""
     check = ArrayCheck(
-        name=name,
-        shape=found.shape,
-        expected_shape=point.shape,
-        tolerance=tolerance,
-        error=float(errors.max(initial=0.0)),
-        worst=worst,
-        analytic=float("nan") if worst is None else float(found[worst]),
-        numeric=float("nan") if worst is None else float(numeric[worst]),
-        noise=level,
-        kinks=tuple(kinks),
-        hidden=bool(0 < largest <= level),
-        diagnosis=None,
+        name, found, numerical_gradient(f, point), ROUND_OFF * size / steps_at(point), tolerance
     )
-    return check, numeric, noise
-
-
-def _errors(found: Array, numeric: Array, noise: Array, tolerance: float) -> Array:
-    """Relative errors above a floor: noise over tolerance, or a hundredth of the largest slope."""
-    largest = float(np.abs(numeric).max(initial=0.0))
-    return error_above(
-        found, numeric, np.maximum(noise / tolerance, max(1e-2 * largest, np.finfo(float).tiny))
-    )
-
-
-def _worst(errors: Array, found: Array, numeric: Array) -> Index:
-    """Entry with the largest error; among equally bad ones, that with the largest difference."""
-    difference = np.where(errors >= 0.99 * errors.max(), np.abs(found - numeric), -1.0)
-    difference[np.isnan(difference)] = np.inf
-    # Equal but for round-off: take the first, so that every machine names the same one.
-    first = np.argmax(difference >= difference.max() * (1 - 1e-6))
-    return tuple(int(i) for i in np.unravel_index(first, errors.shape))
+    if check.shape != check.expected_shape:
+        return check
+    measured, noises, kinks = check.measured.copy(), np.array(check.noises), []
+    doubtful = (check.errors > tolerance) & np.isfinite(found)
+    for index in map(tuple, np.argwhere(doubtful).tolist()):
+        measured[index], noises[index], kink = careful_slope(f, point, index)
+        if kink is not None:
+            kinks.append(kink)
+            measured[index] = kink.nearest(float(found[index]))
+    return replace(check, measured=measured, noises=noises, kinks=tuple(kinks))
 
 
 def _widest_first(
-    candidates: Mapping[str, Sequence[Candidate]], wrong: Mapping[str, tuple[Array, ArrayCheck]]
+    candidates: Mapping[str, Sequence[Candidate]], wrong: Sequence[ArrayCheck]
 ) -> dict[str, list[Candidate]]:
     """Candidates of each array, those first whose mistake explains most of the wrong arrays at once."""
     explains: dict[str, int] = {}
-    for name, (found, check) in wrong.items():
-        for c in candidates.get(name, ()):
-            explains[c.sentence] = explains.get(c.sentence, 0) + same(found, c.array, check.tolerance)
-    return {name: sorted(candidates.get(name, ()), key=lambda c: -explains[c.sentence]) for name in wrong}
+    for check in wrong:
+        for c in candidates.get(check.name, ()):
+            fits = same(check.found, c.array, check.tolerance)
+            explains[c.sentence] = explains.get(c.sentence, 0) + fits
+    return {
+        check.name: sorted(candidates.get(check.name, ()), key=lambda c: -explains[c.sentence])
+        for check in wrong
+    }

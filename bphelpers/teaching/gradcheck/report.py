@@ -1,36 +1,95 @@
 """What a gradient check found, in words and in digits that hold on every machine."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from bphelpers.numeric import Index, Kink
+from bphelpers.numeric import Array, Index, Kink, error_above
 from bphelpers.teaching.gradcheck.diagnosis import Diagnosis, steady
 
 KINKS_SHOWN = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ArrayCheck:
-    """One array of a :class:`GradientReport`."""
+    """One array of a :class:`GradientReport`: what was found, what was measured, how far they are apart."""
 
     name: str
-    shape: tuple[int, ...]  # of the gradient that was given
-    expected_shape: tuple[int, ...]
+    found: Array
+    measured: Array  # on a kink, of all right slopes the one nearest to what was found
+    noises: Array  # round-off in each measured slope
     tolerance: float  # largest relative error allowed
-    error: float  # largest found; infinity for a wrong shape or a number that is not finite
-    worst: Index | None  # entry with that error, where the difference is largest; None for a wrong shape
-    analytic: float  # the two numbers there
-    numeric: float
-    noise: float  # round-off in the measured slope: smaller numbers cannot be told from 0
-    kinks: tuple[Kink, ...]  # met on the way; only entries that disagreed at first are looked at closely
-    hidden: bool  # all numbers, though not 0, are below noise: nothing was checked
-    diagnosis: Diagnosis | None
+    kinks: tuple[Kink, ...] = ()  # only entries that disagreed at first are looked at closely
+    diagnosis: Diagnosis | None = None
+
+    @cached_property
+    def errors(self) -> Array:
+        """Relative errors above a floor: noise over tolerance, or a hundredth of the largest slope."""
+        if self.shape != self.expected_shape:
+            return np.full(1, np.inf)
+        least = max(1e-2 * float(np.abs(self.measured).max(initial=0.0)), np.finfo(float).tiny)
+        return error_above(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
+
+    @property
+    def error(self) -> float:
+        """Largest relative error; infinity for a wrong shape or a number that is not finite."""
+        return float(self.errors.max(initial=0.0))
 
     @property
     def ok(self) -> bool:
         """Whether every entry agrees."""
         return self.error <= self.tolerance
+
+    @cached_property
+    def worst(self) -> Index | None:  # None for a wrong shape
+        """Entry with the largest error, of equally bad ones that with the largest difference."""
+        if self.shape != self.expected_shape or not self.found.size:
+            return None
+        difference = np.where(self.errors >= 0.99 * self.error, np.abs(self.found - self.measured), -1.0)
+        difference[np.isnan(difference)] = np.inf
+        # Equal but for round-off: take the first, so that every machine names the same one.
+        first = np.argmax(difference >= difference.max() * (1 - 1e-6))
+        return tuple(int(i) for i in np.unravel_index(first, difference.shape))
+
+    @property
+    def analytic(self) -> float:
+        """What was found at the worst entry."""
+        return float(np.nan if self.worst is None else self.found[self.worst])
+
+    @property
+    def numeric(self) -> float:
+        """What was measured there."""
+        return float(np.nan if self.worst is None else self.measured[self.worst])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the gradient that was given."""
+        return self.found.shape
+
+    @property
+    def expected_shape(self) -> tuple[int, ...]:
+        """Of the parameter."""
+        return self.measured.shape
+
+    @property
+    def noise(self) -> float:
+        """Largest round-off in a measured slope: smaller numbers cannot be told from 0."""
+        return float(self.noises.max(initial=0.0))
+
+    @property
+    def hidden(self) -> bool:
+        """Whether all numbers, though not 0, are below ``noise``: nothing was checked then."""
+        largest = max(float(np.abs(array).max(initial=0.0)) for array in (self.found, self.measured))
+        return 0 < largest <= self.noise
+
+    @property
+    def only_kinks_are_off(self) -> bool:
+        """Whether a diagnosis would explain nothing but slopes at kinks, which are known coarsely."""
+        off = self.errors > self.tolerance
+        for kink in self.kinks:
+            off[kink.index] = False
+        return not bool(off.any())
 
     def row(self) -> tuple[str, ...]:
         """The cells of this array's row in the report."""
