@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bphelpers.arguments import generator
-from bphelpers.numeric import STEP, Array, float64_copy, one_number
+from bphelpers.arguments import generator, real
+from bphelpers.numeric import STEP, Array, one_number
 from bphelpers.teaching.gradcheck.diagnosis import Candidate
 from bphelpers.teaching.gradcheck.gradients import compare, repeatable, same_names
 from bphelpers.teaching.gradcheck.report import GradientReport
@@ -108,7 +108,7 @@ def directional_check(
             value(**points)
             grads = _backward(net, loss, parameters)
         same_names(points, grads)
-        found = {name: float64_copy(f"the gradient of {name}", grads[name]) for name in points}
+        found = {name: real(f"the gradient of {name}", grads[name]) for name in points}
         for name, point in points.items():
             if found[name].shape != point.shape:
                 got = found[name].shape
@@ -147,13 +147,13 @@ def _backward(net: Any, loss: Any, parameters: dict[str, Any]) -> dict[str, Arra
     """Gradients by name, of the parameters that the backward pass fills."""
     own = [p for p in parameters.values() if hasattr(p, "live_in")]  # others begin at None
     for p in own:
-        p.grad = np.full(p.data.shape, NOT_FILLED)
+        p.grad[...] = NOT_FILLED
     net.backward(loss.backward())
-    for p in own:
-        if (p.grad == NOT_FILLED).all():
-            p.grad = np.full(p.data.shape, np.nan)
-            parameters = {name: other for name, other in parameters.items() if other is not p}
-    return {name: np.array(p.grad) for name, p in parameters.items() if p.grad is not None}
+    empty = [p for p in own if (p.grad == NOT_FILLED).all()]
+    for p in empty:
+        p.grad[...] = np.nan
+    filled = {name: p for name, p in parameters.items() if p.grad is not None and p not in empty}
+    return {name: np.array(p.grad) for name, p in filled.items()}
 
 
 @contextmanager
@@ -161,17 +161,17 @@ def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
     """The parameters by name, which live in float64 copies, and their values; afterwards all is as it was."""
     parameters = _by_name(net.parameters())
     held = [*parameters.values(), *getattr(net, "buffers", list)()]
-    homes = [(p, p.data, np.array(p.data), p.grad) for p in held]
+    homes = [(p, p.data, p.grad, p.data.astype(np.float64)) for p in held]
     try:
-        for p, _, values, _ in homes:
-            if hasattr(p, "live_in"):
-                p.live_in(values.astype(np.float64), np.empty(values.shape))
+        for p, _, _, values in homes:
+            if hasattr(p, "live_in"):  # it would not become float64 by assignment
+                p.live_in(np.empty(values.shape), np.empty(values.shape))
             else:
-                p.data = values.astype(np.float64)
+                p.data = values
         with np.errstate(over="ignore"):  # where a sigmoid's exponential is infinite, 1 over it is 0
-            yield parameters, {name: np.array(p.data) for name, p in parameters.items()}
+            yield parameters, {name: home[-1] for name, home in zip(parameters, homes, strict=False)}
     finally:
-        for p, data, values, grad in homes:
+        for p, data, grad, values in homes:
             if hasattr(p, "live_in"):
                 p.live_in(data, grad)
                 p.data = values
