@@ -76,6 +76,8 @@ class Step:
             return (dx + dout if isinstance(self.layer, nn.Residual) else dx), grads
         parameters = _parameters(self.layer)
         if self.operation is None:
+            for p in parameters:  # some layers add to what is there
+                p.grad = None if p.grad is None else np.zeros_like(p.grad)
             dx = self.layer.backward() if dout is None else self.layer.backward(dout.copy())
             return dx, {p.name: np.array(p.grad) for p in parameters if p.grad is not None}
         passed = self.operation.backward(dout, self.values, self.out, **self.options)
@@ -104,7 +106,7 @@ def walked(layer: Any, x: Array, numbers: Iterator[int]) -> Step:
     if isinstance(layer, nn.Dropout) and same(out, x, 1e-9):
         return Step(layer, out, number=next(numbers), inside=())
     layers = layer.body.layers if isinstance(layer, nn.Residual) else getattr(layer, "layers", ())
-    if layers and all(hasattr(inner, "forward") and hasattr(inner, "backward") for inner in layers):
+    if isinstance(layers, list | tuple) and all(hasattr(inner, "backward") for inner in layers):
         steps, again = [], x
         try:
             for inner in layers:
