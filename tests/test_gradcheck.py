@@ -4,6 +4,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from gradient_tools import named, right_gradients, wrong_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,14 @@ SLOPES = {
 }
 
 
+OUTPUT_MISTAKES = {
+    "softmax Jacobian diagonal only": lambda p, y: (-y / p / len(p)) * p * (1 - p),
+    "output derivative twice": lambda p, y: (p - y) / len(p) * p * (1 - p),
+    "target not subtracted": lambda p, y: p / len(p),
+    "not averaged": lambda p, y: p - y,
+}
+
+
 class Two:
     """Inputs, a network 3-4-3 and its gradients, right or with one mistake, in plain NumPy."""
 
@@ -55,12 +64,7 @@ class Two:
         z1 = self.x @ W1.T + b1
         a1 = self.act(z1)
         p, y = F.softmax(a1 @ W2.T + b2), np.eye(3)[self.labels]
-        dz2 = {
-            "softmax Jacobian diagonal only": (-y / p / self.n) * p * (1 - p),
-            "output derivative twice": (p - y) / self.n * p * (1 - p),
-            "target not subtracted": p / self.n,
-            "not averaged": p - y,
-        }.get(mistake, (p - y) / self.n)
+        dz2 = OUTPUT_MISTAKES.get(mistake, lambda p, y: (p - y) / self.n)(p, y)
         dW2 = dz2.T @ a1
         da1 = dz2 @ (W2 - lr * dW2 if mistake == "hidden delta from updated weights" else W2)
         slope = {
@@ -79,22 +83,6 @@ class Two:
 
     def check(self, grads, **more):
         return check_network(self.net, self.loss, self.x, self.labels, grads=grads, **more)
-
-
-def named(report, *names):
-    """The mistakes that a report names, of these arrays or of all that are wrong."""
-    checks = [report[name] for name in names] if names else [check for check in report.arrays if not check.ok]
-    return {check.diagnosis and check.diagnosis.mistake for check in checks}
-
-
-def wrong_in(report):
-    return {check.name for check in report.arrays if not check.ok}
-
-
-def right_gradients(net, loss, x, y):
-    loss(net(x), y)
-    net.backward(loss.backward())
-    return {p.name: p.grad.copy() for p in net.parameters()}
 
 
 def test_the_measured_gradient_of_a_network_agrees_with_autograd():
@@ -390,7 +378,7 @@ def test_generic_mistakes_are_named(op, mistake):
         two, name = Two(0), "W1"
         grads, _ = two.grads()
         report = two.check(grads | {name: change(grads[name])})
-    assert wrong_in(report) == {name} and named(report) == {mistake}, str(report)
+    assert wrong_in(report) == [name] and named(report) == {mistake}, str(report)
     if mistake == "factor":
         assert "1.7 times" in report[name].diagnosis.sentence
 
@@ -398,7 +386,7 @@ def test_generic_mistakes_are_named(op, mistake):
 def test_a_factor_on_the_whole_network_is_named_everywhere():
     two = Two(0)
     report = two.check(two.grads("not averaged")[0])
-    assert wrong_in(report) == {"W1", "b1", "W2", "b2"} and named(report) == {"not averaged"}
+    assert wrong_in(report) == ["W1", "b1", "W2", "b2"] and named(report) == {"not averaged"}
     assert str(report).count("times the batch size") == 1  # said once, for all four
 
 
@@ -422,15 +410,8 @@ def test_activation_mistakes(op, mistake, seed):
     assert named(check_op(op, OWN_BACKWARD[op, mistake](z), z)) == {mistake}
     two = Two(seed, op)
     report = two.check(two.grads(mistake)[0])
-    assert wrong_in(report) == {"W1", "b1"} and named(report) == {mistake}
+    assert wrong_in(report) == ["W1", "b1"] and named(report) == {mistake}
     assert f"In layer 2, {op}" in report["W1"].diagnosis.sentence
-
-
-OUTPUT_MISTAKES = {
-    "softmax Jacobian diagonal only": lambda p, y: (-y / p / len(p)) * p * (1 - p),
-    "output derivative twice": lambda p, y: (p - y) / len(p) * p * (1 - p),
-    "target not subtracted": lambda p, y: p / len(p),
-}
 
 
 @pytest.mark.parametrize("mistake", OUTPUT_MISTAKES)
@@ -443,7 +424,7 @@ def test_softmax_cross_entropy_mistakes(mistake, seed):
     assert named(check_op("softmax_cross_entropy", wrong, logits, LABELS)) == {mistake}
     two = Two(seed)
     report = two.check(two.grads(mistake)[0])
-    assert wrong_in(report) == {"W1", "b1", "W2", "b2"} and named(report) == {mistake}
+    assert wrong_in(report) == ["W1", "b1", "W2", "b2"] and named(report) == {mistake}
 
 
 def test_softmax_alone_and_the_other_losses():
@@ -474,7 +455,7 @@ def test_bias_mistakes():
         "shape": lambda dout: dout.sum(axis=0, keepdims=True),
     }.items():
         report = check_op("linear", lambda dout, x, W, db=db: (dout @ W, dout.T @ x, db(dout)), X, W, B)
-        assert wrong_in(report) == {"b"} and named(report) == {mistake}
+        assert wrong_in(report) == ["b"] and named(report) == {mistake}
     two = Two(0)
     grads, rows = two.grads()
     report = two.check(grads | rows)
@@ -509,7 +490,7 @@ def test_a_transpose_in_dw_that_shapes_cannot_see(mistake, sizes, dW):
     rng = np.random.default_rng(0)
     x, weights, b = rng.normal(size=(n, senders)), rng.normal(size=(receivers, senders)), np.zeros(receivers)
     report = check_op("linear", lambda dout, x, W: (dout @ W, dW(dout, x), dout.sum(axis=0)), x, weights, b)
-    assert wrong_in(report) == {"W"} and named(report) == {mistake}
+    assert wrong_in(report) == ["W"] and named(report) == {mistake}
     assert report["W"].diagnosis.alternatives == ()
     net, loss = nn.Sequential(nn.Linear(senders, receivers, rng=rng), nn.Sigmoid()), nn.MSELoss()
     y = rng.uniform(size=(n, receivers))
@@ -529,7 +510,7 @@ def test_hidden_delta_from_updated_weights(activation, lr, known):
     two = Two(2, activation)
     late, _ = two.grads("hidden delta from updated weights", lr=lr)
     report = two.check(late, lr=lr if known else None)
-    assert wrong_in(report) == {"W1", "b1"} and named(report) == {"hidden delta from updated weights"}
+    assert wrong_in(report) == ["W1", "b1"] and named(report) == {"hidden delta from updated weights"}
     assert f"At learning rate {lr:g}:" in report["W1"].diagnosis.sentence
     if known:
         assert two.check(late, lr=2 * lr)["W1"].diagnosis is None
@@ -566,7 +547,7 @@ def test_early_update_in_three_layers():
         dout = layer.backward(dout)
     net.load_state_dict(kept)
     report = check_network(net, loss, x, y, grads=grads)
-    assert wrong_in(report) == {"W1", "b1", "W2", "b2"}
+    assert wrong_in(report) == ["W1", "b1", "W2", "b2"]
     assert named(report) == {"hidden delta from updated weights"}
 
 

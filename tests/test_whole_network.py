@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from gradient_tools import named, right_gradients, wrong_in
 
 from bphelpers import nn
 from bphelpers.teaching.gradcheck import check_network, directional_check
@@ -16,16 +17,6 @@ CHECKS = {
 both = pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 
 
-def named(report, *names):
-    """The mistakes that a report names, of these arrays or of all that are wrong."""
-    checks = [report[name] for name in names] if names else [check for check in report.arrays if not check.ok]
-    return {check.diagnosis and check.diagnosis.mistake for check in checks}
-
-
-def wrong_in(report):
-    return [check.name for check in report.arrays if not check.ok]
-
-
 def small_net(dtype=np.float64):
     """A network 3-4-2, its loss, a batch and its labels."""
     rng = np.random.default_rng(3)
@@ -33,12 +24,6 @@ def small_net(dtype=np.float64):
         nn.Linear(3, 4, rng=rng, dtype=dtype), nn.Tanh(), nn.Linear(4, 2, rng=rng, dtype=dtype)
     )
     return net, nn.CrossEntropyLoss(), rng.normal(size=(5, 3)).astype(dtype), rng.integers(0, 2, 5)
-
-
-def right_gradients(net, loss, x, y):
-    loss(net(x), y)
-    net.backward(loss.backward())
-    return {p.name: p.grad.copy() for p in net.parameters()}
 
 
 class Forgetful(nn.Sigmoid):

@@ -148,7 +148,7 @@ def _measure(
     check = ArrayCheck(
         name, found, numerical_gradient(f, point), ROUND_OFF * size / steps_at(point), tolerance
     )
-    if check.shape != check.expected_shape:
+    if not check.right_shape:
         return check
     measured, noises, kinks = check.measured.copy(), np.array(check.noises), []
     doubtful = (check.errors > tolerance) & np.isfinite(found)

@@ -26,7 +26,7 @@ class ArrayCheck:
     @cached_property
     def errors(self) -> Array:
         """Relative errors above a floor: noise over tolerance, or a hundredth of the largest slope."""
-        if self.shape != self.expected_shape:
+        if not self.right_shape:
             return np.full(1, np.inf)
         least = max(1e-2 * float(np.abs(self.measured).max(initial=0.0)), np.finfo(float).tiny)
         return error_above(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
@@ -44,7 +44,7 @@ class ArrayCheck:
     @cached_property
     def worst(self) -> Index | None:  # None for a wrong shape
         """Entry with the largest error, of equally bad ones that with the largest difference."""
-        if self.shape != self.expected_shape or not self.found.size:
+        if not self.right_shape or not self.found.size:
             return None
         difference = np.where(self.errors >= 0.99 * self.error, np.abs(self.found - self.measured), -1.0)
         difference[np.isnan(difference)] = np.inf
@@ -63,14 +63,9 @@ class ArrayCheck:
         return float(np.nan if self.worst is None else self.measured[self.worst])
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the gradient that was given."""
-        return self.found.shape
-
-    @property
-    def expected_shape(self) -> tuple[int, ...]:
-        """Of the parameter."""
-        return self.measured.shape
+    def right_shape(self) -> bool:
+        """Whether what was found has the shape of the parameter."""
+        return self.found.shape == self.measured.shape
 
     @property
     def noise(self) -> float:
@@ -93,14 +88,15 @@ class ArrayCheck:
 
     def row(self) -> tuple[str, ...]:
         """The cells of this array's row in the report."""
+        shape = str(self.found.shape)
         if self.ok:
             verdict = "not testable" if self.hidden else f"below {self.tolerance:.0e}"
-            return self.name, str(self.shape), verdict, "", "", ""
+            return self.name, shape, verdict, "", "", ""
         if self.worst is None:
-            return self.name, str(self.shape), f"shape, not {self.expected_shape}", "", "", ""
+            return self.name, shape, f"shape, not {self.measured.shape}", "", "", ""
         error = steady(self.error, 3) if np.isfinite(self.error) else "not finite"
         numbers = (steady(value, zero_below=self.noise) for value in (self.analytic, self.numeric))
-        return self.name, str(self.shape), error, str(list(self.worst)), *numbers
+        return self.name, shape, error, str(list(self.worst)), *numbers
 
     def sentences(self) -> list[str]:
         """What there is to say about this array, the reason aside."""
