@@ -1,238 +1,231 @@
-"""Backward passes with one rule replaced: what the usual mistakes give, to compare a wrong gradient with."""
+"""The table of mistakes: a name, what the learner reads, what it gives in each operation that it befalls.
+
+Whoever names mistakes reads it here: the diagnosis, the rerun of a network, the museum, exercises. To teach
+the check a new mistake, add a row.
+"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from bphelpers import functional as F
-from bphelpers.numeric import Array, as_float64
-from bphelpers.teaching.gradcheck.compare import GradientReport, check_gradients
+from bphelpers.numeric import Array
 
 Gradients = dict[str, Array]
-# dz from the upstream gradient, the input z and the output a of an activation.
-ActivationRule = Callable[[Array, Array, Array], Array]
-# The gradient with respect to the predictions, from the predictions and the targets.
-LossRule = Callable[[Array, NDArray[Any]], Array]
-
-ACTIVATION_MISTAKES: dict[str, dict[str, ActivationRule]] = {
-    "sigmoid": {
-        "activation derivative missing": lambda dout, z, a: dout,
-        "derivative at a instead of z": lambda dout, z, a: F.sigmoid_backward(dout, F.sigmoid(a)),
-        "z in place of a": lambda dout, z, a: dout * z * (1 - z),
-    },
-    "tanh": {
-        "activation derivative missing": lambda dout, z, a: dout,
-        "derivative at a instead of z": lambda dout, z, a: F.tanh_backward(dout, np.tanh(a)),
-        "z in place of a": lambda dout, z, a: dout * (1 - z * z),
-    },
-    "relu": {
-        "ReLU mask missing": lambda dout, z, a: dout,
-        "ReLU mask inverted": lambda dout, z, a: dout * (z <= 0),
-        "ReLU mask from the gradient": lambda dout, z, a: dout * (dout > 0),
-    },
-    "softmax": {
-        "activation derivative missing": lambda dout, z, a: dout,
-        "softmax Jacobian diagonal only": lambda dout, z, a: dout * a * (1 - a),
-    },
-}
+# A rule of an operation is given dout, the arguments and the output, that of a loss its two arguments. It
+# returns the wrong gradient of the one argument; where there are several, those that it changes, by argument.
+# Where shapes do not fit, NumPy's ValueError says that the mistake cannot have been made.
+# "early update" is linear at a learning rate. "gradient" is any, whatever it belongs to: its rule is given
+# what was found and the right one, and returns None where it cannot be that.
+Rule = Callable[..., Any]
 
 
-def _one_hot(logits: Array, labels: NDArray[Any]) -> Array:
+@dataclass(frozen=True)
+class Mistake:
+    """A row. ``factor`` says by what a mistake multiplies any gradient, given the batch size or None."""
+
+    name: str  # stable: exercises, museum and tests refer to it
+    sentence: str
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    factor: Callable[[int | None], float | None] | None = None
+
+
+def _one_hot(logits: Array, labels: Any) -> Array:
     return np.eye(logits.shape[1])[labels]
 
 
-def _diagonal_only(logits: Array, labels: NDArray[Any]) -> Array:
-    p = F.softmax(logits)
-    # dL/dp = -y / (n p), times the diagonal p (1 - p): p cancels, so that p = 0 does no harm.
-    return -_one_hot(logits, labels) * (1 - p) / len(logits)
+def _passed_on(dout: Array, z: Array, a: Array) -> Array:
+    return dout
 
 
-LOSS_MISTAKES: dict[str, dict[str, LossRule]] = {
-    "mse": {},
-    "binary_cross_entropy": {
-        "output derivative twice": lambda z, y: F.sigmoid_backward(
-            F.binary_cross_entropy_backward(z, y), F.sigmoid(z)
-        ),
-        "target not subtracted": lambda z, y: F.sigmoid(z) / len(z),
-    },
-    "softmax_cross_entropy": {
-        "softmax Jacobian diagonal only": _diagonal_only,
-        "output derivative twice": lambda z, y: F.sigmoid_backward(
-            F.softmax_cross_entropy_backward(z, y), F.softmax(z)
-        ),
-        "target not subtracted": lambda z, y: F.softmax(z) / len(z),
-    },
-}
-
-# The arguments of each operation that have a gradient, in the order in which its backward returns them.
-_ARGUMENTS = {
-    "linear": ("x", "W", "b"),
-    **{name: ("z",) for name in ACTIVATION_MISTAKES},
-    **{name: ("y_hat" if name == "mse" else "logits",) for name in LOSS_MISTAKES},
-}
+def _reshaped(found: Array, truth: Array) -> Array | None:
+    return truth.reshape(found.shape) if found.size == truth.size and found.shape != truth.shape else None
 
 
-def linear_mistakes(dout: Array, x: Array, W: Array) -> dict[str, Gradients]:
-    """Wrong gradients of ``linear``. A mistake that changes one gradient lists that one alone."""
-    _, dW, _ = F.linear_backward(dout, x, W)
-    wrong: dict[str, Gradients] = {
-        "transposed": {"W": dW.T},
-        "bias not summed": {"b": dout},
-        "bias summed over the wrong axis": {"b": dout.sum(axis=1)},
-    }
-    (n, receivers), senders = dout.shape, x.shape[1]
-    if receivers == senders:
-        wrong["weights transposed on the way back"] = {"x": dout @ W.T}
-    if n == receivers:
-        wrong["transpose of dz missing"] = {"W": dout @ x}
-    if n == senders:
-        wrong["inputs transposed"] = {"W": dout.T @ x.T}
-    return wrong
+_SQUARE = (
+    "Every number is {times} the right one: look at the derivative of a square, and at whether this loss "
+    "carries a half."
+)
+
+TABLE = (
+    # --- in any gradient ---
+    Mistake(
+        "all zero",
+        "Every number is 0 and the right ones are not: look for a gradient that is never filled in, or that "
+        "is stopped on its way back.",
+        factor=lambda n: 0.0,
+    ),
+    Mistake(
+        "sign",
+        "These are the right numbers with the sign flipped: look for a minus sign lost or gained, often a "
+        "target minus prediction where prediction minus target belongs.",
+        factor=lambda n: -1.0,
+    ),
+    Mistake(
+        "not averaged",
+        "Every number is the right one times the batch size: the loss averages over the batch, so its "
+        "gradient is divided by the batch size, once.",
+        factor=lambda n: n,
+    ),
+    Mistake(
+        "averaged twice",
+        "Every number is the right one divided by the batch size once too often: the loss has averaged "
+        "already, so dW and db add up over the batch, with a sum and not a mean.",
+        factor=lambda n: n and 1 / n,
+    ),
+    Mistake("factor 2", _SQUARE.format(times="twice"), factor=lambda n: 2.0),
+    Mistake("factor 1/2", _SQUARE.format(times="half"), factor=lambda n: 0.5),
+    Mistake("factor", "Every number is {factor} times the right one: a constant factor was lost or gained."),
+    Mistake(
+        "another parameter",
+        "This is the gradient of {name}, of the same shape: look at what is stored under which name.",
+    ),
+    Mistake(
+        "NaN",
+        "{bad} of {all} numbers are NaN or infinite{where}: look for a division by 0, a logarithm of 0 or an "
+        "exponential that overflows.",
+    ),
+    # --- in weights and biases ---
+    Mistake(
+        "transposed",
+        "This is the transpose of the right gradient: dW has the shape of W, one receiving neuron a row, so "
+        "it is dz.T @ a and not a.T @ dz.",
+        {
+            "gradient": lambda found, truth: truth.T if truth.ndim == 2 else None,
+            "linear": lambda dout, x, W, *_: {"W": x.T @ dout},
+        },
+    ),
+    Mistake(
+        "shape",
+        "The numbers are right and the shape is {found}: it should be {right}.",
+        {"gradient": _reshaped},
+    ),
+    Mistake(
+        "bias not summed",
+        "This has one row for each example: a bias is shared by the whole batch, so add up the rows with "
+        "dz.sum(axis=0).",
+        {"linear": lambda dout, x, W, *_: {"b": dout}},
+    ),
+    Mistake(
+        "bias summed over the wrong axis",
+        "These numbers come out when the bias gradient is added up over the neurons: rows are examples, so "
+        "add up over the rows with dz.sum(axis=0).",
+        {"linear": lambda dout, x, W, *_: {"b": dout.sum(axis=1)}},
+    ),
+    Mistake(
+        "weights transposed on the way back",
+        "These numbers come out when the gradient goes back through W.T: forward is x @ W.T, so the way "
+        "back is dz @ W.",
+        {"linear": lambda dout, x, W, *_: {"x": dout @ W.T}},
+    ),
+    Mistake(
+        "transpose of dz missing",
+        "These numbers come out when dz is not transposed: dz @ a pairs receivers with examples, and dz.T @ "
+        "a adds up over the examples.",
+        {"linear": lambda dout, x, W, *_: {"W": dout @ x}},
+    ),
+    Mistake(
+        "inputs transposed",
+        "These numbers come out when the layer's inputs are transposed: dz.T @ a.T pairs examples with "
+        "senders, and dz.T @ a adds up over the examples.",
+        {"linear": lambda dout, x, W, *_: {"W": dout.T @ x.T}},
+    ),
+    Mistake(
+        "hidden delta from updated weights",
+        "These numbers come out when the weights of the layer above are updated before the gradient has "
+        "passed through them: compute all gradients first, then update.",
+        {"early update": lambda dout, x, W, *_, lr: {"x": dout @ (W - lr * (dout.T @ x))}},
+    ),
+    # --- in activations ---
+    Mistake(
+        "activation derivative missing",
+        "These numbers come out when the derivative of the activation is left out: on its way back through "
+        "a = f(z), the gradient is multiplied by f'(z).",
+        dict.fromkeys(("sigmoid", "tanh", "softmax", "leaky_relu", "gelu"), _passed_on),
+    ),
+    Mistake(
+        "derivative at a instead of z",
+        "These numbers come out when the derivative of the activation is taken at its output a instead of "
+        "its input z: f'(z) is wanted, not f'(a).",
+        {
+            "sigmoid": lambda dout, z, a: F.sigmoid_backward(dout, F.sigmoid(a)),
+            "tanh": lambda dout, z, a: F.tanh_backward(dout, F.tanh(a)),
+        },
+    ),
+    Mistake(
+        "z in place of a",
+        "These numbers come out when z stands where a belongs: the short form of the derivative, such as "
+        "a * (1 - a), needs the output a.",
+        {
+            "sigmoid": lambda dout, z, a: F.sigmoid_backward(dout, z),
+            "tanh": lambda dout, z, a: F.tanh_backward(dout, z),
+        },
+    ),
+    Mistake(
+        "ReLU mask missing",
+        "These numbers come out when the gradient passes through ReLU everywhere: it passes only where z > "
+        "0, elsewhere it is 0.",
+        {"relu": _passed_on},
+    ),
+    Mistake(
+        "ReLU mask inverted",
+        "These numbers come out when the mask of ReLU is the wrong way round: the gradient passes where z > "
+        "0, not where z <= 0.",
+        {"relu": lambda dout, z, a: dout * (z <= 0)},
+    ),
+    Mistake(
+        "ReLU mask from the gradient",
+        "These numbers come out when ReLU cuts the gradient where the gradient is negative: what decides is "
+        "the sign of z in the forward pass.",
+        {"relu": lambda dout, z, a: dout * (dout > 0)},
+    ),
+    # --- at the output ---
+    Mistake(
+        "softmax Jacobian diagonal only",
+        "These numbers come out when only p * (1 - p), the diagonal of softmax's Jacobian, is used: every "
+        "probability depends on every score of its row.",
+        {
+            "softmax": lambda dout, z, a: F.sigmoid_backward(dout, a),
+            # dL/dp = -y / (n p), times the diagonal p (1 - p): p cancels, so that p = 0 does no harm.
+            "softmax_cross_entropy": lambda z, y: -_one_hot(z, y) * (1 - F.softmax(z)) / len(z),
+        },
+    ),
+    Mistake(
+        "output derivative twice",
+        "These numbers come out when p * (1 - p) multiplies p - y once more: for this loss, the gradient "
+        "with respect to the scores is p - y already.",
+        {
+            "binary_cross_entropy": lambda z, y: F.sigmoid_backward(
+                F.binary_cross_entropy_backward(z, y), F.sigmoid(z)
+            ),
+            "softmax_cross_entropy": lambda z, y: F.sigmoid_backward(
+                F.softmax_cross_entropy_backward(z, y), F.softmax(z)
+            ),
+        },
+    ),
+    Mistake(
+        "target not subtracted",
+        "These numbers come out when the target is not subtracted: the gradient with respect to the scores "
+        "is p - y, not p.",
+        {
+            "binary_cross_entropy": lambda z, y: F.sigmoid(z) / len(z),
+            "softmax_cross_entropy": lambda z, y: F.softmax(z) / len(z),
+        },
+    ),
+)
+MISTAKES = {mistake.name: mistake for mistake in TABLE}
 
 
-def op_mistakes(name: str, *args: ArrayLike) -> dict[str, Gradients]:
-    """What the usual mistakes in one backward function give: by mistake, then by argument.
-
-    Parameters
-    ----------
-    name : str
-        ``"linear"``, ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"softmax"``, ``"mse"``,
-        ``"binary_cross_entropy"`` or ``"softmax_cross_entropy"``.
-    *args : array
-        The upstream gradient, except for a loss, then the arguments of the forward function:
-        ``op_mistakes("linear", dout, x, W, b)``, ``op_mistakes("softmax_cross_entropy", logits, labels)``.
-
-    Returns
-    -------
-    dict of mistake to (dict of argument to float64 array)
-        The form that ``mistakes`` of :func:`check_gradients` has. Mistakes that need no rerun, such as a
-        flipped sign, are not listed: :func:`diagnose` knows them.
-
-    Raises
-    ------
-    ValueError
-        Where the operation is unknown or the number of arguments does not fit.
-
-    Notes
-    -----
-    Lesson: 09_gradient_checking.
-
-    Examples
-    --------
-    >>> op_mistakes("relu", [1.0, 1.0], [-2.0, 3.0])["ReLU mask inverted"]
-    {'z': array([1., 0.])}
-    """
-    _known(name)
-    if name in LOSS_MISTAKES:
-        logits, target = _exactly(name, ("predictions", "targets"), args)
-        z, y = as_float64("predictions", logits), np.asarray(target)
-        return {mistake: {_ARGUMENTS[name][0]: rule(z, y)} for mistake, rule in LOSS_MISTAKES[name].items()}
-    values = _exactly(name, ("dout", *_ARGUMENTS[name]), args)
-    dout, z, *rest = (as_float64(f"argument of {name}", value) for value in values)
-    if name == "linear":
-        return linear_mistakes(dout, z, rest[0])
-    a = getattr(F, name)(z)
-    return {mistake: {"z": rule(dout, z, a)} for mistake, rule in ACTIVATION_MISTAKES[name].items()}
+def mistakes_in(operation: str) -> list[Mistake]:
+    """The rows that have a rule for this operation."""
+    return [mistake for mistake in TABLE if operation in mistake.rules]
 
 
-def check_op(
-    name: str,
-    backward: Callable[..., Any],
-    *args: ArrayLike,
-    dout: ArrayLike | None = None,
-    tolerance: float = 1e-6,
-) -> GradientReport:
-    """Check your own backward of one operation against centred differences of the forward, and diagnose it.
-
-    Parameters
-    ----------
-    name : str
-        One of the operations of :func:`op_mistakes`.
-    backward : callable
-        Called as the package's own: ``(dout, x, W)`` for linear, ``(dout, z)`` for relu, ``(dout, a)``, with
-        the output ``a``, for sigmoid, tanh and softmax; ``(y_hat, y)`` or ``(logits, labels)`` for a loss.
-        Returns the gradients in the order of the forward's arguments.
-    *args : array
-        Arguments of the forward: ``x, W, b`` for linear, ``z`` for an activation, predictions and targets for
-        a loss.
-    dout : array, optional
-        Upstream gradient, by default numbers without a pattern. What is measured is ``sum(dout * out)``.
-    tolerance : float
-        As in :func:`check_gradients`.
-
-    Returns
-    -------
-    GradientReport
-
-    Raises
-    ------
-    ValueError
-        Where the operation is unknown, or ``backward`` returns a different number of gradients.
-
-    Notes
-    -----
-    Lesson: 09_gradient_checking.
-
-    Examples
-    --------
-    >>> def my_sigmoid_backward(dout, a):
-    ...     return dout
-    >>> report = check_op("sigmoid", my_sigmoid_backward, [[-1.0, 0.5, 2.0]])
-    >>> report.ok, report["z"].diagnosis.mistake
-    (False, 'activation derivative missing')
-    """
-    _known(name)
-    names = _ARGUMENTS[name]
-    forward = getattr(F, name)
-    if name in LOSS_MISTAKES:
-        predictions, targets = _exactly(name, ("predictions", "targets"), args)
-        grads = _by_argument(name, backward(np.array(predictions), np.array(targets)))
-        return check_gradients(
-            lambda **arrays: forward(arrays[names[0]], targets),
-            {names[0]: predictions},
-            grads,
-            tolerance=tolerance,
-            batch_size=len(np.asarray(predictions)),
-            mistakes=op_mistakes(name, predictions, targets),
-        )
-    values = [as_float64(key, value) for key, value in zip(names, _exactly(name, names, args), strict=True)]
-    out = forward(*values)
-    upstream = (
-        np.cos(1 + np.arange(out.size)).reshape(out.shape) if dout is None else as_float64("dout", dout)
-    )
-    if upstream.shape != out.shape:
-        raise ValueError(f"dout must have the shape of the output, {out.shape}, got {upstream.shape}")
-    remembered = {"linear": values[:2], "relu": values}.get(name, [out])
-    grads = _by_argument(name, backward(upstream.copy(), *(value.copy() for value in remembered)))
-    return check_gradients(
-        lambda **arrays: np.sum(upstream * forward(*(arrays[key] for key in names))),
-        dict(zip(names, values, strict=True)),
-        grads,
-        tolerance=tolerance,
-        batch_size=len(out) if out.ndim else None,
-        mistakes=op_mistakes(name, upstream, *values),
-    )
-
-
-def _known(name: str) -> None:
-    if name not in _ARGUMENTS:
-        raise ValueError(f"name must be one of {sorted(_ARGUMENTS)}, got {name!r}")
-
-
-def _exactly(name: str, names: tuple[str, ...], args: tuple[ArrayLike, ...]) -> tuple[ArrayLike, ...]:
-    if len(args) != len(names):
-        raise ValueError(f"{name} needs {', '.join(names)}: {len(names)} arrays, got {len(args)}")
-    return args
-
-
-def _by_argument(name: str, returned: Any) -> Mapping[str, ArrayLike]:
-    """What a backward returned, by argument: one array, or a tuple of one for each argument."""
-    names = _ARGUMENTS[name]
-    values = returned if isinstance(returned, tuple) else (returned,)
-    if len(values) != len(names):
-        raise ValueError(
-            f"the backward of {name} must return {len(names)} gradients, {names}, got {len(values)}"
-        )
-    return dict(zip(names, values, strict=True))
+def sentence_for(mistake: str, place: str = "", **numbers: Any) -> str:
+    """The sentence of a mistake, the place in front; a plain one for a name that is not in the table."""
+    if mistake not in MISTAKES:
+        return f"These numbers come out with this mistake: {mistake}."
+    sentence = MISTAKES[mistake].sentence.format(**numbers)
+    return f"{place}: {sentence[0].lower()}{sentence[1:]}" if place else sentence

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bphelpers import functional as F
+from bphelpers.arguments import refuse
 from bphelpers.numeric import Array
+from bphelpers.teaching.gradcheck.mistakes import MISTAKES
 
 # X, Y (labels as rows of 0 and 1), n, Z1, A1, P, W2 and lr are known when it runs.
 _SIGMOID = """\
@@ -28,26 +30,8 @@ _RELU = _SIGMOID.replace("dA1 * A1 * (1 - A1)", "dA1 * (Z1 > 0)")
 
 @dataclass(frozen=True)
 class BackwardPass:
-    """A two-layer network, linear, ``hidden``, linear, softmax cross-entropy, and the code of its backward.
+    """Linear, "sigmoid" or "relu", linear, softmax cross-entropy, and the code of its backward [09].
 
-    Attributes
-    ----------
-    hidden : str
-        ``"sigmoid"`` or ``"relu"``.
-    code : str
-        Assigns ``dW1``, ``db1``, ``dW2`` and ``db2``.
-
-    Raises
-    ------
-    ValueError
-        Where ``hidden`` is another activation.
-
-    Notes
-    -----
-    Lesson: 09_gradient_checking.
-
-    Examples
-    --------
     >>> print(BUGS[0].intact.code.splitlines()[3])
     dA1 = dZ2 @ W2
     """
@@ -57,7 +41,7 @@ class BackwardPass:
 
     def __post_init__(self) -> None:
         if self.hidden not in ("sigmoid", "relu"):
-            raise ValueError(f"hidden must be 'sigmoid' or 'relu', got {self.hidden!r}")
+            refuse("hidden", "be 'sigmoid' or 'relu'", self.hidden)
 
     def forward(
         self, X: ArrayLike, W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike
@@ -76,21 +60,10 @@ class BackwardPass:
     def gradients(
         self, X: ArrayLike, y: ArrayLike, *, lr: float = 1.0, **parameters: ArrayLike
     ) -> dict[str, Array]:
-        """What ``code`` makes of a batch.
+        """What ``code`` makes of a batch ``X`` (n, d) and its labels: by name, a gradient for each parameter.
 
-        Parameters
-        ----------
-        X : array (n, d)
-        y : integer array (n,)
-            Labels.
-        lr : float
-            Learning rate; only an exhibit that confuses gradient and update reads it.
-        **parameters : array
-            ``W1`` (h, d), ``b1`` (h,), ``W2`` (k, h), ``b2`` (k,).
-
-        Returns
-        -------
-        dict of parameter name to gradient
+        ``lr`` is read by an exhibit that confuses gradient and update. The parameters are ``W1`` (h, d),
+        ``b1`` (h,), ``W2`` (k, h), ``b2`` (k,).
         """
         known = self.forward(X, **parameters)
         F.softmax_cross_entropy(known["Z2"], y)  # refuses labels that do not fit
@@ -102,32 +75,8 @@ class BackwardPass:
 
 @dataclass(frozen=True)
 class Bug:
-    """One exhibit.
+    """One exhibit: a line as it should be and as it is, what one sees, its row of the table of mistakes [09].
 
-    Attributes
-    ----------
-    name : str
-        On the label.
-    right, wrong : str
-        The line as it should be, and as it is.
-    symptom : str
-        What one sees while training, if anything.
-    mistake : str
-        What :func:`check_network` calls it.
-    hidden : str
-        Activation of the hidden layer.
-
-    Raises
-    ------
-    ValueError
-        Where ``right`` is no line of the right pass.
-
-    Notes
-    -----
-    Lesson: 09_gradient_checking.
-
-    Examples
-    --------
     >>> bug = BUGS[0]
     >>> bug.right, bug.wrong
     ('dA1 = dZ2 @ W2', 'dA1 = dZ2 @ W2.T')
@@ -141,8 +90,10 @@ class Bug:
     hidden: str = "sigmoid"
 
     def __post_init__(self) -> None:
+        if self.mistake not in MISTAKES:
+            refuse("mistake", "be a name in the table of mistakes", self.mistake)
         if self.right not in self.intact.code.splitlines():
-            raise ValueError(f"right must be a line of the right pass, got {self.right!r}")
+            refuse("right", "be a line of the right pass", self.right)
 
     @property
     def intact(self) -> BackwardPass:

@@ -1,0 +1,179 @@
+"""The operations of :mod:`bphelpers.functional`, whose backward can be checked alone."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bphelpers import functional as F
+from bphelpers.numeric import Array, float64_copy
+from bphelpers.teaching.gradcheck.gradients import check_gradients
+from bphelpers.teaching.gradcheck.mistakes import Gradients, Mistake, mistakes_in
+from bphelpers.teaching.gradcheck.report import GradientReport
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A pair of functions. A loss begins the chain: its backward takes no dout, targets have no gradient."""
+
+    name: str
+    takes: tuple[str, ...]
+    saved: tuple[str, ...]  # what the backward is given after dout; "out" is the output
+    is_loss: bool = False
+
+    @property
+    def with_gradient(self) -> tuple[str, ...]:
+        """The arguments that have a gradient."""
+        return self.takes[:1] if self.is_loss else self.takes
+
+    def forward(self, values: Values, **options: Any) -> Any:
+        """The function of the package."""
+        return getattr(F, self.name)(*values.values(), **options)
+
+    def backward(
+        self,
+        dout: Array | None,
+        values: Values,
+        out: Any,
+        own: Callable[..., Any] | None = None,
+        **options: Any,
+    ) -> Gradients:
+        """Gradients by argument, found by the package or by somebody's own backward."""
+        known = {**values, "out": out}
+        given = (
+            [known[key] for key in self.saved]
+            if dout is None
+            else [dout, *(known[key] for key in self.saved)]
+        )
+        returned = (own or getattr(F, f"{self.name}_backward"))(*given, **options)
+        gradients = returned if isinstance(returned, tuple) else (returned,)
+        names = self.with_gradient
+        if len(gradients) != len(names):
+            raise ValueError(
+                f"the backward of {self.name} must return {len(names)} gradients, {names}, got "
+                f"{len(gradients)}"
+            )
+        return dict(zip(names, gradients, strict=True))
+
+    def with_mistake(self, mistake: Mistake, dout: Array | None, values: Values, out: Any) -> Gradients:
+        """The gradients that the mistake changes, by argument; none where its shapes do not fit."""
+        given = values.values() if dout is None else (dout, *values.values(), out)
+        try:
+            wrong = mistake.rules[self.name](*given)
+        except ValueError:
+            return {}
+        return wrong if isinstance(wrong, dict) else {self.takes[0]: wrong}
+
+    def mistakes(self, dout: Array | None, values: Values, out: Any) -> dict[str, Gradients]:
+        """What each row of the table gives here, by mistake and argument."""
+        wrong = {row.name: self.with_mistake(row, dout, values, out) for row in mistakes_in(self.name)}
+        return {name: gradients for name, gradients in wrong.items() if gradients}
+
+
+def _loss(name: str, *takes: str) -> Operation:
+    return Operation(name, takes, takes, is_loss=True)
+
+
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        Operation("sigmoid", ("z",), ("out",)),
+        Operation("tanh", ("z",), ("out",)),
+        Operation("relu", ("z",), ("z",)),
+        Operation("leaky_relu", ("x",), ("x",)),
+        Operation("gelu", ("x",), ("x",)),
+        Operation("softmax", ("z",), ("out",)),
+        Operation("log_softmax", ("z",), ("out",)),
+        Operation("layer_norm", ("x", "gamma", "beta"), ("x", "gamma")),
+        Operation("batch_norm", ("x", "gamma", "beta"), ("x", "gamma")),
+        _loss("mse", "y_hat", "y"),
+        _loss("binary_cross_entropy", "logits", "y"),
+        _loss("softmax_cross_entropy", "logits", "labels"),
+        Operation("linear", ("x", "W", "b"), ("x", "W")),
+    )
+}
+
+
+def op_mistakes(name: str, *args: ArrayLike) -> dict[str, Gradients]:
+    """What mistakes in one backward give, by mistake and argument, as ``check_gradients`` takes them [09].
+
+    ``op_mistakes("linear", dout, x, W, b)``, ``op_mistakes("softmax_cross_entropy", logits, labels)``. What
+    needs no rerun, such as a flipped sign, is not listed: :func:`diagnose` knows it.
+
+    >>> op_mistakes("relu", [1.0, 1.0], [-2.0, 3.0])["ReLU mask inverted"]
+    {'z': array([1., 0.])}
+    """
+    operation = _known(name)
+    values = _arrays(operation, args, () if operation.is_loss else ("dout",))
+    dout = values.pop("dout", None)
+    return operation.mistakes(dout, values, operation.forward(values))
+
+
+def check_op(
+    name: str,
+    backward: Callable[..., Any],
+    *args: ArrayLike,
+    dout: ArrayLike | None = None,
+    tolerance: float = 1e-6,
+) -> GradientReport:
+    """Check your own backward of one operation against centred differences, and diagnose it [09].
+
+    It is called as the package's: ``(dout, x, W)`` for linear, ``(dout, z)`` for relu, ``(dout, a)`` with the
+    output for sigmoid, tanh and softmax, ``(logits, labels)`` for a loss. ``args`` are the forward's. What is
+    measured is ``sum(dout * out)``, by default with numbers without a pattern.
+
+    >>> def my_sigmoid_backward(dout, a):
+    ...     return dout
+    >>> report = check_op("sigmoid", my_sigmoid_backward, [[-1.0, 0.5, 2.0]])
+    >>> report.ok, report["z"].diagnosis.mistake
+    (False, 'activation derivative missing')
+    """
+    operation = _known(name)
+    values = _arrays(operation, args)
+    out = operation.forward(values)
+    upstream = None
+    if not operation.is_loss:
+        no_pattern = np.cos(1 + np.arange(out.size)).reshape(out.shape)
+        upstream = no_pattern if dout is None else float64_copy("dout", dout)
+        if upstream.shape != out.shape:
+            raise ValueError(f"dout must have the shape of the output, {out.shape}, got {upstream.shape}")
+
+    def loss(**arrays: Array) -> Any:
+        moved = operation.forward(values | arrays)
+        return moved if upstream is None else np.sum(upstream * moved)
+
+    given = copy.deepcopy((upstream, values, out))  # your backward may write into what it is given
+    first = values[operation.takes[0]]
+    return check_gradients(
+        loss,
+        {key: values[key] for key in operation.with_gradient},
+        operation.backward(*given, backward),
+        tolerance=tolerance,
+        batch_size=len(first) if first.ndim else None,
+        mistakes=operation.mistakes(upstream, values, out),
+    )
+
+
+def _known(name: str) -> Operation:
+    if name not in OPERATIONS:
+        raise ValueError(f"name must be one of {sorted(OPERATIONS)}, got {name!r}")
+    return OPERATIONS[name]
+
+
+def _arrays(
+    operation: Operation, args: tuple[ArrayLike, ...], before: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The arguments by name, in float64; targets as they are, since they may be labels."""
+    names = before + operation.takes
+    if len(args) != len(names):
+        raise ValueError(f"{operation.name} needs {', '.join(names)}: {len(names)} arrays, got {len(args)}")
+    targets = operation.takes[1:] if operation.is_loss else ()
+    return {
+        name: np.array(array) if name in targets else float64_copy(name, array)
+        for name, array in zip(names, args, strict=True)
+    }

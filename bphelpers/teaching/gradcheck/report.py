@@ -1,0 +1,167 @@
+"""What a gradient check found, in words and in digits that hold on every machine."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bphelpers.numeric import Array, Index, Kink, error_above
+from bphelpers.teaching.gradcheck.diagnosis import Diagnosis, steady
+
+KINKS_SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayCheck:
+    """One array of a :class:`GradientReport`: what was found, what was measured, how far they are apart."""
+
+    name: str
+    found: Array
+    measured: Array  # on a kink, of all right slopes the one nearest to what was found
+    noises: Array  # round-off in each measured slope
+    tolerance: float  # largest relative error allowed
+    kinks: tuple[Kink, ...] = ()  # only entries that disagreed at first are looked at closely
+    diagnosis: Diagnosis | None = None
+
+    @cached_property
+    def errors(self) -> Array:
+        """Relative errors above a floor: noise over tolerance, or a hundredth of the largest slope."""
+        if not self.right_shape:
+            return np.full(1, np.inf)
+        least = max(1e-2 * float(np.abs(self.measured).max(initial=0.0)), np.finfo(float).tiny)
+        return error_above(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
+
+    @property
+    def error(self) -> float:
+        """Largest relative error; infinity for a wrong shape or a number that is not finite."""
+        return float(self.errors.max(initial=0.0))
+
+    @property
+    def ok(self) -> bool:
+        """Whether every entry agrees."""
+        return self.error <= self.tolerance
+
+    @cached_property
+    def worst(self) -> Index | None:  # None for a wrong shape
+        """Entry with the largest error, of equally bad ones that with the largest difference."""
+        if not self.right_shape or not self.found.size:
+            return None
+        difference = np.where(self.errors >= 0.99 * self.error, np.abs(self.found - self.measured), -1.0)
+        difference[np.isnan(difference)] = np.inf
+        # Equal but for round-off: take the first, so that every machine names the same one.
+        first = np.argmax(difference >= difference.max() * (1 - 1e-6))
+        return tuple(int(i) for i in np.unravel_index(first, difference.shape))
+
+    @property
+    def analytic(self) -> float:
+        """What was found at the worst entry."""
+        return float(np.nan if self.worst is None else self.found[self.worst])
+
+    @property
+    def numeric(self) -> float:
+        """What was measured there."""
+        return float(np.nan if self.worst is None else self.measured[self.worst])
+
+    @property
+    def right_shape(self) -> bool:
+        """Whether what was found has the shape of the parameter."""
+        return self.found.shape == self.measured.shape
+
+    @property
+    def noise(self) -> float:
+        """Largest round-off in a measured slope: smaller numbers cannot be told from 0."""
+        return float(self.noises.max(initial=0.0))
+
+    @property
+    def hidden(self) -> bool:
+        """Whether all numbers, though not 0, are below ``noise``: nothing was checked then."""
+        largest = max(float(np.abs(array).max(initial=0.0)) for array in (self.found, self.measured))
+        return 0 < largest <= self.noise
+
+    @property
+    def only_kinks_are_off(self) -> bool:
+        """Whether a diagnosis would explain nothing but slopes at kinks, which are known coarsely."""
+        off = self.errors > self.tolerance
+        for kink in self.kinks:
+            off[kink.index] = False
+        return not bool(off.any())
+
+    def row(self) -> tuple[str, ...]:
+        """The cells of this array's row in the report."""
+        shape = str(self.found.shape)
+        if self.ok:
+            verdict = "not testable" if self.hidden else f"below {self.tolerance:.0e}"
+            return self.name, shape, verdict, "", "", ""
+        if self.worst is None:
+            return self.name, shape, f"shape, not {self.measured.shape}", "", "", ""
+        error = steady(self.error, 3) if np.isfinite(self.error) else "not finite"
+        numbers = (steady(value, zero_below=self.noise) for value in (self.analytic, self.numeric))
+        return self.name, shape, error, str(list(self.worst)), *numbers
+
+    def sentences(self) -> list[str]:
+        """What there is to say about this array, the reason aside."""
+        said = []
+        if self.hidden:
+            said.append(f"{self.name}: every slope is below the round-off of the loss: nothing was tested.")
+        if not self.ok and self.worst is not None:
+            *_, got, expected = self.row()
+            said.append(f"{self._at(self.worst)}: got {got}, expected {expected}.")
+        for kink in self.kinks[:KINKS_SHOWN]:
+            left, right = (steady(value, 3, self.noise) for value in (kink.left, kink.right))
+            said.append(
+                f"{self._at(kink.index)}: a kink of the loss, slope {left} on the left, {right} on the "
+                "right; any number from one to the other counts as right."
+            )
+        if len(self.kinks) > KINKS_SHOWN:
+            said.append(f"{self.name}: {len(self.kinks) - KINKS_SHOWN} more entries sit on a kink.")
+        return said
+
+    def _at(self, index: Index) -> str:
+        return f"{self.name}{list(index)}" if index else self.name
+
+
+@dataclass(frozen=True, repr=False)
+class GradientReport:
+    """Result of a gradient check [09]: prints as a table and sentences; the raw numbers are in ``arrays``."""
+
+    arrays: tuple[ArrayCheck, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every array agrees."""
+        return all(check.ok for check in self.arrays)
+
+    @property
+    def max_error(self) -> float:
+        """Largest relative error of all arrays."""
+        return max((check.error for check in self.arrays), default=0.0)
+
+    def __getitem__(self, name: str) -> ArrayCheck:
+        for check in self.arrays:
+            if check.name == name:
+                return check
+        raise KeyError(f"no gradient named {name!r}; there are {[check.name for check in self.arrays]}")
+
+    def __str__(self) -> str:
+        right = sum(check.ok and not check.hidden for check in self.arrays)
+        untested = sum(check.ok and check.hidden for check in self.arrays)
+        head = ("gradient", "shape", "relative error", "worst at", "analytic", "measured")
+        rows = [head, *(check.row() for check in self.arrays)]
+        columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+        padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns]
+        table = ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
+        said = [sentence for check in self.arrays for sentence in check.sentences()]
+        count = f"{right} of {len(self.arrays)} gradients agree with centred differences"
+        count += f", {untested} not testable." if untested else "."
+        return "\n".join([count, *table, *said, *self._reasons()])
+
+    __repr__ = __str__
+
+    def _reasons(self) -> list[str]:
+        """One sentence for each reason, with the names of all arrays that it explains."""
+        names: dict[str, list[str]] = {}
+        for check in self.arrays:
+            if not check.ok:
+                unnamed = "no known mistake reproduces these numbers, so none is named."
+                names.setdefault(str(check.diagnosis or unnamed), []).append(check.name)
+        return [f"{', '.join(explained)}: {reason}" for reason, explained in names.items()]

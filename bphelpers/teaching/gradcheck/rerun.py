@@ -1,0 +1,204 @@
+"""A network's backward pass run again, with one rule of the table of mistakes in place of the right one."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bphelpers import nn
+from bphelpers.numeric import Array
+from bphelpers.teaching.gradcheck.diagnosis import Candidate, same, steady
+from bphelpers.teaching.gradcheck.mistakes import MISTAKES, Gradients, Mistake, mistakes_in, sentence_for
+from bphelpers.teaching.gradcheck.operations import OPERATIONS, Operation
+
+# The operation of a layer is given x and the layer's parameters, in their order; that of a loss y_hat and y.
+KNOWN = {
+    nn.Linear: "linear",
+    nn.Sigmoid: "sigmoid",
+    nn.Tanh: "tanh",
+    nn.ReLU: "relu",
+    nn.LeakyReLU: "leaky_relu",
+    nn.GELU: "gelu",
+    nn.BatchNorm1d: "batch_norm",
+    nn.LayerNorm: "layer_norm",
+    nn.MSELoss: "mse",
+    nn.BCEWithLogitsLoss: "binary_cross_entropy",
+    nn.CrossEntropyLoss: "softmax_cross_entropy",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A layer, or the loss, as a batch went through it."""
+
+    layer: Any
+    out: Array
+    operation: Operation | None = None  # None: the layer's own backward is used as it is
+    values: dict[str, Array] = field(default_factory=dict)  # what the operation was given
+    options: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
+    inside: "tuple[Step, ...] | None" = None  # the layers that make its output, one after another
+
+    @classmethod
+    def of(cls, layer: Any, arrays: Sequence[Array], out: Any, number: int = 0) -> "Step":
+        """With the operation of its type, if that gives the output: an heir may have rules of its own."""
+        out = np.asarray(out)
+        name = next((KNOWN[kind] for kind in type(layer).__mro__ if kind in KNOWN), None)
+        if name is not None:
+            operation, options = OPERATIONS[name], _options(layer)
+            values = dict(zip(operation.takes, arrays, strict=False))
+            try:
+                if same(out, np.asarray(operation.forward(values, **options)), 1e-9):
+                    return cls(layer, out, operation, values, options, number)
+            except (TypeError, ValueError):  # other parameters, shapes or labels
+                pass
+        return cls(layer, out, number=number)
+
+    def leaves(self) -> "Iterator[Step]":
+        """The layers that have none inside, from input to output."""
+        if self.inside is None:
+            yield self
+        for step in self.inside or ():
+            yield from step.leaves()
+
+    def backward(self, dout: Array | None, replaced: Mapping[int, Mistake]) -> tuple[Array, Gradients]:
+        """The gradient for the input and, by name, those of the parameters, with some rules replaced."""
+        if self.inside is not None:
+            assert dout is not None
+            dx, grads = dout, Gradients()
+            for step in reversed(self.inside):
+                dx, own = step.backward(dx, replaced)
+                grads |= own
+            return (dx + dout if isinstance(self.layer, nn.Residual) else dx), grads
+        parameters = _parameters(self.layer)
+        if self.operation is None:
+            for p in parameters:  # some layers add to what is there
+                p.grad = None if p.grad is None else np.zeros_like(p.grad)
+            dx = self.layer.backward() if dout is None else self.layer.backward(dout.copy())
+            return dx, {p.name: np.array(p.grad) for p in parameters if p.grad is not None}
+        passed = self.operation.backward(dout, self.values, self.out, **self.options)
+        if self.number in replaced:
+            passed |= self.operation.with_mistake(replaced[self.number], dout, self.values, self.out)
+        dx, *of_parameters = passed.values()
+        return dx, dict(zip((p.name for p in parameters), of_parameters, strict=False))
+
+
+def _parameters(layer: Any) -> list[Any]:
+    return getattr(layer, "parameters", list)()  # a learner's activation, or a loss, may not know the word
+
+
+def _options(layer: Any) -> dict[str, Any]:
+    """What the operation of a layer is told besides its arrays."""
+    if isinstance(layer, nn.LeakyReLU):
+        return {"slope": layer.slope}
+    if isinstance(layer, nn.BatchNorm1d) and not layer.training:
+        return {"eps": layer.eps, "mean": layer.running_mean, "var": layer.running_var}
+    return {"eps": layer.eps} if isinstance(layer, nn.BatchNorm1d | nn.LayerNorm) else {}
+
+
+def walked(layer: Any, x: Array, numbers: Iterator[int]) -> Step:
+    """Feed ``x`` through a layer, and through those inside if one after another they make its output."""
+    out = np.array(layer.forward(x))
+    if isinstance(layer, nn.Dropout) and same(out, x, 1e-9):
+        return Step(layer, out, number=next(numbers), inside=())
+    layers = layer.body.layers if isinstance(layer, nn.Residual) else getattr(layer, "layers", ())
+    if isinstance(layers, list | tuple) and all(hasattr(inner, "backward") for inner in layers):
+        steps, again = [], x
+        try:
+            for inner in layers:
+                steps.append(walked(inner, again, numbers))
+                again = steps[-1].out
+            again = again + x if isinstance(layer, nn.Residual) else again
+        except ValueError:  # they are not fed one after another
+            again = np.empty(0)
+        if same(out, again, 1e-9):
+            return Step(layer, out, inside=tuple(steps))
+        layer.forward(x)  # so that its own backward finds what it remembers
+    return Step.of(layer, [x, *(p.data for p in _parameters(layer))], out, next(numbers))
+
+
+class Rerun:
+    """A network, a loss and a batch, ready to go back with one rule replaced."""
+
+    def __init__(self, net: Any, loss: Any, x: Array, y: NDArray[Any]) -> None:
+        self.net = walked(net, x, itertools.count(1))
+        self.loss = Step.of(loss, [self.net.out, y], loss.forward(self.net.out, y))
+
+    def backward(self, replaced: Mapping[int, Mistake]) -> Gradients:
+        """Gradients by the name of the parameter; the loss has the number 0."""
+        dy_hat, _ = self.loss.backward(None, replaced)
+        return self.net.backward(dy_hat, replaced)[1]
+
+    def candidates(self, found: Gradients, lr: float | None) -> dict[str, list[Candidate]]:
+        """What each mistake gives, by the name of the parameter, wherever it changes something."""
+        right = self.backward({})
+        by_name: dict[str, list[Candidate]] = {name: [] for name in found}
+        for place, replaced in itertools.chain(self._wrong(), self._early_update(found, right, lr)):
+            mistake = next(iter(replaced.values())).name
+            for name, array in self.backward(replaced).items():
+                if name in by_name and not same(array, right[name], 1e-9):
+                    by_name[name].append(Candidate(mistake, array, sentence_for(mistake, place)))
+        return by_name
+
+    def _steps(self, operation: Operation) -> list[Step]:
+        return [step for step in [self.loss, *self.net.leaves()] if step.operation is operation]
+
+    def _wrong(self) -> Iterator[tuple[str, dict[int, Mistake]]]:
+        """Every mistake, in every place: the place, the rules to replace."""
+        for operation in OPERATIONS.values():
+            numbers = [step.number for step in self._steps(operation)]
+            for mistake in mistakes_in(operation.name):
+                everywhere = dict.fromkeys(numbers, mistake)
+                if operation.is_loss and numbers:
+                    yield f"In the gradient of {operation.name}", everywhere
+                elif operation.name == "linear" and numbers:
+                    yield "", everywhere
+                elif len(numbers) > 1:
+                    yield f"In every {operation.name}", everywhere
+                if not operation.is_loss and operation.name != "linear":
+                    yield from ((f"In layer {i}, {operation.name}", {i: mistake}) for i in numbers)
+
+    def _early_update(
+        self, found: Gradients, right: Gradients, lr: float | None
+    ) -> Iterator[tuple[str, dict[int, Mistake]]]:
+        """Gradients that went back through weights already updated, W - lr dW.
+
+        In the last hidden layer the effect is linear in lr, so least squares finds it there from the numbers;
+        the whole backward pass with that lr is then compared like any other mistake.
+        """
+        steps = self._steps(OPERATIONS["linear"])
+        if len(steps) < 2:
+            return
+        mistake = MISTAKES["hidden delta from updated weights"]
+
+        def at(rate: float) -> dict[int, Mistake]:
+            rule = partial(mistake.rules["early update"], lr=rate)
+            return {step.number: replace(mistake, rules={"linear": rule}) for step in steps}
+
+        if lr is None:
+            names = [p.name for p in steps[-2].layer.parameters()]
+            lr = _fitted_rate(found, right, self.backward(at(1.0)), names)
+        if lr is not None:
+            yield f"At learning rate {steady(lr)}", at(lr)
+
+
+def _fitted_rate(found: Gradients, right: Gradients, at_one: Gradients, names: list[str]) -> float | None:
+    """The lr > 0 with ``found`` nearest to ``right + lr * (at_one - right)``.
+
+    None where the effect is 0 or parallel to the gradient, as between one hidden unit and one output:
+    any factor would fit.
+    """
+    if any(found[name].shape != right[name].shape for name in names):
+        return None
+    gradient = np.concatenate([right[name].ravel() for name in names])
+    effect = np.concatenate([at_one[name].ravel() for name in names]) - gradient
+    wanted = np.concatenate([found[name].ravel() for name in names]) - gradient
+    parallel = (effect @ gradient) ** 2 >= (1 - 1e-9) * (effect @ effect) * (gradient @ gradient)
+    if parallel or not np.isfinite(wanted).all():
+        return None
+    lr = float(wanted @ effect / (effect @ effect))
+    return lr if lr > 0 else None
