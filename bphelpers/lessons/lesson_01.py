@@ -17,7 +17,6 @@ def _layer_cases() -> list[tuple[_Array, _Array, _Array]]:
 
 EXERCISES = {
     "01.1": Exercise(
-        question="Which bias makes a sigmoid neuron with weight 4 answer one half at x = 1.5?",
         reference=lambda: -4 * 1.5,
         mistakes={
             "the sign is lost: 4 times 1.5 plus the bias is to be 0": lambda: 4 * 1.5,
@@ -26,15 +25,9 @@ EXERCISES = {
             "the place is divided by the weight": lambda: -1.5 / 4,
             "the sum is set to one half: the sigmoid is one half where the sum is 0": lambda: 0.5 - 4 * 1.5,
         },
-        hints=(
-            "The sigmoid answers one half where its sum is 0.",
-            "The sum is $4x + b$. Put $x = 1.5$ in and ask for 0.",
-            "$6 + b = 0$.",
-        ),
         gradient=False,
     ),
     "01.2": Exercise(
-        question="Write my_linear(x, W, b), the weighted sums of a whole batch x of shape (n, d_in).",
         reference=F.linear,
         mistakes={
             "the bias is left out": lambda x, W, b: x @ W.T,
@@ -45,18 +38,10 @@ EXERCISES = {
             ),
             "only the first example is computed": lambda x, W, b: W @ x[0] + b,
         },
-        hints=(
-            "Example `i`, neuron `j`: add up `x[i, k] * W[j, k]` over `k`. Which product of matrices does "
-            "that?",
-            "In `A @ B`, `A` has as many columns as `B` has rows, and the product sums over them. The "
-            "columns of `x` are inputs; where are the inputs in `W`?",
-            "In its columns. So transpose: `W.T` has a row for each input.",
-        ),
         cases=_layer_cases,
         gradient=False,
     ),
     "01.3": Exercise(
-        question="Count all weights and biases of 4-2-2-1, with biases in the two hidden layers only.",
         reference=lambda: (2 * 4 + 2) + (2 * 2 + 2) + 1 * 2,
         mistakes={
             "the biases are left out": lambda: 2 * 4 + 2 * 2 + 1 * 2,
@@ -64,12 +49,6 @@ EXERCISES = {
             "the neurons are counted": lambda: 2 + 2 + 1,
             "the four hidden neurons are read as four in each layer": lambda: (4 * 4 + 4) + (4 * 4 + 4) + 4,
         },
-        hints=(
-            r"A layer with $d_{\text{in}}$ inputs and $d_{\text{out}}$ neurons has "
-            r"$d_{\text{out}} \cdot d_{\text{in}}$ weights, and $d_{\text{out}}$ biases if it has any.",
-            "Three layers: from 4 to 2, from 2 to 2, from 2 to 1.",
-            r"$(2 \cdot 4 + 2) + (2 \cdot 2 + 2) + 1 \cdot 2$.",
-        ),
     ),
 }
 

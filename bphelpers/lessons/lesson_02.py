@@ -52,7 +52,6 @@ def _quietly(loss: Callable[[_Array, _Array], float]) -> Callable[[_Array, _Arra
 
 EXERCISES = {
     "02.1": Exercise(
-        question="Write my_mse(y_hat, y), the mean squared error of arrays of shape (n, outputs).",
         reference=F.mse,
         mistakes={
             "the sum is divided by the number of entries: divide by the number of examples, the rows": (
@@ -76,16 +75,10 @@ EXERCISES = {
             ),
             "the root is taken": lambda y_hat, y: np.sqrt(np.sum((y_hat - y) ** 2) / len(y)),
         },
-        hints=(
-            "Differences, squares, one sum over everything, one division.",
-            "Divide by the number of examples, which is the number of rows, not by the number of entries.",
-            "`np.sum((y_hat - y) ** 2)` divided by `len(y)`.",
-        ),
         cases=_outputs_and_targets,
         gradient=False,
     ),
     "02.2": Exercise(
-        question="Write my_dlogits(logits, labels), the slope of the mean categorical cross-entropy.",
         reference=F.softmax_cross_entropy_backward,
         mistakes={
             "the probabilities are returned: the right answer has still to be subtracted": (
@@ -110,16 +103,9 @@ EXERCISES = {
                 lambda logits, labels: (F.sigmoid(logits) - _one_hot(logits, labels)) / len(labels)
             ),
         },
-        hints=(
-            "Begin with the probabilities, `p = F.softmax(logits)`. What has to be subtracted, and in which "
-            "column of each row?",
-            "`p[np.arange(n), labels]` picks the label's column in every row.",
-            "Subtract 1 there, then divide all of it by `n`, because the loss is a mean.",
-        ),
         cases=_logits_and_labels,
     ),
     "02.3": Exercise(
-        question="Write my_bce(logits, y), the mean of log(1 + e^z) - y z, safe for any logit.",
         reference=F.binary_cross_entropy,
         mistakes={
             "the formula is typed in as it stands, and e^1000 overflows": _quietly(
@@ -155,12 +141,6 @@ EXERCISES = {
                 )
             ),
         },
-        hints=(
-            r"Replace $\log(1 + e^z)$ by the right-hand side above. `np.maximum(logits, 0)` takes the larger "
-            "of the two, entry by entry.",
-            r"$\log(1 + e^{-|z|})$ is `np.log1p(np.exp(-np.abs(logits)))`.",
-            "Larger of the two, plus `log1p`, minus `y * logits`; then `np.mean`.",
-        ),
         cases=_logits_and_answers,
         gradient=False,
     ),

@@ -48,7 +48,6 @@ def _size_cases() -> list[tuple[_Array]]:
 
 EXERCISES = {
     "03.1": Exercise(
-        question="Write my_gradient(X, y, w), the gradient of half the sum of squares of a linear neuron.",
         reference=_gradient,
         mistakes={
             "the error has the wrong sign: it is prediction minus target": (
@@ -61,16 +60,9 @@ EXERCISES = {
             "the cases are not added up: there is a row for each": (lambda X, y, w: (X @ w - y)[:, None] * X),
             "the errors are returned, not yet multiplied by the inputs": lambda X, y, w: X @ w - y,
         },
-        hints=(
-            "First the errors of all cases at once: `X @ w - y`, shape `(n,)`.",
-            "Component $k$ is the sum over the cases of error times column $k$: "
-            "`np.sum((X @ w - y) * X[:, k])`.",
-            "All components at once: a sum over the rows of `X` is a product with `X.T` on the left.",
-        ),
         cases=_gradient_cases,
     ),
     "03.2": Exercise(
-        question="Write my_line(x, y), which returns the bias and the weight of the best line.",
         reference=_line,
         mistakes={
             "the weight comes first: the bias is asked for first": lambda x, y: _line(x, y)[::-1],
@@ -84,16 +76,10 @@ EXERCISES = {
                 lambda x, y: np.array([[len(x), x.sum()], [x.sum(), x @ x]]) @ _sums(x, y)
             ),
         },
-        hints=(
-            "The bias trick of lesson 01: put a column of ones before `x`.",
-            "`np.column_stack([np.ones(len(x)), x])` is the $X$ of the normal equations.",
-            "Solve `X.T @ X` times the unknown equals `X.T @ y`, with `np.linalg.solve`.",
-        ),
         cases=_line_cases,
         gradient=False,
     ),
     "03.3": Exercise(
-        question="Write largest_lr(X), the largest stable learning rate of a linear neuron.",
         reference=lambda X: 2 / _curvatures(X)[-1],
         mistakes={
             "a 2 is missing: at 1/lambda_max the steep direction is done in one step": (
@@ -122,11 +108,6 @@ EXERCISES = {
             ),
             "the largest eigenvalue itself is returned": lambda X: _curvatures(X)[-1],
         },
-        hints=(
-            "The Hessian of the linear neuron needs the inputs only, not the targets.",
-            "`np.linalg.eigvalsh(X.T @ X)` lists its eigenvalues, smallest first.",
-            r"The steepest direction sets the limit: $2/\lambda_{\max}$.",
-        ),
         cases=_size_cases,
         gradient=False,
     ),

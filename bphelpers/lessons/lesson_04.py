@@ -41,7 +41,6 @@ def _best_step(f0: float, f3: float, eps: float) -> float:
 
 EXERCISES = {
     "04.1": Exercise(
-        question="Write the derivatives of E with respect to w2 and b, in this order.",
         reference=lambda: _pair(_neuron().delta * _neuron().x[1], _neuron().delta),
         mistakes={
             "the input x1 is used: w2 multiplies x2": (
@@ -72,17 +71,9 @@ EXERCISES = {
                 lambda: _pair(_neuron().delta, _neuron().delta * _neuron().x[1])
             ),
         },
-        hints=(
-            "The first two rates are those of $w_1$. Only the last one differs: how much does $z$ rise for "
-            "each unit of $w_2$? And of $b$?",
-            "$z = w_1 x_1 + w_2 x_2 + b$ rises by $x_2$ for each unit of $w_2$, and by 1 for each unit of "
-            "$b$.",
-            "`dz * x2` and `dz`, separated by a comma.",
-        ),
         tolerance=2e-3,  # three digits from a calculator will do
     ),
     "04.2": Exercise(
-        question="Write dL/dv for L = (u + v) v at u = 2, v = 5.",
         reference=lambda: (2 + 5) + 5,
         mistakes={
             "only the way through the sum is counted (which is also dL/du): v goes straight into the product "
@@ -96,15 +87,8 @@ EXERCISES = {
             "the two parts are averaged: they add up": lambda: ((2 + 5) + 5) / 2,
             "one part is taken from the other: they add up": lambda: (2 + 5) - 5,
         },
-        hints=(
-            "Two lines leave $v$: one into the plus, one into the times. Find what comes back along each.",
-            "The multiplication swaps: it sends $q$ back along the line to $v$, and $v$ back along the line "
-            "to $q$. The addition hands on what it gets.",
-            "Straight into the product: $q = 7$. Through the sum: 5, handed on. Add.",
-        ),
     ),
     "04.3": Exercise(
-        question="Write best_step(f0, f3, eps), the h at which h² |f'''| / 6 + eps |f| / h is least.",
         reference=_best_step,
         mistakes={
             "the two errors are set equal, or the 2 of (h²)' is lost: the derivative of their sum is zero": (
@@ -127,12 +111,6 @@ EXERCISES = {
             ),
             "the sizes of f and f''' are left out": lambda f0, f3, eps: np.cbrt(eps),
         },
-        hints=(
-            "Set the derivative with respect to $h$ to zero. That of $h^2$ is $2h$, that of $1/h$ is "
-            "$-1/h^2$.",
-            "$\\tfrac h3|f'''| - \\tfrac{\\varepsilon|f|}{h^2} = 0$. Multiply by $h^2$.",
-            "$h^3 = 3\\varepsilon|f|/|f'''|$. The cube root is `np.cbrt`.",
-        ),
         cases=[(0.35, 0.02, 2.0**-52), (-2.0, 5.0, 2.0**-52), (3.0, -0.7, 2.0**-23)],
         gradient=False,
     ),

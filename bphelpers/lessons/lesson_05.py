@@ -76,7 +76,6 @@ _ROUNDED = 5e-4
 
 EXERCISES = {
     "05.1": Exercise(
-        question="Write the derivative of the error with respect to w7.",
         reference=lambda: _pass().dz2[1] * _pass().a1[0],
         mistakes={
             "the slope of the sigmoid of o2 is left out": lambda: _pass().error[1] * _pass().a1[0],
@@ -87,16 +86,9 @@ EXERCISES = {
                 lambda: _pass().dz2[1] * _pass().W2[1, 0]
             ),
         },
-        hints=(
-            "Which neuron does $w_7$ feed? Its delta is the first factor.",
-            r"How much does $\mathrm{net}_{o2} = w_7\,\mathrm{out}_{h1} + w_8\,\mathrm{out}_{h2} + b$ rise "
-            "for each unit of $w_7$?",
-            "The delta of the receiving neuron times the output of the sending neuron.",
-        ),
         tolerance=_ROUNDED,
     ),
     "05.2": Exercise(
-        question="Write the derivative of the error with respect to w4, by way of the delta of h2.",
         reference=lambda: _pass().dz1[1] * _pass().x[1],
         mistakes={
             "only the way through o1 is counted: h2 also feeds o2": (
@@ -124,17 +116,9 @@ EXERCISES = {
                 lambda: _dw4(_pass().dz2.sum() * _pass().W2[:, 1])
             ),
         },
-        hints=(
-            "$h_2$ sends its output to $o_1$ and to $o_2$. Which two weights carry it?",
-            "$w_6$ carries it to $o_1$, $w_8$ to $o_2$. Weight each delta by its weight and add.",
-            r"Multiply the sum by the slope $\mathrm{out}_{h2}(1 - \mathrm{out}_{h2})$; "
-            r"that is $\delta_{h2}$. "
-            "Then by the sender of $w_4$, which is $i_2$.",
-        ),
         tolerance=_ROUNDED,
     ),
     "05.3": Exercise(
-        question="Write the derivative of the error with respect to the bias b1 that h1 and h2 share.",
         reference=lambda: _pass().dz1.sum(),
         mistakes={
             "both deltas are given: b1 reaches the error in two ways, so add them": lambda: _pass().dz1,
@@ -147,15 +131,9 @@ EXERCISES = {
             "all four deltas are added": lambda: _pass().dz1.sum() + _pass().dz2.sum(),
             "the deltas are multiplied by the value of the bias": lambda: 0.35 * _pass().dz1.sum(),
         },
-        hints=(
-            "In how many ways does $b_1$ reach the error?",
-            "Rates side by side add. Each way contributes the delta of one neuron.",
-            r"$\delta_{h1} + \delta_{h2}$, which are the first two entries of `db`.",
-        ),
         tolerance=_ROUNDED,
     ),
     "05.4": Exercise(
-        question="Write my_linear_backward(dz, x, W), which returns dx, dW, db for a layer of any size.",
         reference=F.linear_backward,
         mistakes={
             "dW and dx change places: the order is dx, dW, db": _exchanged,
@@ -174,14 +152,6 @@ EXERCISES = {
             "dW has its indices the wrong way round: receiver first, sender second": _turned,
             "db is not added up over the examples": (lambda dz, x, W: (*F.linear_backward(dz, x, W)[:2], dz)),
         },
-        hints=(
-            "Begin with zeros: `dx` has the shape of `x`, `dW` that of `W`, `db` has one number for each row "
-            "of `W`.",
-            "Three loops: over examples `n`, receivers `j`, senders `k`. In the innermost, `dW[j, k]` gains "
-            "delta of the receiver times output of the sender.",
-            "Inside: `dW[j, k] += dz[n, j] * x[n, k]` and `dx[n, k] += dz[n, j] * W[j, k]`. One loop further "
-            "out: `db[j] += dz[n, j]`.",
-        ),
         cases=_layer_cases,
     ),
 }

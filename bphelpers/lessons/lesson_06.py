@@ -31,7 +31,6 @@ def _delta_cases() -> list[_Layer]:
 
 EXERCISES = {
     "06.1": Exercise(
-        question="Write columns_backward(dZ, A, W) for Z = W @ A + b[:, None], where examples are columns.",
         reference=_columns,
         mistakes={
             "the formulas are those of this course, where examples are rows": (
@@ -84,17 +83,9 @@ EXERCISES = {
                 lambda dZ, A, W: tuple(array / dZ.shape[1] for array in _columns(dZ, A, W))
             ),
         },
-        hints=(
-            "Write the letters: $dZ_{jn}$, $A_{kn}$, $W_{jk}$. The three sums are the same as before.",
-            "$dA_{kn}$ sums over $j$, so the $j$ of $W_{jk}$ and the $j$ of $dZ_{jn}$ meet inside, with $k$ "
-            "left of them and $n$ right. $dW_{jk}$ sums over $n$.",
-            "`W.T @ dZ` has the letters k, j, j, n. For `dW`, `A` is the one that lies down. `db` adds up "
-            "each row of `dZ`.",
-        ),
         cases=_square_layers,
     ),
     "06.2": Exercise(
-        question="Write my_delta(dz_next, W_next, a): the deltas of a sigmoid layer from those of the next.",
         reference=lambda dz_next, W_next, a: dz_next @ W_next * a * (1 - a),
         mistakes={
             "the weights are transposed: the j of dz_next and the j of W_next meet without it": (
@@ -124,11 +115,6 @@ EXERCISES = {
                 lambda dz_next, W_next, a: dz_next @ W_next * a * (1 - a) / len(a)
             ),
         },
-        hints=(
-            "Two steps: through the weights, back along the wires; then through the sigmoid.",
-            "Back along the wires sums over the receivers `j` of `dz_next[n, j] * W_next[j, k]`.",
-            "`dz_next @ W_next`, then entry by entry times the slope `a * (1 - a)`.",
-        ),
         cases=_delta_cases,
     ),
 }

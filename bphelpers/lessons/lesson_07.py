@@ -12,7 +12,6 @@ def _parameters(sizes: list[int]) -> int:
 
 EXERCISES = {
     "07.1": Exercise(
-        question="How many multiplications does backward take in a layer of 20 inputs, 30 neurons?",
         reference=lambda: 2 * 30 + 30 * 20 + 30 * 20,
         mistakes={
             "the deltas themselves are left out: da * a * (1 - a) multiplies too": lambda: 2 * 30 * 20,
@@ -26,16 +25,9 @@ EXERCISES = {
             "dW alone is counted": lambda: 30 * 20,
             "the forward pass is counted as well": lambda: 2 * 30 + 3 * 30 * 20,
         },
-        hints=(
-            "Three things happen: the deltas, `dW`, and the blame that is handed on.",
-            "`da * a * (1 - a)` is two multiplications for each neuron. `dz.T @ a_before` has an entry for "
-            "each weight.",
-            "And `dz @ W` multiplies each weight by a delta, once. So $2 \\cdot 30 + 600 + 600$.",
-        ),
         gradient=False,
     ),
     "07.2": Exercise(
-        question="Write number_of_paths(sizes, layer), from one weight of a layer to the error.",
         reference=lambda sizes, layer: prod(sizes[layer + 1 :]),
         mistakes={
             "the receiver is chosen again: the weight fixes it": lambda sizes, layer: prod(sizes[layer:]),
@@ -53,17 +45,10 @@ EXERCISES = {
                 lambda sizes, layer: prod(sizes[:layer])
             ),
         },
-        hints=(
-            "The weight fixes its receiver. In each layer after that one, the path passes one neuron.",
-            "The receiver stands in layer `layer`, which has `sizes[layer]` neurons. The choices begin with "
-            "`sizes[layer + 1]`, and choices that follow one another multiply.",
-            "The product of `sizes[layer + 1:]`. `math.prod` of an empty list is 1.",
-        ),
         cases=[([784, 128, 64, 10], 1), ([4, 3, 5, 2], 1), ([4, 3, 5, 2], 2), ([4, 3, 5, 2], 3)],
         gradient=False,
     ),
     "07.3": Exercise(
-        question="Write smallest_batch(sizes), from which on there are more activations than parameters.",
         reference=lambda sizes: _parameters(sizes) // sum(sizes) + 1,
         mistakes={
             "the division is rounded down and left so: there the activations are not yet more": (
@@ -88,14 +73,6 @@ EXERCISES = {
                 lambda sizes: 8 * _parameters(sizes) // sum(sizes) + 1
             ),
         },
-        hints=(
-            "How many numbers does one example leave behind? Backward needs the inputs of every layer and "
-            "the outputs of every sigmoid.",
-            "One example leaves `sum(sizes)` numbers. The parameters are `forward_cost(sizes) + "
-            "sum(sizes[1:])`.",
-            "Divide the second by the first, round down, and take one more. At a tie they are as many, so "
-            "one more is right there as well.",
-        ),
         cases=[([64, 32, 10],), ([16, 10, 4],), ([784, 128, 64, 10],), ([2, 2, 2],)],
         gradient=False,
     ),

@@ -53,7 +53,6 @@ def _clip_cases() -> list[tuple[_Array, float]]:
 
 EXERCISES = {
     "08.1": Exercise(
-        question="Write my_momentum(w, g, v, lr, mu), which returns the new w and the new v.",
         reference=_momentum,
         mistakes={
             "the weights move by the old velocity: the new one comes first": _momentum_with(
@@ -99,18 +98,10 @@ EXERCISES = {
                 lambda w, g, v, lr, mu: _momentum(w, g, v, lr, mu)[::-1]
             ),
         },
-        hints=(
-            "Two formulas, two lines. Which one needs the result of the other?",
-            "First the velocity: the old one shrinks by `mu`, the gradient comes on top. The weights then "
-            "use the new one.",
-            "`v = mu * v + g`, then return `w - lr * v` and `v`.",
-        ),
         cases=_momentum_cases,
         gradient=False,
     ),
     "08.2": Exercise(
-        question="By how much does Adam change a weight in its second update, at learning rate 0.01, if the "
-        "derivatives are 1 and then 0?",
         reference=_second_step,
         mistakes={
             "the sign is lost: the weight goes on the way it went": lambda: -_second_step(),
@@ -131,17 +122,10 @@ EXERCISES = {
             "the root is left out": lambda: -0.01 * (0.09 / 0.19) / (0.999e-3 / (1 - 0.999**2)),
             "both updates are added up: the second alone is asked for": lambda: _second_step() - 0.01,
         },
-        hints=(
-            "The first update leaves $m = 0.1$ and $s = 0.001$. What does a derivative of 0 make of them?",
-            r"$m = 0.9 \cdot 0.1$ and $s = 0.999 \cdot 0.001$. Now make each of them fair: $t$ is 2.",
-            "Divide $m$ by $1 - 0.9^2$ and $s$ by $1 - 0.999^2$. The change is $-0.01$ times the first over "
-            "the root of the second.",
-        ),
         tolerance=3e-3,
         gradient=False,
     ),
     "08.3": Exercise(
-        question="Write my_clipped(g, c), which returns the gradient, shortened to length c if it is longer.",
         reference=_clipped,
         mistakes={
             "short gradients are made longer: they stay as they are": lambda g, c: g * c / np.linalg.norm(g),
@@ -176,11 +160,6 @@ EXERCISES = {
                 lambda g, c: min(1.0, c / np.linalg.norm(g))
             ),
         },
-        hints=(
-            "The length of an array is `np.linalg.norm(g)`. What factor makes it `c`?",
-            "The factor is `c / np.linalg.norm(g)`. When must it not be used?",
-            "A factor above 1 would lengthen: `min(1.0, c / np.linalg.norm(g))` never does.",
-        ),
         tolerance=1e-5,  # 1e-6 added to the length, as the package does, is right too
         cases=_clip_cases,
         gradient=False,

@@ -77,7 +77,6 @@ def _exchanged(*arguments: Any) -> tuple[float, float]:
 
 EXERCISES = {
     "09.1": Exercise(
-        question="Write my_relative_error(a, b, floor), the relative error of every entry, with a floor.",
         reference=_relative_error,
         mistakes={
             "the floor is left out": (lambda a, b, floor: np.abs(a - b) / np.maximum(np.abs(a), np.abs(b))),
@@ -103,17 +102,10 @@ EXERCISES = {
             ),
             "the difference is not divided by anything": lambda a, b, floor: np.abs(a - b),
         },
-        hints=(
-            "The numerator is `np.abs(a - b)`. What is the largest of three things, entry by entry?",
-            "`max` compares whole arrays; `np.maximum(u, v)` takes the larger of two, entry by entry. Use it "
-            "twice.",
-            "The denominator is `np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)`.",
-        ),
         cases=_error_cases,
         gradient=False,
     ),
     "09.2": Exercise(
-        question="Write my_directional_check(f, w, g, v, h): the promised and the measured rate along v.",
         reference=_directional,
         mistakes={
             "the two numbers change places: the promise comes first": _exchanged,
@@ -140,18 +132,10 @@ EXERCISES = {
                 lambda f, w, g, v, h: (g * v, _directional(f, w, g, v, h)[1])
             ),
         },
-        hints=(
-            "The promise needs `g` and `v`, no call of `f`. The measurement needs `f`, `w`, `v` and `h`, and "
-            "no `g`.",
-            "The promise adds up `g` times `v` over all entries; for matrices that is `np.sum(g * v)`, not "
-            "`g @ v`.",
-            "The measurement is `(f(w + h * v) - f(w - h * v)) / (2 * h)`.",
-        ),
         cases=_direction_cases,
         gradient=False,
     ),
     "09.3": Exercise(
-        question="Which mistake is in the backward pass that you may call and not read?",
         reference=lambda: "sigmoid",
         mistakes={
             "you suspect a forgotten slope, but then the ratio would be 1 / (1 - a^2), never below 1": (
@@ -167,14 +151,6 @@ EXERCISES = {
                 lambda: "late"
             ),
         },
-        hints=(
-            "`W2` and `b2` are right, so the mistake lies on the way back. With a batch of one, dividing by "
-            "the batch size changes nothing. Divide found by true, unit by unit.",
-            "The ratio depends on $a$ alone and changes its sign with $a$. A forgotten slope would give "
-            "$1/(1-a^2)$, a double one $1-a^2$: neither is ever negative.",
-            r"Write the wrong slope over the right one, $\frac{a(1-a)}{1-a^2} = \frac{a}{1+a}$, and put in "
-            "the first unit.",
-        ),
         gradient=False,
     ),
 }

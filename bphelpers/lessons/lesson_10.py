@@ -55,7 +55,6 @@ def _fooled(
 
 EXERCISES = {
     "10.1": Exercise(
-        question="Write xor_net(x1, x2) with two hidden threshold units and a threshold unit as output.",
         reference=_with_steps(lambda either, both: either and not both),
         mistakes={
             "the second hidden unit is ignored: that is OR": _with_steps(lambda either, both: either),
@@ -66,16 +65,10 @@ EXERCISES = {
             "the output fires where neither input is on": _with_steps(lambda either, both: not either),
             "the output fires unless both inputs are on": _with_steps(lambda either, both: not both),
         },
-        hints=(
-            "Let the first hidden unit say that at least one input is on, and the second that both are.",
-            "`h1 = step(x1 + x2 - 0.5)` and `h2 = step(x1 + x2 - 1.5)`. When shall the output fire?",
-            "`step(h1 - h2 - 0.5)`: it is positive for `h1 = 1, h2 = 0` only.",
-        ),
         cases=_bits,
         gradient=False,
     ),
     "10.2": Exercise(
-        question="What does the network answer for the student (2, 9), with the printed weights?",
         reference=_study_output,
         mistakes={
             "the printed second sum 7.5 is kept; its sigmoid is right": lambda: _study_output(second_sum=7.5),
@@ -90,16 +83,10 @@ EXERCISES = {
             ),
             "the answer is multiplied by 100 already": lambda: 100 * _study_output(),
         },
-        hints=(
-            "Three hidden sums first. Each hidden neuron has its own column in the table of weights.",
-            r"The second is $2 \cdot 0.6 + 9 \cdot 0.3$. Then three sigmoids, then a sum with 0.4, 0.5, 0.9.",
-            "`F.sigmoid(F.sigmoid(x @ W_first) @ w_second)`",
-        ),
         tolerance=2e-5,
         gradient=False,
     ),
     "10.3": Exercise(
-        question="Write fooled(w): which patterns, not symmetric, give a unit with weights w the sum 0?",
         reference=lambda w: _fooled(w),
         mistakes={
             "the 8 symmetric patterns are marked as well": lambda w: _fooled(w, targets=(0, 1)),
@@ -115,12 +102,6 @@ EXERCISES = {
             "mirrored places are added; their weights are opposite": lambda w: _fooled(w, sign=-1.0),
             "the patterns that are not fooled are marked": lambda w: ~_fooled(w),
         },
-        hints=(
-            "What matters of a pattern are three differences: each place minus its mirror place.",
-            "Place 1 is mirrored at place 6, 2 at 5, 3 at 4. "
-            "`X6[:, :2:-1]` are the last three places, last first.",
-            "The sums are `(X6[:, :3] - X6[:, :2:-1]) @ w`. Join two conditions with `&`, each in brackets.",
-        ),
         cases=[(np.array(w),) for w in ([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 1.0, 2.0], [3.0, -1.0, 1.0])],
         gradient=False,
     ),

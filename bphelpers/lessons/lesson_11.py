@@ -18,7 +18,6 @@ def _relu_cases() -> list[tuple[_Array, _Array]]:
 
 EXERCISES = {
     "11.1": Exercise(
-        question="Write my_relu_backward(dout, z): the gradient with respect to the input z of ReLU.",
         reference=F.relu_backward,
         mistakes={
             "the result is divided by the number of rows": lambda dout, z: dout * (z > 0) / len(z),
@@ -35,18 +34,9 @@ EXERCISES = {
             "this is ReLU itself, its forward pass": lambda dout, z: np.maximum(z, 0),
             "the output of ReLU is multiplied instead of its slope": lambda dout, z: dout * np.maximum(z, 0),
         },
-        hints=(
-            r"What is the slope of $\max(0, z)$ at $z = 3$? At $z = -2$?",
-            "The slope is 1 where `z > 0` and 0 elsewhere. Rates in a row multiply.",
-            "`(z > 0)` is an array of True and False, and NumPy multiplies with it as with 1 and 0.",
-        ),
         cases=_relu_cases,
     ),
     "11.2": Exercise(
-        question=(
-            "A weight is 0.8, its gradient 0.1, the learning rate 0.5 and the weight decay 0.01. "
-            "What is the weight after the step?"
-        ),
         reference=lambda: 0.8 - 0.5 * (0.1 + 0.01 * 0.8),
         mistakes={
             "only the gradient is given, without the step": lambda: 0.1 + 0.01 * 0.8,
@@ -64,20 +54,12 @@ EXERCISES = {
             ),
             "the decay is not multiplied by the learning rate": lambda: 0.8 - 0.5 * 0.1 - 0.01 * 0.8,
         },
-        hints=(
-            "First the gradient that the optimiser really uses: that of the loss plus that of the charge.",
-            "The charge adds 0.01 times 0.8.",
-            "The step is minus 0.5 times the sum of 0.1 and 0.008.",
-        ),
     ),
 }
 
 PREDICTIONS = {
     "11.A": Prediction(
-        "What share of the held-out images will a single layer get right?",
-        low=0,
-        high=1,
-        judged="difference",
+        "What share of the held-out images will a single layer get right?", low=0, high=1, judged="difference"
     ),
     "11.B": Prediction(
         "By how many points of a hundred will 64-10-10 beat the baseline 64-10?",

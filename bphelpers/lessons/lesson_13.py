@@ -107,8 +107,6 @@ def _exchanged(dout: _Array, x: _Array, gamma: _Array) -> _Case:
 
 EXERCISES = {
     "13.1": Exercise(
-        question="Write leaky_std(s, d_in): the standard deviation of weights that keeps the forward "
-        "mean square level under LeakyReLU with slope s.",
         reference=lambda s, d_in: np.sqrt(2 / ((1 + s**2) * d_in)),
         mistakes={
             "it is He's formula for ReLU: the negative side is left out": lambda s, d_in: np.sqrt(2 / d_in),
@@ -139,18 +137,10 @@ EXERCISES = {
             "d_in is left out: the sum has d_in terms": lambda s, d_in: np.sqrt(2 / (1 + s**2)),
             "the number of senders is not under the root": lambda s, d_in: np.sqrt(2 / (1 + s**2)) / d_in,
         },
-        hints=(
-            "Half of the mean square comes from the positive side, as with ReLU. What does the negative side "
-            "add?",
-            r"There $a^2 = s^2 z^2$. Together $\mathbb E[a^2] = \tfrac12 (1 + s^2)\,\mathrm{Var}\,z$.",
-            r"Set $\tfrac12 (1 + s^2)\, d_{in}\, \mathrm{Var}\,w = 1$. The standard deviation is the root of "
-            "the variance.",
-        ),
         cases=((0.2, 50), (0.01, 100), (0.5, 8)),
         gradient=False,
     ),
     "13.2": Exercise(
-        question="Write my_layer_norm_backward(dout, x, gamma, eps=1e-5), which returns dx, dgamma, dbeta.",
         reference=F.layer_norm_backward,
         mistakes={
             "it is batch normalisation's backward: everything runs down the columns": (
@@ -175,15 +165,6 @@ EXERCISES = {
             "dgamma and dbeta are averaged over the examples: the 1/n belongs to the loss": _averaged,
             "dgamma and dbeta change places": _exchanged,
         },
-        hints=(
-            "Batch normalisation with other axes. Which sums go along a row now, and which two still go down "
-            "a column?",
-            "Mean, variance and the two means in the short form: `axis=1, keepdims=True` (without `keepdims` "
-            "the means lie along the wrong axis). But `dgamma` and `dbeta` collect from all examples: "
-            "`axis=0`.",
-            "`dxhat = dout * gamma` comes first; then `(dxhat - mean of dxhat - xhat * mean of dxhat * xhat) "
-            "/ s`, both means along the row.",
-        ),
         cases=_norm_cases,
     ),
 }
