@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 _Function = Callable[[float], float]
 
@@ -28,11 +28,11 @@ def _cases() -> list[tuple[_Function, float, float]]:
 
 EXERCISES = {
     "00.1": Exercise(
-        reference=lambda: 2 * 3,
+        reference=2 * 3,
         mistakes={
-            "the value of the function is given instead of its slope": lambda: 3**2,
-            "3 is not put in: the derivative is 2x, and 2 is only its factor": lambda: 2,
-            "the exponent does not go down by one": lambda: 2 * 3**2,
+            "the value of the function is given instead of its slope": 3**2,
+            "3 is not put in: the derivative is 2x, and 2 is only its factor": 2,
+            "the exponent does not go down by one": 2 * 3**2,
         },
         tolerance=1e-4,
     ),
@@ -53,6 +53,7 @@ EXERCISES = {
             "the difference is not divided by the distance": lambda f, x, h: f(x + h) - f(x - h),
         },
         cases=_cases,
+        gradient=True,
     ),
 }
 

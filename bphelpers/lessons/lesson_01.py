@@ -1,31 +1,19 @@
 """Exercises and predictions of lesson 01."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
-
-_Array = NDArray[np.floating]
-
-
-def _layer_cases() -> list[tuple[_Array, _Array, _Array]]:
-    rng = np.random.default_rng(1)
-    sizes = ((3, 2, 4), (1, 2, 2), (2, 3, 3))  # examples, neurons, inputs
-    return [(rng.normal(size=(n, i)), rng.normal(size=(j, i)), rng.normal(size=j)) for n, j, i in sizes]
-
+from bphelpers.lessons.shared import drawn
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 EXERCISES = {
     "01.1": Exercise(
-        reference=lambda: -4 * 1.5,
+        reference=-4 * 1.5,
         mistakes={
-            "the sign is lost: 4 times 1.5 plus the bias is to be 0": lambda: 4 * 1.5,
-            "the place is given instead of the bias": lambda: 1.5,
-            "minus the place is given: the weight multiplies it": lambda: -1.5,
-            "the place is divided by the weight": lambda: -1.5 / 4,
-            "the sum is set to one half: the sigmoid is one half where the sum is 0": lambda: 0.5 - 4 * 1.5,
+            "the sign is lost: 4 times 1.5 plus the bias is to be 0": 4 * 1.5,
+            "the place is given instead of the bias": 1.5,
+            "minus the place is given: the weight multiplies it": -1.5,
+            "the place is divided by the weight": -1.5 / 4,
+            "the sum is set to one half: the sigmoid is one half where the sum is 0": 0.5 - 4 * 1.5,
         },
-        gradient=False,
     ),
     "01.2": Exercise(
         reference=F.linear,
@@ -38,16 +26,15 @@ EXERCISES = {
             ),
             "only the first example is computed": lambda x, W, b: W @ x[0] + b,
         },
-        cases=_layer_cases,
-        gradient=False,
+        cases=drawn(1, "n i, j i, j", n=(3, 1, 2), j=(2, 2, 3), i=(4, 2, 3)),
     ),
     "01.3": Exercise(
-        reference=lambda: (2 * 4 + 2) + (2 * 2 + 2) + 1 * 2,
+        reference=(2 * 4 + 2) + (2 * 2 + 2) + 1 * 2,
         mistakes={
-            "the biases are left out": lambda: 2 * 4 + 2 * 2 + 1 * 2,
-            "the output has a bias too: here it has none": lambda: (2 * 4 + 2) + (2 * 2 + 2) + (1 * 2 + 1),
-            "the neurons are counted": lambda: 2 + 2 + 1,
-            "the four hidden neurons are read as four in each layer": lambda: (4 * 4 + 4) + (4 * 4 + 4) + 4,
+            "the biases are left out": 2 * 4 + 2 * 2 + 1 * 2,
+            "the output has a bias too: here it has none": (2 * 4 + 2) + (2 * 2 + 2) + (1 * 2 + 1),
+            "the neurons are counted": 2 + 2 + 1,
+            "the four hidden neurons are read as four in each layer": (4 * 4 + 4) + (4 * 4 + 4) + 4,
         },
     ),
 }

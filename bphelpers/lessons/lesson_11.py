@@ -1,15 +1,13 @@
 """Exercises and predictions of lesson 11."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.float64]
 
-
-def _relu_cases() -> list[tuple[_Array, _Array]]:
+def _relu_cases() -> list[tuple[Array, Array]]:
     rng = np.random.default_rng(11)
     cases = [(rng.normal(size=shape), rng.normal(size=shape)) for shape in ((2, 3), (1, 4))]
     on_the_kink = np.array([[0.0, -1.5, 2.0], [0.75, 0.0, -0.5]])
@@ -35,25 +33,27 @@ EXERCISES = {
             "the output of ReLU is multiplied instead of its slope": lambda dout, z: dout * np.maximum(z, 0),
         },
         cases=_relu_cases,
+        gradient=True,
     ),
     "11.2": Exercise(
-        reference=lambda: 0.8 - 0.5 * (0.1 + 0.01 * 0.8),
+        reference=0.8 - 0.5 * (0.1 + 0.01 * 0.8),
         mistakes={
-            "only the gradient is given, without the step": lambda: 0.1 + 0.01 * 0.8,
-            "only the step is given, not the weight after it": lambda: 0.5 * (0.1 + 0.01 * 0.8),
-            "the decay is forgotten": lambda: 0.8 - 0.5 * 0.1,
-            "the gradient of the loss is left out": lambda: 0.8 - 0.5 * 0.01 * 0.8,
-            "the charge itself is added, not its derivative": lambda: 0.8 - 0.5 * (0.1 + 0.01 / 2 * 0.8**2),
-            "the step goes uphill": lambda: 0.8 + 0.5 * (0.1 + 0.01 * 0.8),
-            "the decay is subtracted from the gradient": lambda: 0.8 - 0.5 * (0.1 - 0.01 * 0.8),
-            "the learning rate is forgotten": lambda: 0.8 - (0.1 + 0.01 * 0.8),
-            "the decay is not multiplied by the weight": lambda: 0.8 - 0.5 * (0.1 + 0.01),
-            "w squared is charged instead of w": lambda: 0.8 - 0.5 * (0.1 + 0.01 * 0.8**2),
+            "only the gradient is given, without the step": 0.1 + 0.01 * 0.8,
+            "only the step is given, not the weight after it": 0.5 * (0.1 + 0.01 * 0.8),
+            "the decay is forgotten": 0.8 - 0.5 * 0.1,
+            "the gradient of the loss is left out": 0.8 - 0.5 * 0.01 * 0.8,
+            "the charge itself is added, not its derivative": 0.8 - 0.5 * (0.1 + 0.01 / 2 * 0.8**2),
+            "the step goes uphill": 0.8 + 0.5 * (0.1 + 0.01 * 0.8),
+            "the decay is subtracted from the gradient": 0.8 - 0.5 * (0.1 - 0.01 * 0.8),
+            "the learning rate is forgotten": 0.8 - (0.1 + 0.01 * 0.8),
+            "the decay is not multiplied by the weight": 0.8 - 0.5 * (0.1 + 0.01),
+            "w squared is charged instead of w": 0.8 - 0.5 * (0.1 + 0.01 * 0.8**2),
             "the half is kept: the slope of half the square is w, without a half": (
-                lambda: 0.8 - 0.5 * (0.1 + 0.005 * 0.8)
+                0.8 - 0.5 * (0.1 + 0.005 * 0.8)
             ),
-            "the decay is not multiplied by the learning rate": lambda: 0.8 - 0.5 * 0.1 - 0.01 * 0.8,
+            "the decay is not multiplied by the learning rate": 0.8 - 0.5 * 0.1 - 0.01 * 0.8,
         },
+        gradient=True,
     ),
 }
 

@@ -1,18 +1,16 @@
 """Exercises and predictions of lesson 12."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bphelpers.teaching.exercises.records import Exercise, Prediction
-
-_Array = NDArray[np.float64]
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 
-def _edges() -> list[tuple[_Array, float]]:
+def _edges() -> list[tuple[Array, float]]:
     return [(np.array([3.0, -4.0]), 2.0), (np.array([0.5, 1.5]), -1.0), (np.array([-2.0, 0.3]), 0.7)]
 
 
-def _nearest_point(w: _Array, b: float) -> _Array:
+def _nearest_point(w: Array, b: float) -> Array:
     return -b * w / (w @ w)
 
 
@@ -32,9 +30,7 @@ EXERCISES = {
             ),
             "the division by w @ w is left out": lambda w, b: -b * w,
             "b is left out": lambda w, b: -w / (w @ w),
-            "only the distance from the origin is given, not the point": (
-                lambda w, b: abs(b) / np.sqrt(w @ w)
-            ),
+            "only the distance from the origin is given, not the point": lambda w, b: abs(b) / np.sqrt(w @ w),
             "w is turned by a right angle: that goes along the line, where the way out is across it": (
                 lambda w, b: -b * np.array([-w[1], w[0]]) / (w @ w)
             ),
@@ -43,7 +39,6 @@ EXERCISES = {
             "both axes are mixed: each coordinate is where the line meets that axis": lambda w, b: -b / w,
         },
         cases=_edges,
-        gradient=False,
     ),
     "12.2": Exercise(
         reference=_their_epsilon,
@@ -67,7 +62,6 @@ EXERCISES = {
             ),
         },
         cases=[(1,), (2,), (10,), (200,)],
-        gradient=False,
     ),
 }
 

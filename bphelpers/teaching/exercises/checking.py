@@ -78,11 +78,11 @@ def _run(exercise: Exercise, answer: Any) -> list[_Outcome]:
     if exercise.cases is None:
         if callable(answer):
             raise Unreadable("This is a function. Call it, and check what it returns.")
-        return [_Outcome((), answer, exercise.reference())]
+        return [_Outcome((), answer, exercise.reference)]
     if not callable(answer):
         raise Unreadable("A function is asked for: give its name, without parentheses.")
     return [
-        _Outcome(arguments, _call(answer, arguments), exercise.reference(*copy.deepcopy(arguments)))
+        _Outcome(arguments, _call(answer, arguments), exercise.made_by(exercise.reference, arguments))
         for arguments in exercise.arguments()
     ]
 
@@ -166,7 +166,7 @@ def _listed_mistake(exercise: Exercise, outcomes: list[_Outcome]) -> str | None:
     for clause, wrong in exercise.mistakes.items():
         with np.errstate(all="ignore"):  # a mistake may overflow on purpose
             fits[clause] = max(
-                distance(outcome.found, wrong(*copy.deepcopy(outcome.arguments)), exercise.tolerance)
+                distance(outcome.found, exercise.made_by(wrong, outcome.arguments), exercise.tolerance)
                 for outcome in outcomes
             )
     best = min(fits, key=lambda clause: fits[clause], default=None)

@@ -1,5 +1,6 @@
 """What an author writes down about an exercise or a prediction, and how it is found by its key."""
 
+import copy
 import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,30 +15,34 @@ Cases = Sequence[tuple[Any, ...]] | Callable[[], Sequence[tuple[Any, ...]]]
 class Exercise:
     """The right answer as a computation, and the likely wrong ones; question and hints stand in the lesson.
 
-    Without ``cases``, ``reference`` takes nothing and computes the value asked for: a number, an array, a
-    text, or a tuple or dict of these. With ``cases``, tuples of arguments or a function that makes them, it
-    is the function that the learner is asked to write. Each mistake is like it, with that mistake in it; its
-    name is a clause that goes on from "You get exactly this when ...".
+    Without ``cases``, ``reference`` is the value asked for: a number, an array, a text, or a tuple or dict of
+    these. With ``cases``, tuples of arguments or a function that makes them, it is the function that the
+    learner is asked to write. Each mistake is like it, with that mistake in it; its name is a clause that
+    goes on from "You get exactly this when ...".
 
     ``tolerance`` is the largest accepted error of an entry, relative to that entry (or to a hundredth of the
     largest entry, where it is smaller than that): about 1e-3 for what is worked out on paper. Where the
     answer is a ``gradient``, the gradient check says what is wrong if no listed mistake does.
 
-    >>> Exercise(lambda: 3.0 * 4.0, {"the sides are added": lambda: 3.0 + 4.0}).reference()
+    >>> Exercise(reference=3.0 * 4.0, mistakes={"the sides are added": 3.0 + 4.0}).reference
     12.0
     """
 
-    reference: Callable[..., Any]
-    mistakes: Mapping[str, Callable[..., Any]]
+    reference: Any
+    mistakes: Mapping[str, Any]
     tolerance: float = 1e-6
     cases: Cases | None = None
-    gradient: bool = True
+    gradient: bool = False
 
     def arguments(self) -> list[tuple[Any, ...]]:
         """The argument tuples to call with: one empty tuple where a value is asked for."""
         if self.cases is None:
             return [()]
         return list(self.cases() if callable(self.cases) else self.cases)
+
+    def made_by(self, rule: Any, arguments: tuple[Any, ...]) -> Any:
+        """What the reference or a mistake gives, which cannot spoil the arguments by writing into them."""
+        return rule if self.cases is None else rule(*copy.deepcopy(arguments))
 
 
 @dataclass(frozen=True)
