@@ -23,19 +23,24 @@ def agree(by_hand: Any, judge: Any, *, digits: int = 6) -> None:
     if set(ours) != set(theirs):
         got, expected = (", ".join(names) or "one array" for names in (ours, theirs))
         raise AssertionError(f"the names differ: got {got}, expected {expected}")
-    largest = max((np.max(np.abs(part), initial=0.0) for part in theirs.values()), default=0.0)
+    largest = max(map(_largest, theirs.values()))
     for name, right in theirs.items():
         value, where = ours[name], f" in {name}" if name else ""
         if value.shape != right.shape or not right.size:
             raise AssertionError(f"the shapes differ{where}: got {value.shape}, expected {right.shape}")
-        floor = max(1e-2 * np.max(np.abs(right)), 1e-3 * largest) or 1.0
+        floor = max(1e-2 * _largest(right), 1e-3 * largest) or 1.0
         with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, and NaN is never close
             off = ~(np.abs(value - right) <= 10.0**-digits * np.maximum(np.abs(right), floor))
         if off.any():
             first = tuple(np.argwhere(off)[0])
             at = f"; the first is {place(first)}" if first else ""
             pair = side_by_side(value[first], right[first])
-            raise AssertionError(f"{off.sum()} of {off.size} numbers differ{where}{at}: {pair}")
+            which = f"{off.sum()} of {off.size}" if off.size > 1 else "the"
+            raise AssertionError(f"{which} numbers differ{where}{at}: {pair}")
     count, names = sum(part.size for part in theirs.values()), ", ".join(filter(None, theirs))
-    subject = "The two numbers" if count == 1 else f"All {count:,} numbers{' in ' + names if names else ''}"
-    say(f"{subject} agree to at least {digits} digits.")
+    subject = {1: "The two", 2: "Both"}.get(count, f"All {count:,}") + " numbers"
+    say(f"{subject}{' in ' + names if names else ''} agree to at least {digits} digits.")
+
+
+def _largest(array: np.ndarray) -> float:
+    return float(np.max(np.abs(array), where=np.isfinite(array), initial=0.0))
