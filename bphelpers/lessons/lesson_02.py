@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bphelpers import functional as F
-from bphelpers.lessons.shared import drawn
+from bphelpers.lessons.shared import drawn, known_mistake
 from bphelpers.numeric import Array
 from bphelpers.teaching.exercises import Exercise, Prediction
 
@@ -76,8 +76,8 @@ EXERCISES = {
     "02.2": Exercise(
         reference=F.softmax_cross_entropy_backward,
         mistakes={
-            "the probabilities are returned: the right answer has still to be subtracted": (
-                lambda z, y: F.softmax(z) / len(y)
+            "the probabilities are returned: the right answer has still to be subtracted": known_mistake(
+                "softmax_cross_entropy", "target not subtracted"
             ),
             "1 is subtracted from every class: only the label's is to lose it": (
                 lambda z, y: (F.softmax(z) - 1) / len(y)

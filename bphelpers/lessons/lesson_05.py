@@ -2,7 +2,7 @@
 
 from bphelpers import functional as F
 from bphelpers.data import mazur
-from bphelpers.lessons.shared import drawn, variations_of
+from bphelpers.lessons.shared import drawn, known_mistake, variations_of
 from bphelpers.numeric import Array
 from bphelpers.teaching.exercises import Exercise, Prediction
 
@@ -90,10 +90,10 @@ EXERCISES = {
             "db grows in the innermost loop, once for each sender: it belongs one loop further out": _but(
                 db=lambda dz, x, W: dz.sum(axis=0) * x.shape[1]
             ),
-            "dW has its indices the wrong way round: receiver first, sender second": _but(
-                dW=lambda dz, x, W: x.T @ dz
+            "dW has its indices the wrong way round: receiver first, sender second": (
+                known_mistake("linear", "transposed")
             ),
-            "db is not added up over the examples": _but(db=lambda dz, x, W: dz),
+            "db is not added up over the examples": known_mistake("linear", "bias not summed"),
         },
         cases=drawn(5, "n j, n k, j k", n=(3, 1, 2), j=(2, 2, 3), k=(4, 2, 3)),
         gradient=True,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bphelpers import functional as F
+from bphelpers.lessons.shared import known_mistake
 from bphelpers.numeric import Array
 from bphelpers.teaching.exercises import Exercise, Prediction
 
@@ -20,15 +21,19 @@ EXERCISES = {
         mistakes={
             "the result is divided by the number of rows": lambda dout, z: dout * (z > 0) / len(z),
             "the sign is turned round": lambda dout, z: -dout * (z > 0),
-            "the mask is left out: the gradient passes where z is negative too": lambda dout, z: dout,
-            "the mask is the wrong way round": lambda dout, z: dout * (z <= 0),
+            "the mask is left out: the gradient passes where z is negative too": (
+                known_mistake("relu", "ReLU mask missing")
+            ),
+            "the mask is the wrong way round": known_mistake("relu", "ReLU mask inverted"),
             "the mask is the wrong way round: z < 0 passes": lambda dout, z: dout * (z < 0),
             "the gradient passes at z = 0 too, where 0 is taken: z > 0 is wanted, not z >= 0": (
                 lambda dout, z: dout * (z >= 0)
             ),
             "the two arguments are exchanged": lambda dout, z: z * (dout > 0),
             "the slope is returned without the gradient from above": lambda dout, z: (z > 0) * 1.0,
-            "the mask looks at the sign of dout instead of z": lambda dout, z: dout * (dout > 0),
+            "the mask looks at the sign of dout instead of z": (
+                known_mistake("relu", "ReLU mask from the gradient")
+            ),
             "this is ReLU itself, its forward pass": lambda dout, z: np.maximum(z, 0),
             "the output of ReLU is multiplied instead of its slope": lambda dout, z: dout * np.maximum(z, 0),
         },

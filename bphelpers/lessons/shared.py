@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from bphelpers import functional as F
 from bphelpers.numeric import Array
+from bphelpers.teaching.gradcheck import op_mistakes
 
 
 def drawn(seed: int, shapes: str, **sizes: tuple[int, ...]) -> list[tuple[Array, ...]]:
@@ -37,3 +39,23 @@ def variations_of(reference: Callable[..., Any], names: str) -> Callable[..., Ca
         return computed
 
     return but
+
+
+def known_mistake(operation: str, name: str) -> Callable[..., Any]:
+    """The backward pass of an operation with a mistake of the gradient check's table in it.
+
+    >>> known_mistake("relu", "ReLU mask inverted")(np.array([1.0, 1.0]), np.array([-2.0, 3.0]))
+    array([1., 0.])
+    """
+
+    def computed(*arguments: Any) -> Any:
+        right = getattr(F, f"{operation}_backward")(*arguments)
+        bias = (
+            [np.zeros(len(arguments[-1]))] if operation == "linear" else []
+        )  # which its backward does not need
+        wrong = op_mistakes(operation, *arguments, *bias)[name]
+        if not isinstance(right, tuple):
+            return next(iter(wrong.values()))
+        return tuple(wrong.get(argument, part) for argument, part in zip("xWb", right, strict=True))
+
+    return computed
