@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -561,6 +562,13 @@ def test_the_digits_that_are_asked_for_count(said):
     assert said(agree, 0.5, 0.5004, digits=3) == "The two numbers agree to at least 3 digits.\n"
     with pytest.raises(AssertionError, match=r"got 0\.5, expected 0\.5006"):
         agree(0.5, 0.5006, digits=3)
+
+
+def test_checking_an_answer_loads_neither_pictures_nor_widgets():
+    code = "from bphelpers.teaching import agree, check, predict; check('05.1', ...); import sys; "
+    code += "print({'matplotlib', 'ipywidgets', 'IPython'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"05.1: {UNANSWERED}", "set()"]
 
 
 # --- keys ---
