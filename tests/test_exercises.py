@@ -546,6 +546,7 @@ def test_what_agrees_is_said_in_one_sentence(said, by_hand, judge, words):
         (ARRAY, ARRAY.T, "the shapes differ: got (2, 3), expected (3, 2)"),
         ({"b": [1.0]}, {"b": 1.0}, "the shapes differ in b: got (1,), expected ()"),
         ([], [], "the shapes differ: got (0,), expected (0,)"),
+        ({}, {}, "there is nothing to compare"),
         ({"W": 1.0}, {"W": 1.0, "b": 2.0}, "the names differ: got W, expected W, b"),
         ((1.0, 2.0), 1.0, "the names differ: got part 1 of 2, part 2 of 2, expected one array"),
         ({"W": 1, "b": 1e-3}, {"W": 1, "b": 1.01e-3}, "the numbers differ in b: got 0.001, expected 0.00101"),

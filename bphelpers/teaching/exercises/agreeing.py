@@ -23,6 +23,8 @@ def agree(by_hand: Any, judge: Any, *, digits: int = 6) -> None:
     if set(ours) != set(theirs):
         got, expected = (", ".join(names) or "one array" for names in (ours, theirs))
         raise AssertionError(f"the names differ: got {got}, expected {expected}")
+    if not theirs:
+        raise AssertionError("there is nothing to compare")
     largest = max(map(_largest, theirs.values()))
     for name, right in theirs.items():
         value, where = ours[name], f" in {name}" if name else ""
