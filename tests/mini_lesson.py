@@ -7,29 +7,28 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebook_tools import UNANSWERED, Lesson
+from notebook_tools import ADVICE, UNANSWERED, Lesson
 
 MODULE = """
 from bphelpers import functional
 from bphelpers.teaching.exercises import Exercise, Prediction
 
-HINTS = ("Look at the sum.", "One rate for each step.", "Multiply the rates.")
 CASES = [(0.5,), (-1.25,)]
 
 EXERCISES = {
     "98.1": Exercise(
-        "What is the slope?", lambda: 0.75 * (1 - 0.75) * 0.3,
-        {"the slope of the sigmoid is left out": lambda: 0.3}, HINTS,
+        0.75 * (1 - 0.75) * 0.3,
+        {"the slope of the sigmoid is left out": 0.3},
     ),
     "98.2": Exercise(
-        "Write the sigmoid.", functional.sigmoid,
-        {"the sign of z is lost": lambda z: functional.sigmoid(-z)}, HINTS, cases=CASES,
+        functional.sigmoid,
+        {"the sign of z is lost": lambda z: functional.sigmoid(-z)}, cases=CASES,
     ),
 }
 PREDICTIONS = {"98.A": Prediction("Does the error rise or fall?", options=("rises", "falls"))}
 """
 
-SETUP = "import bphelpers as bp\nfrom bphelpers.teaching.exercises import check, predict\n\nbp.setup()"
+SETUP = f"{ADVICE}\nimport bphelpers as bp\nfrom bphelpers.teaching import check, predict\n\nbp.setup()"
 
 OPENING = """# 98. A small lesson
 

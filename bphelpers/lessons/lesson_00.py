@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 _Function = Callable[[float], float]
 
@@ -28,22 +28,15 @@ def _cases() -> list[tuple[_Function, float, float]]:
 
 EXERCISES = {
     "00.1": Exercise(
-        question="What is the derivative of x squared at x = 3?",
-        reference=lambda: 2 * 3,
+        reference=2 * 3,
         mistakes={
-            "the value of the function is given instead of its slope": lambda: 3**2,
-            "3 is not put in: the derivative is 2x, and 2 is only its factor": lambda: 2,
-            "the exponent does not go down by one": lambda: 2 * 3**2,
+            "the value of the function is given instead of its slope": 3**2,
+            "3 is not put in: the derivative is 2x, and 2 is only its factor": 2,
+            "the exponent does not go down by one": 2 * 3**2,
         },
-        hints=(
-            "The derivative of $x^2$ is a function of $x$. Find it first, put 3 in afterwards.",
-            "For a power, the exponent comes down as a factor and goes down by one.",
-            "The derivative of $x^2$ is $2x$.",
-        ),
         tolerance=1e-4,
     ),
     "00.2": Exercise(
-        question="Write my_slope(f, x, h): the centred difference of f at x with step h.",
         reference=_slope,
         mistakes={
             "the difference is divided by h: the two points are 2h apart": lambda f, x, h: (
@@ -59,12 +52,8 @@ EXERCISES = {
             "left and right are exchanged": lambda f, x, h: (f(x - h) - f(x + h)) / (2 * h),
             "the difference is not divided by the distance": lambda f, x, h: f(x + h) - f(x - h),
         },
-        hints=(
-            "You need two values of `f`: one on each side of `x`.",
-            "How far apart are the two points? Not `h`.",
-            "The value on the right minus the value on the left, divided by `2 * h`. Mind the brackets.",
-        ),
         cases=_cases,
+        gradient=True,
     ),
 }
 
@@ -74,5 +63,5 @@ PREDICTIONS = {
         low=0,
         high=1,
         judged="difference",
-    ),
+    )
 }

@@ -1,40 +1,21 @@
 """Exercises and predictions of lesson 01."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
-
-_Array = NDArray[np.floating]
-
-
-def _layer_cases() -> list[tuple[_Array, _Array, _Array]]:
-    rng = np.random.default_rng(1)
-    sizes = ((3, 2, 4), (1, 2, 2), (2, 3, 3))  # examples, neurons, inputs
-    return [(rng.normal(size=(n, i)), rng.normal(size=(j, i)), rng.normal(size=j)) for n, j, i in sizes]
-
+from bphelpers.lessons.shared import drawn
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 EXERCISES = {
     "01.1": Exercise(
-        question="Which bias makes a sigmoid neuron with weight 4 answer one half at x = 1.5?",
-        reference=lambda: -4 * 1.5,
+        reference=-4 * 1.5,
         mistakes={
-            "the sign is lost: 4 times 1.5 plus the bias is to be 0": lambda: 4 * 1.5,
-            "the place is given instead of the bias": lambda: 1.5,
-            "minus the place is given: the weight multiplies it": lambda: -1.5,
-            "the place is divided by the weight": lambda: -1.5 / 4,
-            "the sum is set to one half: the sigmoid is one half where the sum is 0": lambda: 0.5 - 4 * 1.5,
+            "the sign is lost: 4 times 1.5 plus the bias is to be 0": 4 * 1.5,
+            "the place is given instead of the bias": 1.5,
+            "minus the place is given: the weight multiplies it": -1.5,
+            "the place is divided by the weight": -1.5 / 4,
+            "the sum is set to one half: the sigmoid is one half where the sum is 0": 0.5 - 4 * 1.5,
         },
-        hints=(
-            "The sigmoid answers one half where its sum is 0.",
-            "The sum is $4x + b$. Put $x = 1.5$ in and ask for 0.",
-            "$6 + b = 0$.",
-        ),
-        gradient=False,
     ),
     "01.2": Exercise(
-        question="Write my_linear(x, W, b), the weighted sums of a whole batch x of shape (n, d_in).",
         reference=F.linear,
         mistakes={
             "the bias is left out": lambda x, W, b: x @ W.T,
@@ -45,31 +26,16 @@ EXERCISES = {
             ),
             "only the first example is computed": lambda x, W, b: W @ x[0] + b,
         },
-        hints=(
-            "Example `i`, neuron `j`: add up `x[i, k] * W[j, k]` over `k`. Which product of matrices does "
-            "that?",
-            "In `A @ B`, `A` has as many columns as `B` has rows, and the product sums over them. The "
-            "columns of `x` are inputs; where are the inputs in `W`?",
-            "In its columns. So transpose: `W.T` has a row for each input.",
-        ),
-        cases=_layer_cases,
-        gradient=False,
+        cases=drawn(1, "n i, j i, j", n=(3, 1, 2), j=(2, 2, 3), i=(4, 2, 3)),
     ),
     "01.3": Exercise(
-        question="Count all weights and biases of 4-2-2-1, with biases in the two hidden layers only.",
-        reference=lambda: (2 * 4 + 2) + (2 * 2 + 2) + 1 * 2,
+        reference=(2 * 4 + 2) + (2 * 2 + 2) + 1 * 2,
         mistakes={
-            "the biases are left out": lambda: 2 * 4 + 2 * 2 + 1 * 2,
-            "the output has a bias too: here it has none": lambda: (2 * 4 + 2) + (2 * 2 + 2) + (1 * 2 + 1),
-            "the neurons are counted": lambda: 2 + 2 + 1,
-            "the four hidden neurons are read as four in each layer": lambda: (4 * 4 + 4) + (4 * 4 + 4) + 4,
+            "the biases are left out": 2 * 4 + 2 * 2 + 1 * 2,
+            "the output has a bias too: here it has none": (2 * 4 + 2) + (2 * 2 + 2) + (1 * 2 + 1),
+            "the neurons are counted": 2 + 2 + 1,
+            "the four hidden neurons are read as four in each layer": (4 * 4 + 4) + (4 * 4 + 4) + 4,
         },
-        hints=(
-            r"A layer with $d_{\text{in}}$ inputs and $d_{\text{out}}$ neurons has "
-            r"$d_{\text{out}} \cdot d_{\text{in}}$ weights, and $d_{\text{out}}$ biases if it has any.",
-            "Three layers: from 4 to 2, from 2 to 2, from 2 to 1.",
-            r"$(2 \cdot 4 + 2) + (2 \cdot 2 + 2) + 1 \cdot 2$.",
-        ),
     ),
 }
 

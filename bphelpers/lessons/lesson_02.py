@@ -6,163 +6,124 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
-
-_Array = NDArray[np.floating]
-
-
-def _outputs_and_targets() -> list[tuple[_Array, _Array]]:
-    rng = np.random.default_rng(2)
-    return [(rng.normal(size=shape), rng.normal(size=shape)) for shape in ((3, 2), (1, 2), (5, 1))]
+from bphelpers.lessons.shared import drawn, known_mistake
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 
-def _logits_and_labels() -> list[tuple[_Array, NDArray[np.int64]]]:
+def _logits_and_labels() -> list[tuple[Array, NDArray[np.int64]]]:
     rng = np.random.default_rng(3)
     return [(rng.normal(size=(n, k)), rng.permutation(k)[:n]) for n, k in ((3, 4), (2, 5))]
 
 
-def _logits_and_answers() -> list[tuple[_Array, _Array]]:
+def _logits_and_answers() -> list[tuple[Array, Array]]:
     moderate = np.array([[-2.0], [0.5], [3.0]]), np.array([[0.0], [1.0], [0.0]])
     extreme = np.array([[1000.0], [-1000.0], [1.5], [-1000.0]]), np.array([[0.0], [0.0], [1.0], [1.0]])
     return [moderate, extreme]
 
 
-def _one_hot(logits: _Array, labels: NDArray[np.int64]) -> _Array:
+def _one_hot(logits: Array, labels: NDArray[np.int64]) -> Array:
     return np.eye(logits.shape[1])[labels]
 
 
-def _from_clipped(p: _Array, y: _Array) -> float:
-    p = np.clip(p, 1e-12, 1 - 1e-12)
-    return float(np.mean(-y * np.log(p) - (1 - y) * np.log(1 - p)))
+def _from_probability(p: Array, y: Array) -> Array:
+    return -y * np.log(p) - (1 - y) * np.log(1 - p)
 
 
-def _every_column(logits: _Array, labels: NDArray[np.int64]) -> _Array:
+def _every_column(logits: Array, labels: NDArray[np.int64]) -> Array:
     p = F.softmax(logits)
     p[:, labels] -= 1
     return p / len(labels)
 
 
-def _quietly(loss: Callable[[_Array, _Array], float]) -> Callable[[_Array, _Array], float]:
-    def computed(logits: _Array, y: _Array) -> float:
+def _mean_of(rule: Callable[[Array, Array], Array]) -> Callable[[Array, Array], float]:
+    def loss(z: Array, y: Array) -> float:
         with np.errstate(all="ignore"):
-            return loss(logits, y)
+            return float(np.mean(rule(z, y)))
 
-    return computed
+    return loss
+
+
+def _tail(z: Array) -> Array:
+    return np.log1p(np.exp(-np.abs(z)))
 
 
 EXERCISES = {
     "02.1": Exercise(
-        question="Write my_mse(y_hat, y), the mean squared error of arrays of shape (n, outputs).",
         reference=F.mse,
         mistakes={
             "the sum is divided by the number of entries: divide by the number of examples, the rows": (
-                lambda y_hat, y: np.mean((y_hat - y) ** 2)
+                lambda p, y: np.mean((p - y) ** 2)
             ),
             "the sum is divided by the number of outputs instead of the number of examples": (
-                lambda y_hat, y: np.sum((y_hat - y) ** 2) / y.shape[1]
+                lambda p, y: np.sum((p - y) ** 2) / y.shape[1]
             ),
-            "the sum is not divided by the number of examples": lambda y_hat, y: np.sum((y_hat - y) ** 2),
+            "the sum is not divided by the number of examples": lambda p, y: np.sum((p - y) ** 2),
             "the half of the running example is put in: the mean squared error has none": (
-                lambda y_hat, y: np.sum((y_hat - y) ** 2) / len(y) / 2
+                lambda p, y: np.sum((p - y) ** 2) / len(y) / 2
             ),
             "the sum is halved, as in the E of section 1, and not divided by the number of examples": (
-                lambda y_hat, y: np.sum((y_hat - y) ** 2) / 2
+                lambda p, y: np.sum((p - y) ** 2) / 2
             ),
             "the absolute differences are added instead of the squares": (
-                lambda y_hat, y: np.sum(abs(y_hat - y)) / len(y)
+                lambda p, y: np.sum(abs(p - y)) / len(y)
             ),
-            "the differences are added before they are squared": (
-                lambda y_hat, y: np.sum(y_hat - y) ** 2 / len(y)
-            ),
-            "the root is taken": lambda y_hat, y: np.sqrt(np.sum((y_hat - y) ** 2) / len(y)),
+            "the differences are added before they are squared": lambda p, y: np.sum(p - y) ** 2 / len(y),
+            "the root is taken": lambda p, y: np.sqrt(np.sum((p - y) ** 2) / len(y)),
         },
-        hints=(
-            "Differences, squares, one sum over everything, one division.",
-            "Divide by the number of examples, which is the number of rows, not by the number of entries.",
-            "`np.sum((y_hat - y) ** 2)` divided by `len(y)`.",
-        ),
-        cases=_outputs_and_targets,
-        gradient=False,
+        cases=drawn(2, "n k, n k", n=(3, 1, 5), k=(2, 2, 1)),
     ),
     "02.2": Exercise(
-        question="Write my_dlogits(logits, labels), the slope of the mean categorical cross-entropy.",
         reference=F.softmax_cross_entropy_backward,
         mistakes={
-            "the probabilities are returned: the right answer has still to be subtracted": (
-                lambda logits, labels: F.softmax(logits) / len(labels)
+            "the probabilities are returned: the right answer has still to be subtracted": known_mistake(
+                "softmax_cross_entropy", "target not subtracted"
             ),
             "1 is subtracted from every class: only the label's is to lose it": (
-                lambda logits, labels: (F.softmax(logits) - 1) / len(labels)
+                lambda z, y: (F.softmax(z) - 1) / len(y)
             ),
             "1 is subtracted in the columns of all labels, in every row: each row has a label of its own": (
                 _every_column
             ),
             "1 is subtracted after the division: it, too, has to be divided by n": (
-                lambda logits, labels: F.softmax(logits) / len(labels) - _one_hot(logits, labels)
+                lambda z, y: F.softmax(z) / len(y) - _one_hot(z, y)
             ),
             "the probabilities are divided by the number of classes instead of the number of examples": (
-                lambda logits, labels: (F.softmax(logits) - _one_hot(logits, labels)) / logits.shape[1]
+                lambda z, y: (F.softmax(z) - _one_hot(z, y)) / z.shape[1]
             ),
             "the logits are used where their probabilities belong": (
-                lambda logits, labels: (logits - _one_hot(logits, labels)) / len(labels)
+                lambda z, y: (z - _one_hot(z, y)) / len(y)
             ),
             "the sigmoid is taken of each logit instead of the softmax of the row": (
-                lambda logits, labels: (F.sigmoid(logits) - _one_hot(logits, labels)) / len(labels)
+                lambda z, y: (F.sigmoid(z) - _one_hot(z, y)) / len(y)
             ),
         },
-        hints=(
-            "Begin with the probabilities, `p = F.softmax(logits)`. What has to be subtracted, and in which "
-            "column of each row?",
-            "`p[np.arange(n), labels]` picks the label's column in every row.",
-            "Subtract 1 there, then divide all of it by `n`, because the loss is a mean.",
-        ),
         cases=_logits_and_labels,
+        gradient=True,
     ),
     "02.3": Exercise(
-        question="Write my_bce(logits, y), the mean of log(1 + e^z) - y z, safe for any logit.",
         reference=F.binary_cross_entropy,
         mistakes={
-            "the formula is typed in as it stands, and e^1000 overflows": _quietly(
-                lambda logits, y: float(np.mean(np.log(1 + np.exp(logits)) - y * logits))
+            "the formula is typed in as it stands, and e^1000 overflows": _mean_of(
+                lambda z, y: np.log(1 + np.exp(z)) - y * z
             ),
-            "the formula with p is typed in: at z = 1000 it multiplies 0 by the logarithm of 0": _quietly(
-                lambda logits, y: float(
-                    np.mean(-y * np.log(F.sigmoid(logits)) - (1 - y) * np.log(1 - F.sigmoid(logits)))
-                )
+            "the formula with p is typed in: at z = 1000 it multiplies 0 by the logarithm of 0": _mean_of(
+                lambda z, y: _from_probability(F.sigmoid(z), y)
             ),
-            "p is clipped away from 0 and 1: that invents a loss where the true one is large": _quietly(
-                lambda logits, y: float(_from_clipped(F.sigmoid(logits), y))
+            "p is clipped away from 0 and 1: that invents a loss where the true one is large": _mean_of(
+                lambda z, y: _from_probability(np.clip(F.sigmoid(z), 1e-12, 1 - 1e-12), y)
             ),
-            "the exponent is -z instead of -|z|": _quietly(
-                lambda logits, y: float(
-                    np.mean(np.maximum(logits, 0) + np.log1p(np.exp(-logits)) - y * logits)
-                )
+            "the exponent is -z instead of -|z|": _mean_of(
+                lambda z, y: np.maximum(z, 0) + np.log1p(np.exp(-z)) - y * z
             ),
-            "the larger of z and 0 is left out": (
-                lambda logits, y: np.mean(np.log1p(np.exp(-np.abs(logits))) - y * logits)
+            "the larger of z and 0 is left out": _mean_of(lambda z, y: _tail(z) - y * z),
+            "y z is left out, so every answer counts as no": _mean_of(
+                lambda z, y: np.maximum(z, 0) + _tail(z)
             ),
-            "y z is left out, so every answer counts as no": (
-                lambda logits, y: np.mean(np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits))))
-            ),
-            "y z is added instead of subtracted": (
-                lambda logits, y: np.mean(
-                    np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits))) + y * logits
-                )
-            ),
-            "the sum is returned instead of the mean": (
-                lambda logits, y: np.sum(
-                    np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits))) - y * logits
-                )
-            ),
+            "y z is added instead of subtracted": _mean_of(lambda z, y: np.maximum(z, 0) + _tail(z) + y * z),
+            "the sum is returned instead of the mean": lambda z, y: len(y) * F.binary_cross_entropy(z, y),
         },
-        hints=(
-            r"Replace $\log(1 + e^z)$ by the right-hand side above. `np.maximum(logits, 0)` takes the larger "
-            "of the two, entry by entry.",
-            r"$\log(1 + e^{-|z|})$ is `np.log1p(np.exp(-np.abs(logits)))`.",
-            "Larger of the two, plus `log1p`, minus `y * logits`; then `np.mean`.",
-        ),
         cases=_logits_and_answers,
-        gradient=False,
     ),
 }
 

@@ -1,76 +1,56 @@
 """Exercises and predictions of lesson 03."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.lessons.shared import drawn
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.floating]
 
-
-def _gradient(X: _Array, y: _Array, w: _Array) -> _Array:
+def _gradient(X: Array, y: Array, w: Array) -> Array:
     return X.T @ (X @ w - y)
 
 
-def _gradient_cases() -> list[tuple[_Array, _Array, _Array]]:
-    rng = np.random.default_rng(3)
-    sizes = ((3, 2), (5, 4), (4, 3))  # examples, weights
-    return [(rng.normal(size=(n, k)), rng.normal(size=n), rng.normal(size=k)) for n, k in sizes]
-
-
-def _line(x: _Array, y: _Array) -> _Array:
+def _line(x: Array, y: Array) -> Array:
     X = np.column_stack([np.ones(len(x)), x])
     return np.linalg.solve(X.T @ X, X.T @ y)
 
 
-def _line_cases() -> list[tuple[_Array, _Array]]:
+def _line_cases() -> list[tuple[Array, Array]]:
     rng = np.random.default_rng(4)
     return [(rng.uniform(1, 3, size=n), rng.normal(5, 2, size=n)) for n in (3, 5, 8)]
 
 
-def _sums(x: _Array, y: _Array) -> _Array:
+def _sums(x: Array, y: Array) -> Array:
     return np.array([y.sum(), x @ y])
 
 
-def _through_zero(x: _Array, y: _Array) -> _Array:
+def _through_zero(x: Array, y: Array) -> Array:
     return np.array([0.0, (x @ y) / (x @ x)])
 
 
-def _curvatures(X: _Array) -> _Array:
+def _eig(X: Array) -> Array:
     return np.linalg.eigvalsh(X.T @ X)
 
 
-def _size_cases() -> list[tuple[_Array]]:
-    rng = np.random.default_rng(5)
-    unsorted = np.diag([2.0, 3.0, 1.0, 1.5])[[0, 1, 2, 3, 1]]  # eigenvalues 4, 18, 1, 2.25 in this order
-    return [(unsorted,), *((rng.normal(size=size),) for size in ((5, 3), (8, 4), (6, 3)))]
-
+_UNSORTED = np.diag([2.0, 3.0, 1.0, 1.5])[[0, 1, 2, 3, 1]]  # eigenvalues 4, 18, 1, 2.25 in this order
 
 EXERCISES = {
     "03.1": Exercise(
-        question="Write my_gradient(X, y, w), the gradient of half the sum of squares of a linear neuron.",
         reference=_gradient,
         mistakes={
-            "the error has the wrong sign: it is prediction minus target": (
-                lambda X, y, w: X.T @ (y - X @ w)
-            ),
+            "the error has the wrong sign: it is prediction minus target": lambda X, y, w: X.T @ (y - X @ w),
             "a 2 is left over: the half in E cancels it": lambda X, y, w: 2 * _gradient(X, y, w),
             "it is averaged over the cases: this E adds them up": lambda X, y, w: _gradient(X, y, w) / len(X),
             "the targets are left out": lambda X, y, w: X.T @ (X @ w),
             "only the first case is counted": lambda X, y, w: _gradient(X[:1], y[:1], w),
-            "the cases are not added up: there is a row for each": (lambda X, y, w: (X @ w - y)[:, None] * X),
+            "the cases are not added up: there is a row for each": lambda X, y, w: (X @ w - y)[:, None] * X,
             "the errors are returned, not yet multiplied by the inputs": lambda X, y, w: X @ w - y,
         },
-        hints=(
-            "First the errors of all cases at once: `X @ w - y`, shape `(n,)`.",
-            "Component $k$ is the sum over the cases of error times column $k$: "
-            "`np.sum((X @ w - y) * X[:, k])`.",
-            "All components at once: a sum over the rows of `X` is a product with `X.T` on the left.",
-        ),
-        cases=_gradient_cases,
+        cases=drawn(3, "n k, n, k", n=(3, 5, 4), k=(2, 4, 3)),
+        gradient=True,
     ),
     "03.2": Exercise(
-        question="Write my_line(x, y), which returns the bias and the weight of the best line.",
         reference=_line,
         mistakes={
             "the weight comes first: the bias is asked for first": lambda x, y: _line(x, y)[::-1],
@@ -84,51 +64,32 @@ EXERCISES = {
                 lambda x, y: np.array([[len(x), x.sum()], [x.sum(), x @ x]]) @ _sums(x, y)
             ),
         },
-        hints=(
-            "The bias trick of lesson 01: put a column of ones before `x`.",
-            "`np.column_stack([np.ones(len(x)), x])` is the $X$ of the normal equations.",
-            "Solve `X.T @ X` times the unknown equals `X.T @ y`, with `np.linalg.solve`.",
-        ),
         cases=_line_cases,
-        gradient=False,
     ),
     "03.3": Exercise(
-        question="Write largest_lr(X), the largest stable learning rate of a linear neuron.",
-        reference=lambda X: 2 / _curvatures(X)[-1],
+        reference=lambda X: 2 / _eig(X)[-1],
         mistakes={
             "a 2 is missing: at 1/lambda_max the steep direction is done in one step": (
-                lambda X: 1 / _curvatures(X)[-1]
+                lambda X: 1 / _eig(X)[-1]
             ),
             "the smallest eigenvalue is used: the steepest direction is the first to diverge": (
-                lambda X: 2 / _curvatures(X)[0]
+                lambda X: 2 / _eig(X)[0]
             ),
-            "the best learning rate is given, not the largest": (
-                lambda X: 2 / (_curvatures(X)[0] + _curvatures(X)[-1])
-            ),
-            "all eigenvalues are added up: only the largest sets the limit": (
-                lambda X: 2 / _curvatures(X).sum()
-            ),
+            "the best learning rate is given, not the largest": lambda X: 2 / (_eig(X)[0] + _eig(X)[-1]),
+            "all eigenvalues are added up: only the largest sets the limit": lambda X: 2 / _eig(X).sum(),
             "the singular values of X are used: the eigenvalues of X.T @ X are their squares": (
-                lambda X: 2 / np.sqrt(_curvatures(X)[-1])
+                lambda X: 2 / np.sqrt(_eig(X)[-1])
             ),
-            "the Hessian is averaged over the cases: this E adds them up": (
-                lambda X: 2 * len(X) / _curvatures(X)[-1]
-            ),
+            "the Hessian is averaged over the cases: this E adds them up": lambda X: 2 * len(X) / _eig(X)[-1],
             "the first of an unsorted list is taken: eigvals has no order, eigvalsh has": (
                 lambda X: 2 / np.linalg.eigvals(X.T @ X).real[0]
             ),
             "the last of an unsorted list is taken: eigvals has no order, eigvalsh has": (
                 lambda X: 2 / np.linalg.eigvals(X.T @ X).real[-1]
             ),
-            "the largest eigenvalue itself is returned": lambda X: _curvatures(X)[-1],
+            "the largest eigenvalue itself is returned": lambda X: _eig(X)[-1],
         },
-        hints=(
-            "The Hessian of the linear neuron needs the inputs only, not the targets.",
-            "`np.linalg.eigvalsh(X.T @ X)` lists its eigenvalues, smallest first.",
-            r"The steepest direction sets the limit: $2/\lambda_{\max}$.",
-        ),
-        cases=_size_cases,
-        gradient=False,
+        cases=[(_UNSORTED,), *drawn(5, "n k", n=(5, 8, 6), k=(3, 4, 3))],
     ),
 }
 

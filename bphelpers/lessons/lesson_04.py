@@ -1,38 +1,16 @@
 """Exercises and predictions of lesson 04, computed from the one-neuron example."""
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from bphelpers import functional as F
 from bphelpers.data import worked_example
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.floating]
-
-
-class _Neuron(NamedTuple):
-    """The example's numbers, its three rates multiplied step by step: off, slope, and delta."""
-
-    x: _Array
-    w: _Array
-    b: float
-    off: float
-    slope: float
-    delta: float
-
-
-def _neuron() -> _Neuron:
-    n = worked_example("one_neuron")
-    p = float(F.sigmoid(n["w"] @ n["x"] + n["b"]))
-    off, slope = p - n["target"], p * (1 - p)
-    return _Neuron(n["x"], n["w"], n["b"], off, slope, off * slope)
-
-
-def _pair(for_w2: float, for_b: float) -> _Array:
-    """One array, so that an answer may be a pair, a list or an array."""
-    return np.array([for_w2, for_b])
+_neuron = worked_example("one_neuron")
+_x, _w, _b = _neuron["x"], _neuron["w"], _neuron["b"]
+_p = F.sigmoid(_w @ _x + _b)
+_off, _slope = _p - _neuron["target"], _p * (1 - _p)
+_delta = _off * _slope
 
 
 def _best_step(f0: float, f3: float, eps: float) -> float:
@@ -41,100 +19,62 @@ def _best_step(f0: float, f3: float, eps: float) -> float:
 
 EXERCISES = {
     "04.1": Exercise(
-        question="Write the derivatives of E with respect to w2 and b, in this order.",
-        reference=lambda: _pair(_neuron().delta * _neuron().x[1], _neuron().delta),
+        reference=[_delta * _x[1], _delta],
         mistakes={
-            "the input x1 is used: w2 multiplies x2": (
-                lambda: _pair(_neuron().delta * _neuron().x[0], _neuron().delta)
-            ),
-            "the weight w2 itself stands where its input x2 belongs": (
-                lambda: _pair(_neuron().delta * _neuron().w[1], _neuron().delta)
-            ),
-            "the slope of the sigmoid is left out": (
-                lambda: _pair(_neuron().off * _neuron().x[1], _neuron().off)
-            ),
-            "the first rate is left out: dp, how wrong the output is": (
-                lambda: _pair(_neuron().slope * _neuron().x[1], _neuron().slope)
-            ),
-            "only the last rates are given, x2 and 1: the rest of the chain is missing": (
-                lambda: _pair(_neuron().x[1], 1.0)
-            ),
+            "the input x1 is used: w2 multiplies x2": [_delta * _x[0], _delta],
+            "the weight w2 itself stands where its input x2 belongs": [_delta * _w[1], _delta],
+            "the slope of the sigmoid is left out": [_off * _x[1], _off],
+            "the first rate is left out: dp, how wrong the output is": [_slope * _x[1], _slope],
+            "only the last rates are given, x2 and 1: the rest of the chain is missing": [_x[1], 1.0],
             "the derivative of the bias is only its local one, 1: the rest of the chain is missing": (
-                lambda: _pair(_neuron().delta * _neuron().x[1], 1.0)
+                [_delta * _x[1], 1.0]
             ),
             "the bias is taken for a constant: it is a number that moves z like any other": (
-                lambda: _pair(_neuron().delta * _neuron().x[1], 0.0)
+                [_delta * _x[1], 0.0]
             ),
             "the derivative of the bias is multiplied by the bias: z rises by 1 for each unit of it": (
-                lambda: _pair(_neuron().delta * _neuron().x[1], _neuron().delta * _neuron().b)
+                [_delta * _x[1], _delta * _b]
             ),
-            "the two stand in the other order": (
-                lambda: _pair(_neuron().delta, _neuron().delta * _neuron().x[1])
-            ),
+            "the two stand in the other order": [_delta, _delta * _x[1]],
         },
-        hints=(
-            "The first two rates are those of $w_1$. Only the last one differs: how much does $z$ rise for "
-            "each unit of $w_2$? And of $b$?",
-            "$z = w_1 x_1 + w_2 x_2 + b$ rises by $x_2$ for each unit of $w_2$, and by 1 for each unit of "
-            "$b$.",
-            "`dz * x2` and `dz`, separated by a comma.",
-        ),
         tolerance=2e-3,  # three digits from a calculator will do
+        gradient=True,
     ),
     "04.2": Exercise(
-        question="Write dL/dv for L = (u + v) v at u = 2, v = 5.",
-        reference=lambda: (2 + 5) + 5,
+        reference=(2 + 5) + 5,
         mistakes={
             "only the way through the sum is counted (which is also dL/du): v goes straight into the product "
-            "as well": lambda: 5,
-            "only the way straight into the product is counted: v goes into the sum as well": lambda: 2 + 5,
-            "the sum hands on 1 instead of what arrives there, which is 5": lambda: (2 + 5) + 1,
-            "only v² is differentiated: multiplied out, L has the term u v as well": lambda: 2 * 5,
-            "the two parts are multiplied, which gives L itself: side by side they add": (
-                lambda: (2 + 5) * 5
-            ),
-            "the two parts are averaged: they add up": lambda: ((2 + 5) + 5) / 2,
-            "one part is taken from the other: they add up": lambda: (2 + 5) - 5,
+            "as well": 5,
+            "only the way straight into the product is counted: v goes into the sum as well": 2 + 5,
+            "the sum hands on 1 instead of what arrives there, which is 5": (2 + 5) + 1,
+            "only v² is differentiated: multiplied out, L has the term u v as well": 2 * 5,
+            "the two parts are multiplied, which gives L itself: side by side they add": (2 + 5) * 5,
+            "the two parts are averaged: they add up": ((2 + 5) + 5) / 2,
+            "one part is taken from the other: they add up": (2 + 5) - 5,
         },
-        hints=(
-            "Two lines leave $v$: one into the plus, one into the times. Find what comes back along each.",
-            "The multiplication swaps: it sends $q$ back along the line to $v$, and $v$ back along the line "
-            "to $q$. The addition hands on what it gets.",
-            "Straight into the product: $q = 7$. Through the sum: 5, handed on. Add.",
-        ),
     ),
     "04.3": Exercise(
-        question="Write best_step(f0, f3, eps), the h at which h² |f'''| / 6 + eps |f| / h is least.",
         reference=_best_step,
         mistakes={
             "the two errors are set equal, or the 2 of (h²)' is lost: the derivative of their sum is zero": (
-                lambda f0, f3, eps: np.cbrt(6 * eps * abs(f0) / abs(f3))
+                lambda f, f3, eps: np.cbrt(6 * eps * abs(f) / abs(f3))
             ),
             "the square root is taken: with the h of (h²)' and the 1/h² of (1/h)' it is h³": (
-                lambda f0, f3, eps: np.sqrt(3 * eps * abs(f0) / abs(f3))
+                lambda f, f3, eps: np.sqrt(3 * eps * abs(f) / abs(f3))
             ),
-            "the root is missing: this is h³": lambda f0, f3, eps: 3 * eps * abs(f0) / abs(f3),
-            "the factor 3 is lost": lambda f0, f3, eps: np.cbrt(eps * abs(f0) / abs(f3)),
-            "the factor 3 stands outside the root": (
-                lambda f0, f3, eps: 3 * np.cbrt(eps * abs(f0) / abs(f3))
-            ),
-            "f and f''' have changed places": lambda f0, f3, eps: np.cbrt(3 * eps * abs(f3) / abs(f0)),
+            "the root is missing: this is h³": lambda f, f3, eps: 3 * eps * abs(f) / abs(f3),
+            "the factor 3 is lost": lambda f, f3, eps: np.cbrt(eps * abs(f) / abs(f3)),
+            "the factor 3 stands outside the root": lambda f, f3, eps: 3 * np.cbrt(eps * abs(f) / abs(f3)),
+            "f and f''' have changed places": lambda f, f3, eps: np.cbrt(3 * eps * abs(f3) / abs(f)),
             "the signs are kept: only the sizes |f| and |f'''| count": (
-                lambda f0, f3, eps: np.cbrt(3 * eps * f0 / f3)
+                lambda f, f3, eps: np.cbrt(3 * eps * f / f3)
             ),
             "the formula of the one-sided difference is used": (
-                lambda f0, f3, eps: 2 * np.sqrt(eps * abs(f0) / abs(f3))
+                lambda f, f3, eps: 2 * np.sqrt(eps * abs(f) / abs(f3))
             ),
-            "the sizes of f and f''' are left out": lambda f0, f3, eps: np.cbrt(eps),
+            "the sizes of f and f''' are left out": lambda f, f3, eps: np.cbrt(eps),
         },
-        hints=(
-            "Set the derivative with respect to $h$ to zero. That of $h^2$ is $2h$, that of $1/h$ is "
-            "$-1/h^2$.",
-            "$\\tfrac h3|f'''| - \\tfrac{\\varepsilon|f|}{h^2} = 0$. Multiply by $h^2$.",
-            "$h^3 = 3\\varepsilon|f|/|f'''|$. The cube root is `np.cbrt`.",
-        ),
         cases=[(0.35, 0.02, 2.0**-52), (-2.0, 5.0, 2.0**-52), (3.0, -0.7, 2.0**-23)],
-        gradient=False,
     ),
 }
 

@@ -1,23 +1,20 @@
 """Exercises and predictions of lesson 06."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.lessons.shared import drawn, variations_of
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.floating]
-_Layer = tuple[_Array, _Array, _Array]
+_Layer = tuple[Array, Array, Array]
 
 
-def _columns(dZ: _Array, A: _Array, W: _Array) -> _Layer:
+def _columns(dZ: Array, A: Array, W: Array) -> _Layer:
     return W.T @ dZ, dZ @ A.T, dZ.sum(axis=1)
 
 
-def _square_layers() -> list[_Layer]:
-    """All sizes equal, so that a wrong transpose runs and can be named; the numbers decide."""
-    rng = np.random.default_rng(6)
-    return [tuple(rng.normal(size=(3, size, size))) for size in (2, 3, 4)]
+_but = variations_of(_columns, "dA dW db")
 
 
 def _delta_cases() -> list[_Layer]:
@@ -31,7 +28,6 @@ def _delta_cases() -> list[_Layer]:
 
 EXERCISES = {
     "06.1": Exercise(
-        question="Write columns_backward(dZ, A, W) for Z = W @ A + b[:, None], where examples are columns.",
         reference=_columns,
         mistakes={
             "the formulas are those of this course, where examples are rows": (
@@ -41,95 +37,66 @@ EXERCISES = {
                 lambda dZ, A, W: (dZ @ W, dZ.T @ A, dZ.sum(axis=1))
             ),
             "dA is that of this course: with examples in columns, the j of W and the j of dZ have to meet": (
-                lambda dZ, A, W: (dZ @ W, dZ @ A.T, dZ.sum(axis=1))
+                _but(dA=lambda dZ, A, W: dZ @ W)
             ),
-            "W is not turned on the way back: in W @ dZ a k meets a j": (
-                lambda dZ, A, W: (W @ dZ, dZ @ A.T, dZ.sum(axis=1))
+            "W is not turned on the way back: in W @ dZ a k meets a j": _but(dA=lambda dZ, A, W: W @ dZ),
+            "W is turned and stands on the wrong side: in dZ @ W.T an n meets a k": _but(
+                dA=lambda dZ, A, W: dZ @ W.T
             ),
-            "W is turned and stands on the wrong side: in dZ @ W.T an n meets a k": (
-                lambda dZ, A, W: (dZ @ W.T, dZ @ A.T, dZ.sum(axis=1))
+            "dA lies on its side: senders are its rows": _but(dA=lambda dZ, A, W: dZ.T @ W),
+            "dW is that of this course: in dZ.T @ A a j meets a k": _but(dW=lambda dZ, A, W: dZ.T @ A),
+            "dW has no transpose: in dZ @ A an n meets a k": _but(dW=lambda dZ, A, W: dZ @ A),
+            "dW lies on its side: receivers are its rows": _but(dW=lambda dZ, A, W: A @ dZ.T),
+            "dA and dW change places: the order is dA, dW, db": _but(dA="dW", dW="dA"),
+            "db adds up over the receivers: examples are the columns, so it is axis 1": _but(
+                db=lambda dZ, A, W: dZ.sum(axis=0)
             ),
-            "dA lies on its side: senders are its rows": (
-                lambda dZ, A, W: (dZ.T @ W, dZ @ A.T, dZ.sum(axis=1))
+            "db is not added up over the examples": _but(db=lambda dZ, A, W: dZ),
+            "db is added up over everything: each neuron has a bias of its own": _but(
+                db=lambda dZ, A, W: dZ.sum()
             ),
-            "dW is that of this course: in dZ.T @ A a j meets a k": (
-                lambda dZ, A, W: (W.T @ dZ, dZ.T @ A, dZ.sum(axis=1))
+            "db has a second axis: its shape is (receivers,)": _but(
+                db=lambda dZ, A, W: dZ.sum(axis=1, keepdims=True)
             ),
-            "dW has no transpose: in dZ @ A an n meets a k": (
-                lambda dZ, A, W: (W.T @ dZ, dZ @ A, dZ.sum(axis=1))
+            "dW and db are averaged over the examples: the 1/n belongs to the loss": _but(
+                dW=lambda dZ, A, W: dZ @ A.T / dZ.shape[1], db=lambda dZ, A, W: dZ.mean(axis=1)
             ),
-            "dW lies on its side: receivers are its rows": (
-                lambda dZ, A, W: (W.T @ dZ, A @ dZ.T, dZ.sum(axis=1))
-            ),
-            "dA and dW change places: the order is dA, dW, db": (
-                lambda dZ, A, W: (dZ @ A.T, W.T @ dZ, dZ.sum(axis=1))
-            ),
-            "db adds up over the receivers: examples are the columns, so it is axis 1": (
-                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ.sum(axis=0))
-            ),
-            "db is not added up over the examples": lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ),
-            "db is added up over everything: each neuron has a bias of its own": (
-                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ.sum())
-            ),
-            "db has a second axis: its shape is (receivers,)": (
-                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ.sum(axis=1, keepdims=True))
-            ),
-            "dW and db are averaged over the examples: the 1/n belongs to the loss": (
-                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T / dZ.shape[1], dZ.mean(axis=1))
-            ),
-            "db is averaged over the examples: the 1/n belongs to the loss": (
-                lambda dZ, A, W: (W.T @ dZ, dZ @ A.T, dZ.mean(axis=1))
+            "db is averaged over the examples: the 1/n belongs to the loss": _but(
+                db=lambda dZ, A, W: dZ.mean(axis=1)
             ),
             "everything is averaged over the examples: the 1/n belongs to the loss": (
                 lambda dZ, A, W: tuple(array / dZ.shape[1] for array in _columns(dZ, A, W))
             ),
         },
-        hints=(
-            "Write the letters: $dZ_{jn}$, $A_{kn}$, $W_{jk}$. The three sums are the same as before.",
-            "$dA_{kn}$ sums over $j$, so the $j$ of $W_{jk}$ and the $j$ of $dZ_{jn}$ meet inside, with $k$ "
-            "left of them and $n$ right. $dW_{jk}$ sums over $n$.",
-            "`W.T @ dZ` has the letters k, j, j, n. For `dW`, `A` is the one that lies down. `db` adds up "
-            "each row of `dZ`.",
-        ),
-        cases=_square_layers,
+        cases=drawn(6, "n n, n n, n n", n=(2, 3, 4)),  # square, so that a wrong transpose runs and is named
+        gradient=True,
     ),
     "06.2": Exercise(
-        question="Write my_delta(dz_next, W_next, a): the deltas of a sigmoid layer from those of the next.",
-        reference=lambda dz_next, W_next, a: dz_next @ W_next * a * (1 - a),
+        reference=lambda d, W, a: d @ W * a * (1 - a),
         mistakes={
             "the weights are transposed: the j of dz_next and the j of W_next meet without it": (
-                lambda dz_next, W_next, a: dz_next @ W_next.T * a * (1 - a)
+                lambda d, W, a: d @ W.T * a * (1 - a)
             ),
             "the weights are left out: dz_next is only multiplied by the slope": (
-                lambda dz_next, W_next, a: dz_next * a * (1 - a)
+                lambda d, W, a: d * a * (1 - a)
             ),
-            "the slope of the sigmoid is left out": lambda dz_next, W_next, a: dz_next @ W_next,
-            "only half of the slope stands there: it is a * (1 - a)": (
-                lambda dz_next, W_next, a: dz_next @ W_next * (1 - a)
-            ),
-            "the activation stands where its slope belongs: a * (1 - a)": (
-                lambda dz_next, W_next, a: dz_next @ W_next * a
-            ),
-            "the brackets around 1 - a are missing": lambda dz_next, W_next, a: dz_next @ W_next * a * 1 - a,
+            "the slope of the sigmoid is left out": lambda d, W, a: d @ W,
+            "only half of the slope stands there: it is a * (1 - a)": lambda d, W, a: d @ W * (1 - a),
+            "the activation stands where its slope belongs: a * (1 - a)": lambda d, W, a: d @ W * a,
+            "the brackets around 1 - a are missing": lambda d, W, a: d @ W * a * 1 - a,
             "the slope of tanh stands where the sigmoid's belongs: a * (1 - a)": (
-                lambda dz_next, W_next, a: dz_next @ W_next * (1 - a**2)
+                lambda d, W, a: d @ W * (1 - a**2)
             ),
             "sigmoid is applied to a once more: a is its output already": (
-                lambda dz_next, W_next, a: dz_next @ W_next * F.sigmoid(a) * (1 - F.sigmoid(a))
+                lambda d, W, a: d @ W * F.sigmoid(a) * (1 - F.sigmoid(a))
             ),
-            "the result lies on its side: examples are the rows": (
-                lambda dz_next, W_next, a: (dz_next @ W_next * a * (1 - a)).T
-            ),
+            "the result lies on its side: examples are the rows": lambda d, W, a: (d @ W * a * (1 - a)).T,
             "the deltas are averaged over the examples: the 1/n belongs to the loss": (
-                lambda dz_next, W_next, a: dz_next @ W_next * a * (1 - a) / len(a)
+                lambda d, W, a: d @ W * a * (1 - a) / len(a)
             ),
         },
-        hints=(
-            "Two steps: through the weights, back along the wires; then through the sigmoid.",
-            "Back along the wires sums over the receivers `j` of `dz_next[n, j] * W_next[j, k]`.",
-            "`dz_next @ W_next`, then entry by entry times the slope `a * (1 - a)`.",
-        ),
         cases=_delta_cases,
+        gradient=True,
     ),
 }
 

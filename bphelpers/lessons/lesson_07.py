@@ -3,7 +3,7 @@
 from itertools import pairwise
 from math import prod
 
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 
 def _parameters(sizes: list[int]) -> int:
@@ -12,92 +12,52 @@ def _parameters(sizes: list[int]) -> int:
 
 EXERCISES = {
     "07.1": Exercise(
-        question="How many multiplications does backward take in a layer of 20 inputs, 30 neurons?",
-        reference=lambda: 2 * 30 + 30 * 20 + 30 * 20,
+        reference=2 * 30 + 30 * 20 + 30 * 20,
         mistakes={
-            "the deltas themselves are left out: da * a * (1 - a) multiplies too": lambda: 2 * 30 * 20,
-            "a delta is counted as one multiplication: da * a * (1 - a) is two": lambda: 30 + 2 * 30 * 20,
-            "the deltas are counted for the 20 inputs: each of the 30 neurons has one": (
-                lambda: 2 * 20 + 2 * 30 * 20
-            ),
+            "the deltas themselves are left out: da * a * (1 - a) multiplies too": 2 * 30 * 20,
+            "a delta is counted as one multiplication: da * a * (1 - a) is two": 30 + 2 * 30 * 20,
+            "the deltas are counted for the 20 inputs: each of the 30 neurons has one": 2 * 20 + 2 * 30 * 20,
             "each of the 20 numbers that come in takes one multiplication: it is each of the 30 neurons, and "
-            "two, for da * a * (1 - a)": lambda: 20 + 2 * 30 * 20,
-            "nothing is handed on: that is right for a first layer only": lambda: 2 * 30 + 30 * 20,
-            "dW alone is counted": lambda: 30 * 20,
-            "the forward pass is counted as well": lambda: 2 * 30 + 3 * 30 * 20,
+            "two, for da * a * (1 - a)": 20 + 2 * 30 * 20,
+            "nothing is handed on: that is right for a first layer only": 2 * 30 + 30 * 20,
+            "dW alone is counted": 30 * 20,
+            "the forward pass is counted as well": 2 * 30 + 3 * 30 * 20,
         },
-        hints=(
-            "Three things happen: the deltas, `dW`, and the blame that is handed on.",
-            "`da * a * (1 - a)` is two multiplications for each neuron. `dz.T @ a_before` has an entry for "
-            "each weight.",
-            "And `dz @ W` multiplies each weight by a delta, once. So $2 \\cdot 30 + 600 + 600$.",
-        ),
-        gradient=False,
     ),
     "07.2": Exercise(
-        question="Write number_of_paths(sizes, layer), from one weight of a layer to the error.",
-        reference=lambda sizes, layer: prod(sizes[layer + 1 :]),
+        reference=lambda n, k: prod(n[k + 1 :]),
         mistakes={
-            "the receiver is chosen again: the weight fixes it": lambda sizes, layer: prod(sizes[layer:]),
-            "the paths of all weights of the layer are counted together": (
-                lambda sizes, layer: prod(sizes[layer - 1 :])
-            ),
-            "the choices are added: they multiply": lambda sizes, layer: sum(sizes[layer + 1 :]),
-            "the outputs are left out: a path ends at one of them": (
-                lambda sizes, layer: prod(sizes[layer + 1 : -1])
-            ),
-            "the layers on the way are counted instead of the paths": (
-                lambda sizes, layer: len(sizes) - 1 - layer
-            ),
-            "the layers before the weight are taken: a path goes on to the outputs": (
-                lambda sizes, layer: prod(sizes[:layer])
-            ),
+            "the receiver is chosen again: the weight fixes it": lambda n, k: prod(n[k:]),
+            "the paths of all weights of the layer are counted together": lambda n, k: prod(n[k - 1 :]),
+            "the choices are added: they multiply": lambda n, k: sum(n[k + 1 :]),
+            "the outputs are left out: a path ends at one of them": lambda n, k: prod(n[k + 1 : -1]),
+            "the layers on the way are counted instead of the paths": lambda n, k: len(n) - 1 - k,
+            "the layers before the weight are taken: a path goes on to the outputs": lambda n, k: prod(n[:k]),
         },
-        hints=(
-            "The weight fixes its receiver. In each layer after that one, the path passes one neuron.",
-            "The receiver stands in layer `layer`, which has `sizes[layer]` neurons. The choices begin with "
-            "`sizes[layer + 1]`, and choices that follow one another multiply.",
-            "The product of `sizes[layer + 1:]`. `math.prod` of an empty list is 1.",
-        ),
         cases=[([784, 128, 64, 10], 1), ([4, 3, 5, 2], 1), ([4, 3, 5, 2], 2), ([4, 3, 5, 2], 3)],
-        gradient=False,
     ),
     "07.3": Exercise(
-        question="Write smallest_batch(sizes), from which on there are more activations than parameters.",
-        reference=lambda sizes: _parameters(sizes) // sum(sizes) + 1,
+        reference=lambda n: _parameters(n) // sum(n) + 1,
         mistakes={
             "the division is rounded down and left so: there the activations are not yet more": (
-                lambda sizes: _parameters(sizes) // sum(sizes)
+                lambda n: _parameters(n) // sum(n)
             ),
-            "a tie is taken for more: the division is rounded up": (
-                lambda sizes: -(-_parameters(sizes) // sum(sizes))
-            ),
+            "a tie is taken for more: the division is rounded up": lambda n: -(-_parameters(n) // sum(n)),
             "the biases are left out: they are parameters too": (
-                lambda sizes: (_parameters(sizes) - sum(sizes[1:])) // sum(sizes) + 1
+                lambda n: (_parameters(n) - sum(n[1:])) // sum(n) + 1
             ),
             "the inputs are left out: the first layer's dW needs them": (
-                lambda sizes: _parameters(sizes) // sum(sizes[1:]) + 1
+                lambda n: _parameters(n) // sum(n[1:]) + 1
             ),
-            "the outputs are left out: their slopes need them": (
-                lambda sizes: _parameters(sizes) // sum(sizes[:-1]) + 1
-            ),
+            "the outputs are left out: their slopes need them": lambda n: _parameters(n) // sum(n[:-1]) + 1,
             "the hidden layers alone are counted: inputs and outputs are remembered as well": (
-                lambda sizes: _parameters(sizes) // sum(sizes[1:-1]) + 1
+                lambda n: _parameters(n) // sum(n[1:-1]) + 1
             ),
             "the parameters are counted in bytes and the activations in numbers": (
-                lambda sizes: 8 * _parameters(sizes) // sum(sizes) + 1
+                lambda n: 8 * _parameters(n) // sum(n) + 1
             ),
         },
-        hints=(
-            "How many numbers does one example leave behind? Backward needs the inputs of every layer and "
-            "the outputs of every sigmoid.",
-            "One example leaves `sum(sizes)` numbers. The parameters are `forward_cost(sizes) + "
-            "sum(sizes[1:])`.",
-            "Divide the second by the first, round down, and take one more. At a tie they are as many, so "
-            "one more is right there as well.",
-        ),
         cases=[([64, 32, 10],), ([16, 10, 4],), ([784, 128, 64, 10],), ([2, 2, 2],)],
-        gradient=False,
     ),
 }
 

@@ -1,31 +1,33 @@
 """Exercises and predictions of lesson 08."""
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.lessons.shared import variations_of
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.floating]
 
-
-def _momentum(w: _Array, g: _Array, v: _Array, lr: float, mu: float) -> tuple[_Array, _Array]:
+def _momentum(w: Array, g: Array, v: Array, lr: float, mu: float) -> tuple[Array, Array]:
     v = mu * v + g
     return w - lr * v, v
 
 
-def _momentum_with(new_v: Any, move: Any) -> Any:
-    """A momentum step made of two other formulas."""
+_but = variations_of(_momentum, "w v")
 
-    def step(w: _Array, g: _Array, v: _Array, lr: float, mu: float) -> tuple[_Array, _Array]:
-        after = new_v(g, v, lr, mu)
-        return move(w, g, v, after, lr), after
+
+def _with_velocity(rule: Callable[..., Array], lr: float | None = None) -> Callable[..., tuple[Array, Array]]:
+    """A momentum step with another velocity; with ``lr``, the weights move by that many velocities."""
+
+    def step(w: Array, g: Array, v: Array, rate: float, mu: float) -> tuple[Array, Array]:
+        v = rule(g, v, rate, mu)
+        return w - (rate if lr is None else lr) * v, v
 
     return step
 
 
-def _momentum_cases() -> list[tuple[_Array, _Array, _Array, float, float]]:
+def _momentum_cases() -> list[tuple[Array, Array, Array, float, float]]:
     rng = np.random.default_rng(8)
     w, g, v = rng.normal(size=(3, 2, 2))
     return [(w, g, v, 0.1, 0.9), (w[0], g[0], v[0], 0.5, 0.8)]
@@ -41,11 +43,14 @@ def _second_step(
     return float(-0.01 * mean / np.sqrt(square))
 
 
-def _clipped(g: _Array, c: float) -> _Array:
-    return g * min(1.0, float(c / np.linalg.norm(g)))
+_norm = np.linalg.norm
 
 
-def _clip_cases() -> list[tuple[_Array, float]]:
+def _clipped(g: Array, c: float) -> Array:
+    return g * min(1.0, float(c / _norm(g)))
+
+
+def _clip_cases() -> list[tuple[Array, float]]:
     rng = np.random.default_rng(9)
     long, short = 3 * rng.normal(size=5), np.array([0.3, -0.4])
     return [(np.array([3.0, -4.0]), 4.5), (short, 1.5), (long, 0.7), (short, 0.2)]
@@ -53,113 +58,85 @@ def _clip_cases() -> list[tuple[_Array, float]]:
 
 EXERCISES = {
     "08.1": Exercise(
-        question="Write my_momentum(w, g, v, lr, mu), which returns the new w and the new v.",
         reference=_momentum,
         mistakes={
-            "the weights move by the old velocity: the new one comes first": _momentum_with(
-                lambda g, v, lr, mu: mu * v + g, lambda w, g, v, after, lr: w - lr * v
+            "the weights move by the old velocity: the new one comes first": _but(
+                w=lambda w, g, v, lr, mu: w - lr * v
             ),
-            "the weights move by the gradient alone": _momentum_with(
-                lambda g, v, lr, mu: mu * v + g, lambda w, g, v, after, lr: w - lr * g
+            "the weights move by the gradient alone": _but(w=lambda w, g, v, lr, mu: w - lr * g),
+            "the velocity is added to the weights: it points uphill": _but(
+                w=lambda w, g, v, lr, mu: w + lr * (mu * v + g)
             ),
-            "the velocity is added to the weights: it points uphill": _momentum_with(
-                lambda g, v, lr, mu: mu * v + g, lambda w, g, v, after, lr: w + lr * after
-            ),
-            "the learning rate is missing": _momentum_with(
-                lambda g, v, lr, mu: mu * v + g, lambda w, g, v, after, lr: w - after
-            ),
+            "the learning rate is missing": _but(w=lambda w, g, v, lr, mu: w - (mu * v + g)),
             "the velocity is a running mean: here the gradient comes in whole, without 1 - mu": (
-                _momentum_with(
-                    lambda g, v, lr, mu: mu * v + (1 - mu) * g, lambda w, g, v, after, lr: w - lr * after
-                )
+                _with_velocity(lambda g, v, lr, mu: mu * v + (1 - mu) * g)
             ),
-            "the velocity does not fade: the old one is multiplied by mu": _momentum_with(
-                lambda g, v, lr, mu: v + g, lambda w, g, v, after, lr: w - lr * after
+            "the velocity does not fade: the old one is multiplied by mu": _with_velocity(
+                lambda g, v, lr, mu: v + g
             ),
-            "mu multiplies the gradient: it belongs to the old velocity": _momentum_with(
-                lambda g, v, lr, mu: v + mu * g, lambda w, g, v, after, lr: w - lr * after
+            "mu multiplies the gradient: it belongs to the old velocity": _with_velocity(
+                lambda g, v, lr, mu: v + mu * g
             ),
-            "the learning rate stands inside the velocity: here it multiplies the step": _momentum_with(
-                lambda g, v, lr, mu: mu * v + lr * g, lambda w, g, v, after, lr: w - after
+            "the learning rate stands inside the velocity: here it multiplies the step": _with_velocity(
+                lambda g, v, lr, mu: mu * v + lr * g, lr=1.0
             ),
-            "the learning rate acts twice, in the velocity and in the step": _momentum_with(
-                lambda g, v, lr, mu: mu * v + lr * g, lambda w, g, v, after, lr: w - lr * after
+            "the learning rate acts twice, in the velocity and in the step": _with_velocity(
+                lambda g, v, lr, mu: mu * v + lr * g
             ),
             "the velocity is a step already, as in the other common form (v = mu * v - lr * g, then w + v): "
-            "here it collects gradients, and the rate comes in when the weights move": _momentum_with(
-                lambda g, v, lr, mu: mu * v - lr * g, lambda w, g, v, after, lr: w + after
+            "here it collects gradients, and the rate comes in when the weights move": _with_velocity(
+                lambda g, v, lr, mu: mu * v - lr * g, lr=-1.0
             ),
             "the gradient is counted again on top of the velocity: that is Nesterov's step, of section 4": (
-                lambda w, g, v, lr, mu: (w - lr * (g + mu * (mu * v + g)), mu * v + g)
+                _but(w=lambda w, g, v, lr, mu: w - lr * (g + mu * (mu * v + g)))
             ),
-            "the old velocity is returned: the next step needs the new one": (
-                lambda w, g, v, lr, mu: (_momentum(w, g, v, lr, mu)[0], v)
+            "the old velocity is returned: the next step needs the new one": _but(
+                v=lambda w, g, v, lr, mu: v
             ),
-            "v and w change places: the new w comes first": (
-                lambda w, g, v, lr, mu: _momentum(w, g, v, lr, mu)[::-1]
-            ),
+            "v and w change places: the new w comes first": _but(w="v", v="w"),
         },
-        hints=(
-            "Two formulas, two lines. Which one needs the result of the other?",
-            "First the velocity: the old one shrinks by `mu`, the gradient comes on top. The weights then "
-            "use the new one.",
-            "`v = mu * v + g`, then return `w - lr * v` and `v`.",
-        ),
         cases=_momentum_cases,
-        gradient=False,
     ),
     "08.2": Exercise(
-        question="By how much does Adam change a weight in its second update, at learning rate 0.01, if the "
-        "derivatives are 1 and then 0?",
-        reference=_second_step,
+        reference=_second_step(),
         mistakes={
-            "the sign is lost: the weight goes on the way it went": lambda: -_second_step(),
-            "no step is taken: the derivative is 0, but the mean of the gradients is not": lambda: 0.0,
-            "it is the first step once more: both means have changed since": lambda: -0.01,
-            "neither mean is made fair": lambda: _second_step(mean_sum=1, square_sum=1),
-            "the mean of the squares is not made fair": lambda: _second_step(square_sum=1),
-            "the mean of the gradients is not made fair": lambda: _second_step(mean_sum=1),
+            "the sign is lost: the weight goes on the way it went": -_second_step(),
+            "no step is taken: the derivative is 0, but the mean of the gradients is not": 0.0,
+            "it is the first step once more: both means have changed since": -0.01,
+            "neither mean is made fair": _second_step(mean_sum=1, square_sum=1),
+            "the mean of the squares is not made fair": _second_step(square_sum=1),
+            "the mean of the gradients is not made fair": _second_step(mean_sum=1),
             "the means are made fair for t = 1: this is the second update": (
-                lambda: _second_step(mean_sum=1 - 0.9, square_sum=1 - 0.999)
+                _second_step(mean_sum=1 - 0.9, square_sum=1 - 0.999)
             ),
             "1 - beta is squared: it is 1 minus the square of beta": (
-                lambda: _second_step(mean_sum=(1 - 0.9) ** 2, square_sum=(1 - 0.999) ** 2)
+                _second_step(mean_sum=(1 - 0.9) ** 2, square_sum=(1 - 0.999) ** 2)
             ),
-            "0.9 is used in both means: the squares fade with 0.999": lambda: _second_step(beta2=0.9),
-            "0.999 is used in both means: the gradients fade with 0.9": lambda: _second_step(beta1=0.999),
-            "the learning rate is left out": lambda: 100 * _second_step(),
-            "the root is left out": lambda: -0.01 * (0.09 / 0.19) / (0.999e-3 / (1 - 0.999**2)),
-            "both updates are added up: the second alone is asked for": lambda: _second_step() - 0.01,
+            "0.9 is used in both means: the squares fade with 0.999": _second_step(beta2=0.9),
+            "0.999 is used in both means: the gradients fade with 0.9": _second_step(beta1=0.999),
+            "the learning rate is left out": 100 * _second_step(),
+            "the root is left out": -0.01 * (0.09 / 0.19) / (0.999e-3 / (1 - 0.999**2)),
+            "both updates are added up: the second alone is asked for": _second_step() - 0.01,
         },
-        hints=(
-            "The first update leaves $m = 0.1$ and $s = 0.001$. What does a derivative of 0 make of them?",
-            r"$m = 0.9 \cdot 0.1$ and $s = 0.999 \cdot 0.001$. Now make each of them fair: $t$ is 2.",
-            "Divide $m$ by $1 - 0.9^2$ and $s$ by $1 - 0.999^2$. The change is $-0.01$ times the first over "
-            "the root of the second.",
-        ),
         tolerance=3e-3,
-        gradient=False,
     ),
     "08.3": Exercise(
-        question="Write my_clipped(g, c), which returns the gradient, shortened to length c if it is longer.",
         reference=_clipped,
         mistakes={
-            "short gradients are made longer: they stay as they are": lambda g, c: g * c / np.linalg.norm(g),
+            "short gradients are made longer: they stay as they are": lambda g, c: g * c / _norm(g),
             "each component is clipped by itself, which changes the direction": (
                 lambda g, c: np.clip(g, -c, c)
             ),
             "it is shortened only if a component is larger than c: the length is what counts": (
-                lambda g, c: g * c / np.linalg.norm(g) if g.max() > c else g
+                lambda g, c: g * c / _norm(g) if g.max() > c else g
             ),
             "large components are cut off: one factor shortens all": lambda g, c: np.minimum(g, c),
-            "it is divided by c: the factor is c over the length": (
-                lambda g, c: g / c if np.linalg.norm(g) > c else g
-            ),
+            "it is divided by c: the factor is c over the length": lambda g, c: g / c if _norm(g) > c else g,
             "the result has length 1 where it should have c": (
-                lambda g, c: g / np.linalg.norm(g) if np.linalg.norm(g) > c else g
+                lambda g, c: g / _norm(g) if _norm(g) > c else g
             ),
             "long gradients are left alone and short ones are made longer: min, not max": (
-                lambda g, c: g * max(1.0, c / np.linalg.norm(g))
+                lambda g, c: g * max(1.0, c / _norm(g))
             ),
             "it is divided by the square of the length: the root is missing": (
                 lambda g, c: g * min(1.0, c / np.sum(g**2))
@@ -170,20 +147,12 @@ EXERCISES = {
             "the largest component is taken for the length": lambda g, c: g * min(1.0, c / np.abs(g).max()),
             "the sum is taken for the length": lambda g, c: g * min(1.0, c / np.abs(g.sum())),
             "a long gradient is thrown away: its direction is worth keeping": (
-                lambda g, c: g if np.linalg.norm(g) <= c else 0 * g
+                lambda g, c: g if _norm(g) <= c else 0 * g
             ),
-            "the factor is returned, not yet multiplied by the gradient": (
-                lambda g, c: min(1.0, c / np.linalg.norm(g))
-            ),
+            "the factor is returned, not yet multiplied by the gradient": lambda g, c: min(1.0, c / _norm(g)),
         },
-        hints=(
-            "The length of an array is `np.linalg.norm(g)`. What factor makes it `c`?",
-            "The factor is `c / np.linalg.norm(g)`. When must it not be used?",
-            "A factor above 1 would lengthen: `min(1.0, c / np.linalg.norm(g))` never does.",
-        ),
         tolerance=1e-5,  # 1e-6 added to the length, as the package does, is right too
         cases=_clip_cases,
-        gradient=False,
     ),
 }
 

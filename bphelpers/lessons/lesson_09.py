@@ -1,19 +1,18 @@
 """Exercises and predictions of lesson 09, and the backward pass that its detective exercise is about."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.lessons.shared import variations_of
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.floating]
-_Function = Callable[[_Array], float]
+_Function = Callable[[Array], float]
 
 
-def suspect(X: _Array, Y: _Array, W1: _Array, b1: _Array, W2: _Array, b2: _Array) -> dict[str, _Array]:
+def suspect(X: Array, Y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> dict[str, Array]:
     """Gradients of mean squared error for linear, tanh, linear, with one mistake. Whoever reads on knows it.
 
     Notes
@@ -28,26 +27,22 @@ def suspect(X: _Array, Y: _Array, W1: _Array, b1: _Array, W2: _Array, b2: _Array
     return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 
 
-def _relative_error(a: _Array, b: _Array, floor: float) -> _Array:
-    return np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)
-
-
-def _error_cases() -> list[tuple[_Array, _Array, float]]:
+def _error_cases() -> list[tuple[Array, Array, float]]:
     rng = np.random.default_rng(9)
     a, b = rng.normal(size=(2, 3, 2))
     tiny = np.array([1e-12, -2e-12, 3.0]), np.array([3e-12, 1e-12, -1.0])
     return [(a, b, 1e-8), (*tiny, 1e-8), (np.array([5.0, -0.5]), np.array([2.0, 0.25]), 1.0)]
 
 
-def _bowl(w: _Array) -> float:
+def _bowl(w: Array) -> float:
     return float(np.sum(np.sin(w) * w) + np.prod(np.cos(w)))
 
 
-def _steep(w: _Array) -> float:
+def _steep(w: Array) -> float:
     return float(np.sum(np.exp(w)))
 
 
-def _direction_cases() -> list[tuple[_Function, _Array, _Array, _Array, float]]:
+def _direction_cases() -> list[tuple[_Function, Array, Array, Array, float]]:
     rng = np.random.default_rng(10)
     # Steps so large that one-sided and centred differences are far apart.
     return [
@@ -55,127 +50,94 @@ def _direction_cases() -> list[tuple[_Function, _Array, _Array, _Array, float]]:
     ]
 
 
-def _directional(f: _Function, w: _Array, g: _Array, v: _Array, h: float) -> tuple[float, float]:
+def _directional(f: _Function, w: Array, g: Array, v: Array, h: float) -> tuple[float, float]:
     return float(np.sum(g * v)), (f(w + h * v) - f(w - h * v)) / (2 * h)
 
 
-def _with_measured(measured: Callable[..., float]) -> Callable[..., tuple[float, float]]:
-    def wrong(f: _Function, w: _Array, g: _Array, v: _Array, h: float) -> tuple[float, float]:
-        return float(np.sum(g * v)), measured(f, w, v, h)
-
-    return wrong
+_but = variations_of(_directional, "promised measured")
 
 
-def _unit(v: _Array) -> _Array:
+def _unit(v: Array) -> Array:
     return v / np.sqrt(np.sum(v * v))
 
 
-def _exchanged(*arguments: Any) -> tuple[float, float]:
-    promised, measured = _directional(*arguments)
-    return measured, promised
+def _over(size: Callable[..., Array]) -> Callable[..., Array]:
+    """The absolute error over a size that is made from the two sizes and the floor."""
+    return lambda a, b, floor: abs(a - b) / size(abs(a), abs(b), floor)
 
+
+_relative_error = _over(lambda a, b, floor: np.maximum(np.maximum(a, b), floor))
 
 EXERCISES = {
     "09.1": Exercise(
-        question="Write my_relative_error(a, b, floor), the relative error of every entry, with a floor.",
         reference=_relative_error,
         mistakes={
-            "the floor is left out": (lambda a, b, floor: np.abs(a - b) / np.maximum(np.abs(a), np.abs(b))),
-            "the floor is added to the larger number: it only counts where it is the largest": (
-                lambda a, b, floor: np.abs(a - b) / (np.maximum(np.abs(a), np.abs(b)) + floor)
+            "the floor is left out": _over(lambda a, b, floor: np.maximum(a, b)),
+            "the floor is added to the larger number: it only counts where it is the largest": _over(
+                lambda a, b, floor: np.maximum(a, b) + floor
             ),
-            "the sum of both sizes stands where the larger of them belongs": (
-                lambda a, b, floor: np.abs(a - b) / np.maximum(np.abs(a) + np.abs(b), floor)
+            "the sum of both sizes stands where the larger of them belongs": _over(
+                lambda a, b, floor: np.maximum(a + b, floor)
             ),
-            "the smaller size stands where the larger belongs": (
-                lambda a, b, floor: np.abs(a - b) / np.maximum(np.minimum(np.abs(a), np.abs(b)), floor)
+            "the smaller size stands where the larger belongs": _over(
+                lambda a, b, floor: np.maximum(np.minimum(a, b), floor)
             ),
-            "the size of b alone is used": lambda a, b, floor: np.abs(a - b) / np.maximum(np.abs(b), floor),
-            "the size of a alone is used": lambda a, b, floor: np.abs(a - b) / np.maximum(np.abs(a), floor),
+            "the size of b alone is used": _over(lambda a, b, floor: np.maximum(b, floor)),
+            "the size of a alone is used": _over(lambda a, b, floor: np.maximum(a, floor)),
             "the sizes are taken without their absolute value": (
-                lambda a, b, floor: np.abs(a - b) / np.maximum(np.maximum(a, b), floor)
+                lambda a, b, floor: abs(a - b) / np.maximum(np.maximum(a, b), floor)
             ),
-            "the difference keeps its sign": (
-                lambda a, b, floor: (a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)
-            ),
+            "the difference keeps its sign": lambda a, b, f: np.sign(a - b) * _relative_error(a, b, f),
             "the largest error alone is returned: one for each entry is asked for": (
-                lambda a, b, floor: _relative_error(a, b, floor).max()
+                lambda a, b, f: _relative_error(a, b, f).max()
             ),
-            "the difference is not divided by anything": lambda a, b, floor: np.abs(a - b),
+            "the difference is not divided by anything": lambda a, b, floor: abs(a - b),
         },
-        hints=(
-            "The numerator is `np.abs(a - b)`. What is the largest of three things, entry by entry?",
-            "`max` compares whole arrays; `np.maximum(u, v)` takes the larger of two, entry by entry. Use it "
-            "twice.",
-            "The denominator is `np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)`.",
-        ),
         cases=_error_cases,
-        gradient=False,
     ),
     "09.2": Exercise(
-        question="Write my_directional_check(f, w, g, v, h): the promised and the measured rate along v.",
         reference=_directional,
         mistakes={
-            "the two numbers change places: the promise comes first": _exchanged,
-            "the 2 is missing: the two points are 2h apart": _with_measured(
-                lambda f, w, v, h: (f(w + h * v) - f(w - h * v)) / h
+            "the two numbers change places: the promise comes first": _but(
+                promised="measured", measured="promised"
             ),
-            "the difference is one-sided": _with_measured(lambda f, w, v, h: (f(w + h * v) - f(w)) / h),
-            "the change is not divided by the distance": _with_measured(
-                lambda f, w, v, h: f(w + h * v) - f(w - h * v)
+            "the 2 is missing: the two points are 2h apart": _but(
+                measured=lambda f, w, g, v, h: (f(w + h * v) - f(w - h * v)) / h
             ),
-            "all weights move by h, whatever the direction": _with_measured(
-                lambda f, w, v, h: (f(w + h) - f(w - h)) / (2 * h)
+            "the difference is one-sided": _but(measured=lambda f, w, g, v, h: (f(w + h * v) - f(w)) / h),
+            "the change is not divided by the distance": _but(
+                measured=lambda f, w, g, v, h: f(w + h * v) - f(w - h * v)
             ),
-            "the direction is scaled to length 1 in the measurement and not in the promise": _with_measured(
-                lambda f, w, v, h: (f(w + h * _unit(v)) - f(w - h * _unit(v))) / (2 * h)
+            "all weights move by h, whatever the direction": _but(
+                measured=lambda f, w, g, v, h: (f(w + h) - f(w - h)) / (2 * h)
             ),
-            "the measurement is divided by the length of v as well": _with_measured(
-                lambda f, w, v, h: (f(w + h * v) - f(w - h * v)) / (2 * h * float(np.sqrt(np.sum(v * v))))
+            "the direction is scaled to length 1 in the measurement and not in the promise": _but(
+                measured=lambda f, w, g, v, h: (f(w + h * _unit(v)) - f(w - h * _unit(v))) / (2 * h)
             ),
-            "the promise is multiplied by h: a rate is asked for": (
-                lambda f, w, g, v, h: (h * float(np.sum(g * v)), _directional(f, w, g, v, h)[1])
+            "the measurement is divided by the length of v as well": _but(
+                measured=lambda f, w, g, v, h: (
+                    (f(w + h * v) - f(w - h * v)) / (2 * h * float(np.sqrt(np.sum(v * v))))
+                )
             ),
-            "the products in the promise are not added up": (
-                lambda f, w, g, v, h: (g * v, _directional(f, w, g, v, h)[1])
+            "the promise is multiplied by h: a rate is asked for": _but(
+                promised=lambda f, w, g, v, h: h * np.sum(g * v)
             ),
+            "the products in the promise are not added up": _but(promised=lambda f, w, g, v, h: g * v),
         },
-        hints=(
-            "The promise needs `g` and `v`, no call of `f`. The measurement needs `f`, `w`, `v` and `h`, and "
-            "no `g`.",
-            "The promise adds up `g` times `v` over all entries; for matrices that is `np.sum(g * v)`, not "
-            "`g @ v`.",
-            "The measurement is `(f(w + h * v) - f(w - h * v)) / (2 * h)`.",
-        ),
         cases=_direction_cases,
-        gradient=False,
     ),
     "09.3": Exercise(
-        question="Which mistake is in the backward pass that you may call and not read?",
-        reference=lambda: "sigmoid",
+        reference="sigmoid",
         mistakes={
             "you suspect a forgotten slope, but then the ratio would be 1 / (1 - a^2), never below 1": (
-                lambda: "forgotten"
+                "forgotten"
             ),
-            "you suspect a double slope, but then the ratio would be 1 - a^2, never negative": (
-                lambda: "twice"
-            ),
+            "you suspect a double slope, but then the ratio would be 1 - a^2, never negative": "twice",
             "you suspect the average, but with one example the batch size is 1 and changes nothing": (
-                lambda: "averaged"
+                "averaged"
             ),
-            "you suspect late weights, but then the ratio would not be a function of a alone": (
-                lambda: "late"
-            ),
+            "you suspect late weights, but then the ratio would not be a function of a alone": "late",
         },
-        hints=(
-            "`W2` and `b2` are right, so the mistake lies on the way back. With a batch of one, dividing by "
-            "the batch size changes nothing. Divide found by true, unit by unit.",
-            "The ratio depends on $a$ alone and changes its sign with $a$. A forgotten slope would give "
-            "$1/(1-a^2)$, a double one $1-a^2$: neither is ever negative.",
-            r"Write the wrong slope over the right one, $\frac{a(1-a)}{1-a^2} = \frac{a}{1+a}$, and put in "
-            "the first unit.",
-        ),
-        gradient=False,
     ),
 }
 

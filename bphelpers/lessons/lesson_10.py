@@ -7,14 +7,10 @@ from numpy.typing import NDArray
 
 from bphelpers import data
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.float64]
 _Truths = NDArray[np.bool_]
-
-
-def _bits() -> list[tuple[float, float]]:
-    return [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
 
 
 def _with_steps(way: Callable[[bool, bool], bool]) -> Callable[[float, float], float]:
@@ -22,29 +18,18 @@ def _with_steps(way: Callable[[bool, bool], bool]) -> Callable[[float, float], f
     return lambda x1, x2: float(way(x1 + x2 > 0.5, x1 + x2 > 1.5))
 
 
-def _study_output(
-    X: _Array | None = None,
-    *,
-    transposed: bool = False,
-    bare_hidden: bool = False,
-    bare_output: bool = False,
-    hidden: dict[int, float] | None = None,
-    second_sum: float | None = None,
-) -> float:
-    example = data.worked_example("study_sleep")
-    W1 = example["W1_in_by_hidden"]
-    sums = (example["X"][0] if X is None else X) @ (W1.reshape(3, 2).T if transposed else W1)
-    if second_sum is not None:
-        sums[1] = second_sum
-    a = sums if bare_hidden else F.sigmoid(sums)
-    for k, value in (hidden or {}).items():
-        a[k] = value
-    z = a @ example["W2"]
-    return float(z if bare_output else F.sigmoid(z))
+_study = data.worked_example("study_sleep")
+_x, _W1, _w2 = _study["X"][0], _study["W1_in_by_hidden"], _study["W2"]
+_sums = _x @ _W1
+_a = F.sigmoid(_sums)
+
+
+def _output(a: Array) -> float:
+    return float(F.sigmoid(a @ _w2))
 
 
 def _fooled(
-    w: _Array, *, places: str = "mirrored", sign: float = 1.0, targets: tuple[int, ...] = (0,)
+    w: Array, *, places: str = "mirrored", sign: float = 1.0, targets: tuple[int, ...] = (0,)
 ) -> _Truths:
     """For each of the 64 patterns: does it give the sum 0 without being symmetric?"""
     X, y = data.symmetry()
@@ -55,7 +40,6 @@ def _fooled(
 
 EXERCISES = {
     "10.1": Exercise(
-        question="Write xor_net(x1, x2) with two hidden threshold units and a threshold unit as output.",
         reference=_with_steps(lambda either, both: either and not both),
         mistakes={
             "the second hidden unit is ignored: that is OR": _with_steps(lambda either, both: either),
@@ -66,40 +50,28 @@ EXERCISES = {
             "the output fires where neither input is on": _with_steps(lambda either, both: not either),
             "the output fires unless both inputs are on": _with_steps(lambda either, both: not both),
         },
-        hints=(
-            "Let the first hidden unit say that at least one input is on, and the second that both are.",
-            "`h1 = step(x1 + x2 - 0.5)` and `h2 = step(x1 + x2 - 1.5)`. When shall the output fire?",
-            "`step(h1 - h2 - 0.5)`: it is positive for `h1 = 1, h2 = 0` only.",
-        ),
-        cases=_bits,
-        gradient=False,
+        cases=[(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)],
     ),
     "10.2": Exercise(
-        question="What does the network answer for the student (2, 9), with the printed weights?",
-        reference=_study_output,
+        reference=_output(_a),
         mistakes={
-            "the printed second sum 7.5 is kept; its sigmoid is right": lambda: _study_output(second_sum=7.5),
-            "the published answer is kept": lambda: 0.8579443067,
-            "the number above 1 is kept": lambda: _study_output(hidden={1: 1.000553084}),
-            "the output has no sigmoid": lambda: _study_output(bare_output=True),
-            "the hidden neurons have no sigmoid": lambda: _study_output(bare_hidden=True),
-            "neither layer has a sigmoid": lambda: _study_output(bare_hidden=True, bare_output=True),
-            "the six weights are read column by column": lambda: _study_output(transposed=True),
-            "the inputs are scaled; the published calculation takes them as they are": (
-                lambda: _study_output(np.array([2 / 3, 1.0]))
+            "the printed second sum 7.5 is kept; its sigmoid is right": _output(
+                F.sigmoid([_sums[0], 7.5, _sums[2]])
             ),
-            "the answer is multiplied by 100 already": lambda: 100 * _study_output(),
+            "the published answer is kept": 0.8579443067,
+            "the number above 1 is kept": _output(np.array([_a[0], 1.000553084, _a[2]])),
+            "the output has no sigmoid": float(_a @ _w2),
+            "the hidden neurons have no sigmoid": _output(_sums),
+            "neither layer has a sigmoid": float(_sums @ _w2),
+            "the six weights are read column by column": _output(F.sigmoid(_x @ _W1.reshape(3, 2).T)),
+            "the inputs are scaled; the published calculation takes them as they are": (
+                _output(F.sigmoid(np.array([2 / 3, 1.0]) @ _W1))
+            ),
+            "the answer is multiplied by 100 already": 100 * _output(_a),
         },
-        hints=(
-            "Three hidden sums first. Each hidden neuron has its own column in the table of weights.",
-            r"The second is $2 \cdot 0.6 + 9 \cdot 0.3$. Then three sigmoids, then a sum with 0.4, 0.5, 0.9.",
-            "`F.sigmoid(F.sigmoid(x @ W_first) @ w_second)`",
-        ),
         tolerance=2e-5,
-        gradient=False,
     ),
     "10.3": Exercise(
-        question="Write fooled(w): which patterns, not symmetric, give a unit with weights w the sum 0?",
         reference=lambda w: _fooled(w),
         mistakes={
             "the 8 symmetric patterns are marked as well": lambda w: _fooled(w, targets=(0, 1)),
@@ -115,14 +87,7 @@ EXERCISES = {
             "mirrored places are added; their weights are opposite": lambda w: _fooled(w, sign=-1.0),
             "the patterns that are not fooled are marked": lambda w: ~_fooled(w),
         },
-        hints=(
-            "What matters of a pattern are three differences: each place minus its mirror place.",
-            "Place 1 is mirrored at place 6, 2 at 5, 3 at 4. "
-            "`X6[:, :2:-1]` are the last three places, last first.",
-            "The sums are `(X6[:, :3] - X6[:, :2:-1]) @ w`. Join two conditions with `&`, each in brackets.",
-        ),
         cases=[(np.array(w),) for w in ([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 1.0, 2.0], [3.0, -1.0, 1.0])],
-        gradient=False,
     ),
 }
 

@@ -1,15 +1,14 @@
 """Exercises and predictions of lesson 11."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.lessons.shared import known_mistake
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.float64]
 
-
-def _relu_cases() -> list[tuple[_Array, _Array]]:
+def _relu_cases() -> list[tuple[Array, Array]]:
     rng = np.random.default_rng(11)
     cases = [(rng.normal(size=shape), rng.normal(size=shape)) for shape in ((2, 3), (1, 4))]
     on_the_kink = np.array([[0.0, -1.5, 2.0], [0.75, 0.0, -0.5]])
@@ -18,66 +17,54 @@ def _relu_cases() -> list[tuple[_Array, _Array]]:
 
 EXERCISES = {
     "11.1": Exercise(
-        question="Write my_relu_backward(dout, z): the gradient with respect to the input z of ReLU.",
         reference=F.relu_backward,
         mistakes={
             "the result is divided by the number of rows": lambda dout, z: dout * (z > 0) / len(z),
             "the sign is turned round": lambda dout, z: -dout * (z > 0),
-            "the mask is left out: the gradient passes where z is negative too": lambda dout, z: dout,
-            "the mask is the wrong way round": lambda dout, z: dout * (z <= 0),
+            "the mask is left out: the gradient passes where z is negative too": (
+                known_mistake("relu", "ReLU mask missing")
+            ),
+            "the mask is the wrong way round": known_mistake("relu", "ReLU mask inverted"),
             "the mask is the wrong way round: z < 0 passes": lambda dout, z: dout * (z < 0),
             "the gradient passes at z = 0 too, where 0 is taken: z > 0 is wanted, not z >= 0": (
                 lambda dout, z: dout * (z >= 0)
             ),
             "the two arguments are exchanged": lambda dout, z: z * (dout > 0),
             "the slope is returned without the gradient from above": lambda dout, z: (z > 0) * 1.0,
-            "the mask looks at the sign of dout instead of z": lambda dout, z: dout * (dout > 0),
+            "the mask looks at the sign of dout instead of z": (
+                known_mistake("relu", "ReLU mask from the gradient")
+            ),
             "this is ReLU itself, its forward pass": lambda dout, z: np.maximum(z, 0),
             "the output of ReLU is multiplied instead of its slope": lambda dout, z: dout * np.maximum(z, 0),
         },
-        hints=(
-            r"What is the slope of $\max(0, z)$ at $z = 3$? At $z = -2$?",
-            "The slope is 1 where `z > 0` and 0 elsewhere. Rates in a row multiply.",
-            "`(z > 0)` is an array of True and False, and NumPy multiplies with it as with 1 and 0.",
-        ),
         cases=_relu_cases,
+        gradient=True,
     ),
     "11.2": Exercise(
-        question=(
-            "A weight is 0.8, its gradient 0.1, the learning rate 0.5 and the weight decay 0.01. "
-            "What is the weight after the step?"
-        ),
-        reference=lambda: 0.8 - 0.5 * (0.1 + 0.01 * 0.8),
+        reference=0.8 - 0.5 * (0.1 + 0.01 * 0.8),
         mistakes={
-            "only the gradient is given, without the step": lambda: 0.1 + 0.01 * 0.8,
-            "only the step is given, not the weight after it": lambda: 0.5 * (0.1 + 0.01 * 0.8),
-            "the decay is forgotten": lambda: 0.8 - 0.5 * 0.1,
-            "the gradient of the loss is left out": lambda: 0.8 - 0.5 * 0.01 * 0.8,
-            "the charge itself is added, not its derivative": lambda: 0.8 - 0.5 * (0.1 + 0.01 / 2 * 0.8**2),
-            "the step goes uphill": lambda: 0.8 + 0.5 * (0.1 + 0.01 * 0.8),
-            "the decay is subtracted from the gradient": lambda: 0.8 - 0.5 * (0.1 - 0.01 * 0.8),
-            "the learning rate is forgotten": lambda: 0.8 - (0.1 + 0.01 * 0.8),
-            "the decay is not multiplied by the weight": lambda: 0.8 - 0.5 * (0.1 + 0.01),
-            "w squared is charged instead of w": lambda: 0.8 - 0.5 * (0.1 + 0.01 * 0.8**2),
+            "only the gradient is given, without the step": 0.1 + 0.01 * 0.8,
+            "only the step is given, not the weight after it": 0.5 * (0.1 + 0.01 * 0.8),
+            "the decay is forgotten": 0.8 - 0.5 * 0.1,
+            "the gradient of the loss is left out": 0.8 - 0.5 * 0.01 * 0.8,
+            "the charge itself is added, not its derivative": 0.8 - 0.5 * (0.1 + 0.01 / 2 * 0.8**2),
+            "the step goes uphill": 0.8 + 0.5 * (0.1 + 0.01 * 0.8),
+            "the decay is subtracted from the gradient": 0.8 - 0.5 * (0.1 - 0.01 * 0.8),
+            "the learning rate is forgotten": 0.8 - (0.1 + 0.01 * 0.8),
+            "the decay is not multiplied by the weight": 0.8 - 0.5 * (0.1 + 0.01),
+            "w squared is charged instead of w": 0.8 - 0.5 * (0.1 + 0.01 * 0.8**2),
             "the half is kept: the slope of half the square is w, without a half": (
-                lambda: 0.8 - 0.5 * (0.1 + 0.005 * 0.8)
+                0.8 - 0.5 * (0.1 + 0.005 * 0.8)
             ),
-            "the decay is not multiplied by the learning rate": lambda: 0.8 - 0.5 * 0.1 - 0.01 * 0.8,
+            "the decay is not multiplied by the learning rate": 0.8 - 0.5 * 0.1 - 0.01 * 0.8,
         },
-        hints=(
-            "First the gradient that the optimiser really uses: that of the loss plus that of the charge.",
-            "The charge adds 0.01 times 0.8.",
-            "The step is minus 0.5 times the sum of 0.1 and 0.008.",
-        ),
+        gradient=True,
     ),
 }
 
 PREDICTIONS = {
     "11.A": Prediction(
-        "What share of the held-out images will a single layer get right?",
-        low=0,
-        high=1,
-        judged="difference",
+        "What share of the held-out images will a single layer get right?", low=0, high=1, judged="difference"
     ),
     "11.B": Prediction(
         "By how many points of a hundred will 64-10-10 beat the baseline 64-10?",

@@ -1,18 +1,16 @@
 """Exercises and predictions of lesson 12."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bphelpers.teaching.exercises.records import Exercise, Prediction
-
-_Array = NDArray[np.float64]
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
 
-def _edges() -> list[tuple[_Array, float]]:
+def _edges() -> list[tuple[Array, float]]:
     return [(np.array([3.0, -4.0]), 2.0), (np.array([0.5, 1.5]), -1.0), (np.array([-2.0, 0.3]), 0.7)]
 
 
-def _nearest_point(w: _Array, b: float) -> _Array:
+def _nearest_point(w: Array, b: float) -> Array:
     return -b * w / (w @ w)
 
 
@@ -22,7 +20,6 @@ def _their_epsilon(t: int) -> float:
 
 EXERCISES = {
     "12.1": Exercise(
-        question="Write nearest_point(w, b): the point of the line w @ x + b = 0 nearest to the origin.",
         reference=_nearest_point,
         mistakes={
             "the sign of b is lost: the point lies on the other side of the origin": (
@@ -33,9 +30,7 @@ EXERCISES = {
             ),
             "the division by w @ w is left out": lambda w, b: -b * w,
             "b is left out": lambda w, b: -w / (w @ w),
-            "only the distance from the origin is given, not the point": (
-                lambda w, b: abs(b) / np.sqrt(w @ w)
-            ),
+            "only the distance from the origin is given, not the point": lambda w, b: abs(b) / np.sqrt(w @ w),
             "w is turned by a right angle: that goes along the line, where the way out is across it": (
                 lambda w, b: -b * np.array([-w[1], w[0]]) / (w @ w)
             ),
@@ -43,16 +38,9 @@ EXERCISES = {
             "the point where the line meets the x_2 axis is given": lambda w, b: np.array([0.0, -b / w[1]]),
             "both axes are mixed: each coordinate is where the line meets that axis": lambda w, b: -b / w,
         },
-        hints=(
-            "The nearest point lies straight out from the origin, across the line. Which direction is that?",
-            "Along `w`: so it is `c * w` with some number `c`. Put that into `w @ x + b = 0`.",
-            "`c * (w @ w) + b = 0`, so `c = -b / (w @ w)`.",
-        ),
         cases=_edges,
-        gradient=False,
     ),
     "12.2": Exercise(
-        question="Write their_epsilon(t): the epsilon with which our Adam takes scikit-learn's step t.",
         reference=_their_epsilon,
         mistakes={
             "the root is multiplied where it divides": lambda t: 1e-8 * np.sqrt(1 - 0.999**t),
@@ -73,14 +61,7 @@ EXERCISES = {
                 lambda t: 1e-8 / np.sqrt(abs(1 - 0.999 * t))
             ),
         },
-        hints=(
-            r"Divide numerator and denominator of their fraction by $\sqrt{1 - \beta_2^t}$.",
-            r"The denominator becomes $\sqrt{s}/\sqrt{1 - \beta_2^t} + \varepsilon/\sqrt{1 - \beta_2^t}$. "
-            "The first term is ours.",
-            r"So theirs is ours with $\varepsilon / \sqrt{1 - \beta_2^t}$ in place of $\varepsilon$.",
-        ),
         cases=[(1,), (2,), (10,), (200,)],
-        gradient=False,
     ),
 }
 

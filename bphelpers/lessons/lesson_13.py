@@ -1,16 +1,17 @@
 """Exercises and predictions of lesson 13."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
 
 from bphelpers import functional as F
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.lessons.shared import variations_of
+from bphelpers.numeric import Array
+from bphelpers.teaching.exercises import Exercise, Prediction
 
-_Array = NDArray[np.floating]
-_Case = tuple[_Array, _Array, _Array]
 
-
-def _norm_cases() -> list[_Case]:
+def _norm_cases() -> list[tuple[Array, ...]]:
     """Square and other shapes; the square ones let a wrong axis run, so that it can be named."""
     rng = np.random.default_rng(13)
     return [
@@ -19,172 +20,102 @@ def _norm_cases() -> list[_Case]:
     ]
 
 
-def _parts(dout: _Array, x: _Array, gamma: _Array, axis: int = 1) -> tuple[_Array, _Array, _Array]:
+def _parts(dout: Array, x: Array, gamma: Array, axis: int = 1) -> tuple[Array, Array, Array]:
     """xhat, dxhat and s."""
     s = np.sqrt(x.var(axis=axis, keepdims=True) + 1e-5)
     return (x - x.mean(axis=axis, keepdims=True)) / s, dout * gamma, s
 
 
-def _parameters(dout: _Array, x: _Array, gamma: _Array) -> tuple[_Array, _Array]:
-    _, dgamma, dbeta = F.layer_norm_backward(dout, x, gamma)
-    return dgamma, dbeta
+def _dx(rule: Callable[..., Array]) -> Callable[..., Any]:
+    """The right backward pass, but for a dx made from xhat, dxhat and s."""
+    return _but(dx=lambda dout, x, gamma: rule(*_parts(dout, x, gamma)))
 
 
-def _mean(array: _Array) -> _Array:
-    return array.mean(axis=1, keepdims=True)
+def _mean(array: Array, axis: int = 1) -> Array:
+    return array.mean(axis=axis, keepdims=True)
 
 
-def _only_itself(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    _, dxhat, s = _parts(dout, x, gamma)
-    return dxhat / s, *_parameters(dout, x, gamma)
-
-
-def _without_mean(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    xhat, dxhat, s = _parts(dout, x, gamma)
-    return (dxhat - xhat * _mean(dxhat * xhat)) / s, *_parameters(dout, x, gamma)
-
-
-def _without_variance(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    _, dxhat, s = _parts(dout, x, gamma)
-    return (dxhat - _mean(dxhat)) / s, *_parameters(dout, x, gamma)
-
-
-def _without_gamma(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    return F.layer_norm_backward(dout, x, np.ones_like(gamma))[0], *_parameters(dout, x, gamma)
-
-
-def _gamma_outside(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    return gamma * F.layer_norm_backward(dout, x, np.ones_like(gamma))[0], *_parameters(dout, x, gamma)
-
-
-def _not_divided(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    _, _, s = _parts(dout, x, gamma)
-    return F.layer_norm_backward(dout, x, gamma)[0] * s, *_parameters(dout, x, gamma)
-
-
-def _sums(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    xhat, dxhat, s = _parts(dout, x, gamma)
-    d = x.shape[1]
-    return (dxhat - d * _mean(dxhat) - xhat * d * _mean(dxhat * xhat)) / s, *_parameters(dout, x, gamma)
-
-
-def _sums_down_the_columns(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    """The forward along the rows, the two means of the short form still down the columns."""
-    xhat, dxhat, s = _parts(dout, x, gamma)
-    dx = (dxhat - dxhat.mean(axis=0) - xhat * (dxhat * xhat).mean(axis=0)) / s
-    return dx, *_parameters(dout, x, gamma)
-
-
-def _batch_statistics_for_gamma(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    xhat, _, _ = _parts(dout, x, gamma, axis=0)
-    return F.layer_norm_backward(dout, x, gamma)[0], (dout * xhat).sum(axis=0), dout.sum(axis=0)
-
-
-def _collected_along_rows(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    xhat, _, _ = _parts(dout, x, gamma)
-    return F.layer_norm_backward(dout, x, gamma)[0], (dout * xhat).sum(axis=1), dout.sum(axis=1)
-
-
-def _gamma_everywhere(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    dx, dgamma, dbeta = F.layer_norm_backward(dout, x, gamma)
-    return dx, gamma * dgamma, gamma * dbeta
-
-
-def _from_x(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    dx, _, dbeta = F.layer_norm_backward(dout, x, gamma)
-    return dx, (dout * x).sum(axis=0), dbeta
-
-
-def _averaged(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    dx, dgamma, dbeta = F.layer_norm_backward(dout, x, gamma)
-    return dx, dgamma / len(x), dbeta / len(x)
-
-
-def _exchanged(dout: _Array, x: _Array, gamma: _Array) -> _Case:
-    dx, dgamma, dbeta = F.layer_norm_backward(dout, x, gamma)
-    return dx, dbeta, dgamma
+_but = variations_of(F.layer_norm_backward, "dx dgamma dbeta")
 
 
 EXERCISES = {
     "13.1": Exercise(
-        question="Write leaky_std(s, d_in): the standard deviation of weights that keeps the forward "
-        "mean square level under LeakyReLU with slope s.",
-        reference=lambda s, d_in: np.sqrt(2 / ((1 + s**2) * d_in)),
+        reference=lambda s, d: np.sqrt(2 / ((1 + s**2) * d)),
         mistakes={
-            "it is He's formula for ReLU: the negative side is left out": lambda s, d_in: np.sqrt(2 / d_in),
-            "it is the variance: the standard deviation is its root": lambda s, d_in: 2 / ((1 + s**2) * d_in),
-            "the slope is not squared: a mean square is kept level": (
-                lambda s, d_in: np.sqrt(2 / ((1 + s) * d_in))
-            ),
+            "it is He's formula for ReLU: the negative side is left out": lambda s, d: np.sqrt(2 / d),
+            "it is the variance: the standard deviation is its root": lambda s, d: 2 / ((1 + s**2) * d),
+            "the slope is not squared: a mean square is kept level": lambda s, d: np.sqrt(2 / ((1 + s) * d)),
             "the two sides are not halved: each has half of the chance": (
-                lambda s, d_in: np.sqrt(1 / ((1 + s**2) * d_in))
+                lambda s, d: np.sqrt(1 / ((1 + s**2) * d))
             ),
-            "only the negative side counts: the positive one adds 1": (
-                lambda s, d_in: np.sqrt(2 / (s**2 * d_in))
-            ),
-            "the leak is taken off instead of added": lambda s, d_in: np.sqrt(2 / ((1 - s**2) * d_in)),
+            "only the negative side counts: the positive one adds 1": lambda s, d: np.sqrt(2 / (s**2 * d)),
+            "the leak is taken off instead of added": lambda s, d: np.sqrt(2 / ((1 - s**2) * d)),
             "the factor 1 + s**2 stands above the line: a leak lets more through, so weights are smaller": (
-                lambda s, d_in: np.sqrt(2 * (1 + s**2) / d_in)
+                lambda s, d: np.sqrt(2 * (1 + s**2) / d)
             ),
             "the factor stands there itself: the variance has to be one over it": (
-                lambda s, d_in: np.sqrt((1 + s**2) / (2 * d_in))
+                lambda s, d: np.sqrt((1 + s**2) / (2 * d))
             ),
             "the slopes are added before they are squared: each side is squared by itself": (
-                lambda s, d_in: np.sqrt(2 / ((1 + s) ** 2 * d_in))
+                lambda s, d: np.sqrt(2 / ((1 + s) ** 2 * d))
             ),
             "it is the variance 1 / d_in of a linear layer: what LeakyReLU takes away is left out": (
-                lambda s, d_in: np.sqrt(1 / d_in)
+                lambda s, d: np.sqrt(1 / d)
             ),
-            "the 2 is not under the root": lambda s, d_in: 2 / np.sqrt((1 + s**2) * d_in),
-            "d_in is left out: the sum has d_in terms": lambda s, d_in: np.sqrt(2 / (1 + s**2)),
-            "the number of senders is not under the root": lambda s, d_in: np.sqrt(2 / (1 + s**2)) / d_in,
+            "the 2 is not under the root": lambda s, d: 2 / np.sqrt((1 + s**2) * d),
+            "d_in is left out: the sum has d_in terms": lambda s, d: np.sqrt(2 / (1 + s**2)),
+            "the number of senders is not under the root": lambda s, d: np.sqrt(2 / (1 + s**2)) / d,
         },
-        hints=(
-            "Half of the mean square comes from the positive side, as with ReLU. What does the negative side "
-            "add?",
-            r"There $a^2 = s^2 z^2$. Together $\mathbb E[a^2] = \tfrac12 (1 + s^2)\,\mathrm{Var}\,z$.",
-            r"Set $\tfrac12 (1 + s^2)\, d_{in}\, \mathrm{Var}\,w = 1$. The standard deviation is the root of "
-            "the variance.",
-        ),
         cases=((0.2, 50), (0.01, 100), (0.5, 8)),
-        gradient=False,
     ),
     "13.2": Exercise(
-        question="Write my_layer_norm_backward(dout, x, gamma, eps=1e-5), which returns dx, dgamma, dbeta.",
         reference=F.layer_norm_backward,
         mistakes={
-            "it is batch normalisation's backward: everything runs down the columns": (
-                lambda dout, x, gamma: F.batch_norm_backward(dout, x, gamma)
+            "it is batch normalisation's backward: everything runs down the columns": F.batch_norm_backward,
+            "dx has only the first way, through x itself": _dx(lambda xhat, dxhat, s: dxhat / s),
+            "the way through the mean is left out of dx": _dx(
+                lambda xhat, dxhat, s: (dxhat - xhat * _mean(dxhat * xhat)) / s
             ),
-            "dx has only the first way, through x itself": _only_itself,
-            "the way through the mean is left out of dx": _without_mean,
-            "the way through the variance is left out of dx": _without_variance,
-            "gamma is left out of dx": _without_gamma,
+            "the way through the variance is left out of dx": _dx(
+                lambda xhat, dxhat, s: (dxhat - _mean(dxhat)) / s
+            ),
+            "gamma is left out of dx": _but(
+                dx=lambda dout, x, gamma: F.layer_norm_backward(dout, x, np.ones_like(gamma))[0]
+            ),
             "gamma comes last in dx: it differs along the row, so it has to go into dxhat before the means": (
-                _gamma_outside
+                _but(dx=lambda dout, x, gamma: gamma * F.layer_norm_backward(dout, x, np.ones_like(gamma))[0])
             ),
-            "dx is not divided by s": _not_divided,
-            "dx has sums where the short form has means": _sums,
-            "the two means in dx still run down the columns": _sums_down_the_columns,
-            "the xhat in dgamma is that of batch normalisation": _batch_statistics_for_gamma,
-            "dgamma and dbeta are collected along the rows: they belong to features, so it is axis 0": (
-                _collected_along_rows
+            "dx is not divided by s": _dx(
+                lambda xhat, dxhat, s: dxhat - _mean(dxhat) - xhat * _mean(dxhat * xhat)
             ),
-            "dgamma and dbeta contain gamma: they collect dout, not dxhat": _gamma_everywhere,
-            "dgamma is made with x, not with xhat": _from_x,
-            "dgamma and dbeta are averaged over the examples: the 1/n belongs to the loss": _averaged,
-            "dgamma and dbeta change places": _exchanged,
+            "dx has sums where the short form has means": _dx(
+                lambda xhat, d, s: (d - (_mean(d) + xhat * _mean(d * xhat)) * d.shape[1]) / s
+            ),
+            "the two means in dx still run down the columns": _dx(
+                lambda xhat, dxhat, s: (dxhat - _mean(dxhat, 0) - xhat * _mean(dxhat * xhat, 0)) / s
+            ),
+            "the xhat in dgamma is that of batch normalisation": _but(
+                dgamma=lambda dout, x, gamma: (dout * _parts(dout, x, gamma, axis=0)[0]).sum(axis=0)
+            ),
+            "dgamma and dbeta are collected along the rows: they belong to features, so it is axis 0": _but(
+                dgamma=lambda dout, x, gamma: (dout * _parts(dout, x, gamma)[0]).sum(axis=1),
+                dbeta=lambda dout, x, gamma: dout.sum(axis=1),
+            ),
+            "dgamma and dbeta contain gamma: they collect dout, not dxhat": _but(
+                dgamma=lambda dout, x, gamma: gamma * F.layer_norm_backward(dout, x, gamma)[1],
+                dbeta=lambda dout, x, gamma: gamma * dout.sum(axis=0),
+            ),
+            "dgamma is made with x, not with xhat": _but(
+                dgamma=lambda dout, x, gamma: (dout * x).sum(axis=0)
+            ),
+            "dgamma and dbeta are averaged over the examples: the 1/n belongs to the loss": _but(
+                dgamma=lambda dout, x, gamma: F.layer_norm_backward(dout, x, gamma)[1] / len(x),
+                dbeta=lambda dout, x, gamma: dout.mean(axis=0),
+            ),
+            "dgamma and dbeta change places": _but(dgamma="dbeta", dbeta="dgamma"),
         },
-        hints=(
-            "Batch normalisation with other axes. Which sums go along a row now, and which two still go down "
-            "a column?",
-            "Mean, variance and the two means in the short form: `axis=1, keepdims=True` (without `keepdims` "
-            "the means lie along the wrong axis). But `dgamma` and `dbeta` collect from all examples: "
-            "`axis=0`.",
-            "`dxhat = dout * gamma` comes first; then `(dxhat - mean of dxhat - xhat * mean of dxhat * xhat) "
-            "/ s`, both means along the row.",
-        ),
         cases=_norm_cases,
+        gradient=True,
     ),
 }
 

@@ -1,15 +1,15 @@
-"""Exercises and predictions: three functions that a lesson calls, and the two records its author writes.
+"""Exercises and predictions: what a lesson calls, and the two records its author writes.
 
-A learner calls :func:`check`, :func:`hint` and :func:`predict`. All three print, return nothing, and never
-raise because of an answer: an exception in the middle of a lesson would stop the lesson.
+A learner calls :func:`check` and :func:`predict`, which print, return nothing, and never raise because of an
+answer: an exception would stop the lesson. :func:`agree` is the author's, and it does stop the lesson.
 
-An author writes one module per lesson, ``bphelpers/lessons/lesson_NN.py``, that defines
-``EXERCISES = {"NN.1": Exercise(...), ...}`` and ``PREDICTIONS = {"NN.A": Prediction(...), ...}``. It is
-loaded when the first of its keys is asked for.
+An author writes ``bphelpers/lessons/lesson_NN.py`` with ``EXERCISES = {"NN.1": Exercise(...), ...}`` and
+``PREDICTIONS = {"NN.A": Prediction(...), ...}``. It is loaded when the first of its keys is asked for.
 """
 
-from bphelpers.teaching.exercises.checking import check, hint
+from bphelpers.teaching.exercises.agreeing import agree
+from bphelpers.teaching.exercises.checking import check
 from bphelpers.teaching.exercises.predicting import predict
 from bphelpers.teaching.exercises.records import Exercise, Prediction
 
-__all__ = ["Exercise", "Prediction", "check", "hint", "predict"]
+__all__ = ["Exercise", "Prediction", "agree", "check", "predict"]

@@ -1,7 +1,6 @@
-"""``check`` and ``hint``: what a lesson says about an answer."""
+"""``check``: what a lesson says about an answer."""
 
 import copy
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bphelpers.teaching import gradcheck
-from bphelpers.teaching.exercises.comparing import (
+from bphelpers.teaching.exercises.differences import (
     Difference,
     Unreadable,
     arranged,
@@ -17,10 +16,9 @@ from bphelpers.teaching.exercises.comparing import (
     first_difference,
     parts_of,
 )
-from bphelpers.teaching.exercises.records import Exercise, find_exercise, is_prediction
+from bphelpers.teaching.exercises.records import Exercise, find_exercise
 from bphelpers.teaching.exercises.wording import described, say
 
-_hints_given: dict[str, int] = {}
 _wrong_before: set[str] = set()  # exercises with a wrong answer that no listed reason explained
 
 
@@ -38,26 +36,12 @@ class _Outcome:
 
 
 def check(key: str, answer: Any) -> None:
-    """Say whether ``answer`` is right, and where it is not, why.
+    """Say whether the answer to an exercise, such as ``"05.1"``, is right, and where it is not, why. [00]
 
-    Parameters
-    ----------
-    key : str
-        The exercise, for example ``"05.1"``.
-    answer : number, array, tuple, dict, str or function
-        ``...`` stands for "not answered yet".
-
-    Raises
-    ------
-    ValueError
-        Where no exercise has this key. Never because of the answer.
-
-    Notes
-    -----
-    A reason is named only if the mistake, made on purpose, reproduces the answer. Otherwise it prints what
-    was found, where, and roughly how far off it is; from the second time on, also what was expected.
-
-    Lesson: 00_start_here.
+    ``...`` stands for "not answered yet". A reason is named only if the mistake, made on purpose, reproduces
+    the answer. Otherwise it prints what was found, where, and roughly how far off it is; from the second time
+    on, also what was expected. ``ValueError`` where no exercise has this key, and never because of the
+    answer.
     """
     exercise = find_exercise(key)
     try:
@@ -67,48 +51,6 @@ def check(key: str, answer: Any) -> None:
     except Unreadable as reason:
         verdict = f"not right yet. {reason}"
     say(f"{key}: {verdict}")
-
-
-def hint(key: str) -> None:
-    """Print the next of the three hints for the exercise ``key``; after the third, where the solution is.
-
-    Parameters
-    ----------
-    key : str
-        The exercise, for example ``"05.1"``.
-
-    Raises
-    ------
-    ValueError
-        Where no exercise and no prediction has this key.
-
-    Notes
-    -----
-    In a notebook the hint is shown as Markdown, so that its formulas are set.
-
-    Lesson: 00_start_here.
-    """
-    if is_prediction(key):
-        say(f"{key} is a prediction: put a guess in its place.")
-        return
-    hints = find_exercise(key).hints
-    given = _hints_given.get(key, 0)
-    if given < len(hints):
-        _hints_given[key] = given + 1
-        _show(f"{key}, hint {given + 1} of {len(hints)}: {hints[given]}")
-    else:
-        say(f"{key}: that was the last hint. The solution is folded under the exercise.")
-
-
-def _show(text: str) -> None:
-    """Markdown in a notebook, plain text elsewhere. IPython is loaded already where there is a notebook."""
-    ipython = sys.modules.get("IPython")
-    if ipython is None or getattr(ipython.get_ipython(), "kernel", None) is None:
-        print(text)
-        return
-    from IPython.display import display
-
-    display({"text/markdown": text, "text/plain": text}, raw=True)
 
 
 def _verdict(key: str, exercise: Exercise, answer: Any) -> str:
@@ -136,11 +78,11 @@ def _run(exercise: Exercise, answer: Any) -> list[_Outcome]:
     if exercise.cases is None:
         if callable(answer):
             raise Unreadable("This is a function. Call it, and check what it returns.")
-        return [_Outcome((), answer, exercise.reference())]
+        return [_Outcome((), answer, exercise.reference)]
     if not callable(answer):
         raise Unreadable("A function is asked for: give its name, without parentheses.")
     return [
-        _Outcome(arguments, _call(answer, arguments), exercise.reference(*copy.deepcopy(arguments)))
+        _Outcome(arguments, _call(answer, arguments), exercise.made_by(exercise.reference, arguments))
         for arguments in exercise.arguments()
     ]
 
@@ -152,19 +94,10 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     except Exception as error:
         if ... in getattr(getattr(function, "__code__", None), "co_consts", ()):
             raise _Unanswered from error
-        if "truth value of an array" in str(error):
-            why = (
-                "An array is no single yes or no, so `if` cannot decide for all its numbers at once, and "
-                "neither can `max`."
-            )
-        elif "must be of ArrayType" in str(error) or "arguments to np.maximum" in str(error):
-            why = "`np.maximum(u, v)` takes two arrays; a third would be where the result is put."
-        elif "matmul" in str(error):
-            why = "In `A @ B`, A must have as many columns as B has rows."
-        else:
-            why = f"{type(error).__name__}: {error}"
+        advice = (said for words, said in _ADVICE.items() if words in str(error))
+        why = next(advice, f"{type(error).__name__}: {error}")
         raise Unreadable(f"Your function stopped, called with {_shapes(arguments)}. {why}") from error
-    if _is_stub(found):
+    if _is_stub(found) or (found is None and _does_nothing(function)):
         raise _Unanswered
     if found is None:
         raise Unreadable("Your function returned None. Is its last line missing the word return?")
@@ -174,6 +107,17 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
                 f"Your function changed its argument number {position}: compute a new array instead."
             )
     return found
+
+
+_TWO_ARRAYS = "`np.maximum(u, v)` takes two arrays; a third would be where the result is put."
+# Instead of what NumPy says, by some words of it.
+_ADVICE = {
+    "truth value of an array": "An array is no single yes or no, so `if` cannot decide for all its numbers at"
+    " once, and neither can `max`.",
+    "must be of ArrayType": _TWO_ARRAYS,
+    "arguments to np.maximum": _TWO_ARRAYS,
+    "matmul": "In `A @ B`, A must have as many columns as B has rows.",
+}
 
 
 def _shapes(arguments: tuple[Any, ...]) -> str:
@@ -188,28 +132,15 @@ def _shapes(arguments: tuple[Any, ...]) -> str:
 
 
 def _is_stub(answer: Any) -> bool:
-    """Whether a ``...`` stands for the answer, or for a part of it, or for the body of the function."""
-    if answer is ...:
-        return True
-    if isinstance(answer, dict):
-        return any(_is_stub(value) for value in answer.values())
-    if isinstance(answer, (list, tuple)):
-        return any(_is_stub(value) for value in answer)
-    code = getattr(answer, "__code__", None)
-    if code is None or code.co_code not in _EMPTY_BODIES:
-        return False
-    return all(constant is None or constant == answer.__doc__ for constant in code.co_consts)
+    """Whether a ``...`` stands for the answer, or for a part of it."""
+    parts = answer.values() if isinstance(answer, dict) else answer
+    return answer is ... or (isinstance(answer, (dict, list, tuple)) and any(map(_is_stub, parts)))
 
 
-def _empty() -> None: ...
-
-
-def _empty_documented() -> None:
-    """A function whose body is its docstring and nothing else compiles to code of its own."""
-    ...
-
-
-_EMPTY_BODIES = {_empty.__code__.co_code, _empty_documented.__code__.co_code}
+def _does_nothing(function: Any) -> bool:
+    """Whether the body of a function is a ``...`` and no more, which Python compiles to nothing."""
+    code = getattr(function, "__code__", None)
+    return code is not None and len(code.co_code) <= len((lambda: None).__code__.co_code)
 
 
 # --- explaining ---
@@ -226,7 +157,7 @@ def _explanation(
     if full == brief or key in _wrong_before:  # the same where nothing is given away, as with a shape
         return full + where
     _wrong_before.add(key)
-    return f'{brief}{where} hint("{key}") helps.'
+    return f"{brief}{where} The hints are folded under the exercise."
 
 
 def _listed_mistake(exercise: Exercise, outcomes: list[_Outcome]) -> str | None:
@@ -234,48 +165,45 @@ def _listed_mistake(exercise: Exercise, outcomes: list[_Outcome]) -> str | None:
     fits: dict[str, float] = {}
     for clause, wrong in exercise.mistakes.items():
         with np.errstate(all="ignore"):  # a mistake may overflow on purpose
-            values = [wrong(*copy.deepcopy(outcome.arguments)) for outcome in outcomes]
-            pairs = zip(outcomes, values, strict=True)
-            fits[clause] = max(distance(outcome.found, value, exercise.tolerance) for outcome, value in pairs)
+            fits[clause] = max(
+                distance(outcome.found, exercise.made_by(wrong, outcome.arguments), exercise.tolerance)
+                for outcome in outcomes
+            )
     best = min(fits, key=lambda clause: fits[clause], default=None)
-    if best is None or not np.isfinite(fits[best]):
-        return None
-    return f"You get exactly this when {best}."
+    return f"You get exactly this when {best}." if best is not None and np.isfinite(fits[best]) else None
 
 
 def _general_mistake(exercise: Exercise, outcomes: list[_Outcome], name: str) -> str | None:
     """The gradient check's own diagnosis of the part that is off, if every case where it is off agrees."""
-    diagnoses = [_diagnosed(exercise, outcome, name) for outcome in outcomes]
-    off = [diagnosis for diagnosis in diagnoses if diagnosis is not _RIGHT]
-    if not off or not all(isinstance(diagnosis, gradcheck.Diagnosis) for diagnosis in off):
+    if not exercise.gradient:
         return None
+    off = []
+    for outcome in outcomes:
+        try:
+            truth, found = parts_of(outcome.truth), parts_of(arranged(outcome.found, outcome.truth))
+        except Unreadable:
+            return None
+        parts = dict(truth)
+        value, right = dict(found)[name], parts.pop(name)
+        if right.dtype.kind != "f" or value.dtype.kind not in "fiu":
+            return None
+        if distance(value, right, exercise.tolerance) < np.inf:
+            continue
+        if right.ndim == 0 and value.size != 1:
+            return None  # one number has no rows to add up
+        rows = (len(a) for a in outcome.arguments if isinstance(a, np.ndarray) and a.ndim == 2)
+        diagnosis = gradcheck.diagnose(
+            value,
+            right,
+            batch_size=next(rows, None),
+            others={other: part for other, part in parts.items() if part.dtype.kind == "f"},
+            rtol=exercise.tolerance,
+        )
+        if diagnosis is None:
+            return None
+        off.append(diagnosis)
     common = set.intersection(*({diagnosis.mistake, *diagnosis.alternatives} for diagnosis in off))
     agreed = next((diagnosis for diagnosis in off if diagnosis.mistake in common), None)
     if agreed is None:
         return None
     return f"In {name}: {agreed.sentence}" if name else agreed.sentence
-
-
-def _diagnosed(exercise: Exercise, outcome: _Outcome, name: str) -> Any:
-    """A Diagnosis, ``None`` where no known mistake fits, ``_RIGHT`` where nothing is off."""
-    try:
-        truth, found = dict(parts_of(outcome.truth)), dict(parts_of(arranged(outcome.found, outcome.truth)))
-    except Unreadable:
-        return None
-    if not exercise.gradient or truth[name].dtype.kind != "f" or found[name].dtype.kind not in "fiu":
-        return None
-    if distance(found[name], truth[name], exercise.tolerance) < np.inf:
-        return _RIGHT
-    if truth[name].ndim == 0 and found[name].size != 1:
-        return None  # one number has no rows to add up
-    rows = (len(a) for a in outcome.arguments if isinstance(a, np.ndarray) and a.ndim == 2)
-    return gradcheck.diagnose(
-        found[name],
-        truth[name],
-        batch_size=exercise.batch_size or next(rows, None),
-        others={other: part for other, part in truth.items() if other != name and part.dtype.kind == "f"},
-        rtol=exercise.tolerance,
-    )
-
-
-_RIGHT = object()

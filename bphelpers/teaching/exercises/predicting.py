@@ -1,6 +1,7 @@
 """``predict``: commit to a guess, then see."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -13,26 +14,11 @@ _revealed: set[str] = set()
 
 
 def predict(key: str, guess: Any = ..., *, reveal: Any = ...) -> None:
-    """Record a guess before a result is shown, or show the result next to the guess.
+    """Record a guess, one of the options or a number; then show the computed truth next to it. [00]
 
-    Parameters
-    ----------
-    key : str
-        The prediction, for example ``"05.A"``.
-    guess : one of the options, or a number
-        ``...`` stands for "not yet". A second guess before the reveal replaces the first.
-    reveal : one of the options, or a number
-        The computed truth. Without a guess it is stated, and nothing else.
-
-    Raises
-    ------
-    ValueError
-        Where no prediction has this key, or ``reveal`` is not something that could have been guessed. Never
-        because of the guess.
-
-    Notes
-    -----
-    Lesson: 00_start_here.
+    ``...`` stands for "not yet"; a second guess before the reveal replaces the first. Without a guess the
+    answer is stated, and nothing else. ``ValueError`` where no prediction has this key, or where nobody could
+    have guessed what is revealed. Never because of the guess.
     """
     prediction = find_prediction(key)
     if guess is not ... or reveal is ...:
@@ -69,20 +55,18 @@ def _reveal(key: str, prediction: Prediction, reveal: Any) -> str:
     answer = _shown(prediction, truth)
     if key not in _guesses:
         sentence = f"the answer is {answer}."
-    elif prediction.options:
-        said = _shown(prediction, _guesses[key])
-        sentence = (
-            f"you said {said}, and {said} it is."
-            if _guesses[key] == truth
-            else f"you said {said}; it is {answer}."
-        )
     else:
-        said = _shown(prediction, _guesses[key])
-        guess, right = float(_guesses[key]), float(truth)
-        judged = (
-            _apart(prediction, guess, right) if prediction.judged == "difference" else _off_by(guess, right)
-        )
-        sentence = f"you said {said}; it is {answer}. {judged}"
+        guess = _guesses[key]
+        said = _shown(prediction, guess)
+        if not prediction.options:
+            judge = _apart if prediction.judged == "difference" else _off_by
+            sentence = (
+                f"you said {said}; it is {answer}. {judge(float(guess), float(truth), prediction.unit)}"
+            )
+        elif guess == truth:
+            sentence = f"you said {said}, and {said} it is."
+        else:
+            sentence = f"you said {said}; it is {answer}."
     return f"{sentence} {prediction.explain}" if prediction.explain else sentence
 
 
@@ -102,69 +86,51 @@ def _range(prediction: Prediction) -> str:
     return f" from {low} up" if high is None else f" from {low} to {high}"
 
 
-def _apart(prediction: Prediction, guess: float, truth: float) -> str:
+def _apart(guess: float, truth: float, unit: str | None) -> str:
     """The difference in words, for numbers whose ratio means little, such as two shares."""
     gap = number(abs(guess - truth), scale=max(abs(guess), abs(truth)))
     if gap == "0":
         return "Exactly right."
-    return f"That is {_with_unit(gap, prediction.unit)} too {'high' if guess > truth else 'low'}."
+    return f"That is {_with_unit(gap, unit)} too {'high' if guess > truth else 'low'}."
 
 
-def _off_by(guess: float, truth: float) -> str:
-    """How far a guessed number is from the truth, in one sentence.
+def _off_by(guess: float, truth: float, unit: str | None = None) -> str:
+    """How far a guessed number is from the truth, in one sentence; as a factor, so the unit cancels.
 
     >>> _off_by(0.5, 0.08216704)
     'That is too large by a factor of 6.1: about one power of ten.'
-    >>> _off_by(0.1, 0.08216704)
-    'That is too large by a factor of 1.2: the order of magnitude is right.'
     """
     if guess == truth:
         return "Exactly right."
     if truth == 0 or guess == 0:
         return f"That is {number(abs(guess - truth))} away."
-    if (guess > 0) != (truth > 0):
-        return "The sign is the other way round" + _size_aside(guess / truth)
     ratio = guess / truth
+    factor = max(abs(ratio), 1 / abs(ratio))
+    powers = round(math.log10(factor))
+    orders = "about one power of ten" if powers == 1 else f"about {powers} powers of ten"
+    if ratio < 0:
+        size = f", and the size is off by {orders}" if powers else "; the size is of the right order"
+        return f"The sign is the other way round{size}."
     if abs(ratio - 1) < 0.05:
         return "Within five percent."
-    side = "large" if ratio > 1 else "small"
-    factor = max(ratio, 1 / ratio)
-    return f"That is too {side} by a factor of {_two_digits(factor)}: {_orders(factor)}."
-
-
-def _two_digits(factor: float) -> str:
-    return f"{float(f'{factor:.2g}'):,.0f}" if 10 <= factor < 1e6 else f"{factor:.2g}"
-
-
-def _orders(factor: float) -> str:
-    powers = round(math.log10(factor))
-    if powers == 0:
-        return "the order of magnitude is right"
-    return "about one power of ten" if powers == 1 else f"about {powers} powers of ten"
-
-
-def _size_aside(ratio: float) -> str:
-    size = max(abs(ratio), 1 / abs(ratio))
-    if round(math.log10(size)) == 0:
-        return "; the size is of the right order."
-    return f", and the size is off by {_orders(size)}."
+    shown = f"{float(f'{factor:.2g}'):,.0f}" if 10 <= factor < 1e6 else f"{factor:.2g}"
+    judged = orders if powers else "the order of magnitude is right"
+    return f"That is too {'large' if ratio > 1 else 'small'} by a factor of {shown}: {judged}."
 
 
 def _readable(prediction: Prediction, value: Any) -> Any:
     """The option meant, or the number; ``None`` where it is neither."""
     if prediction.options:
-        same = (option for option in prediction.options if _folded(option) == _folded(value))
-        return next(same, None)
+        return next((option for option in prediction.options if _folded(option) == _folded(value)), None)
     try:
         array = np.asarray(value)
     except ValueError:
         return None
-    if array.dtype.kind not in "iuf" or array.size != 1 or not np.isfinite(array).all():
-        return None
-    return array.item()
+    usable = array.dtype.kind in "iuf" and array.size == 1 and np.isfinite(array).all()
+    return array.item() if usable else None
 
 
-def _folded(value: Any) -> Any:
+def _folded(value: Any) -> str:
     if isinstance(value, str):
         return value.strip().casefold()
     return str(np.asarray(value).item()) if isinstance(value, (bool, int, float, np.generic)) else repr(value)
@@ -176,22 +142,12 @@ def _choices(prediction: Prediction) -> list[str]:
     >>> _choices(Prediction("Which?", options=("rises", 16, "1.5")))
     ['"rises"', '16', '1.5']
     """
-    options = prediction.options or ()
-    return [str(option) if _reads_as_number(option) else f'"{option}"' for option in options]
-
-
-def _reads_as_number(option: Any) -> bool:
-    try:
-        float(option)
-    except (TypeError, ValueError):
-        return False
-    return True
+    options = map(str, prediction.options or ())
+    return [option if re.fullmatch(r"[-+.\d]+", option) else f'"{option}"' for option in options]
 
 
 def _shown(prediction: Prediction, value: Any) -> str:
-    if prediction.options:
-        return str(value)
-    return _with_unit(number(value), prediction.unit)
+    return str(value) if prediction.options else _with_unit(number(value), prediction.unit)
 
 
 def _with_unit(shown: str, unit: str | None) -> str:

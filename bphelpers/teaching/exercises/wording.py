@@ -41,8 +41,7 @@ def side_by_side(found: Any, truth: Any) -> str:
     >>> side_by_side(0.5, 0.25), side_by_side(0.12345678, 0.12345679)
     ('got 0.5, expected 0.25', 'got 0.12345678, expected 0.12345679')
     """
-    got, expected = _told_apart(found, truth)
-    return f"got {got}, expected {expected}"
+    return "got {}, expected {}".format(*_told_apart(found, truth))
 
 
 def roughly(found: Any, truth: Any) -> str:
@@ -52,27 +51,28 @@ def roughly(found: Any, truth: Any) -> str:
     ('got 0.5, too large by a factor of two to ten',
      'got -0.5, of the right sign and too large in size by less than a tenth')
     """
-    got, _ = _told_apart(found, truth)
-    a, b = float(np.asarray(found)), float(np.asarray(truth))
-    if np.asarray(truth).dtype.kind == "b":
-        return f"got {got}, and that is not it"
+    got = _told_apart(found, truth)[0]
+    return f"got {got}, {_judged(float(np.asarray(found)), np.asarray(truth)) or f'and {got} is not it'}"
+
+
+def _judged(a: float, truth: np.ndarray) -> str:
+    """What is said of ``a``; nothing where it is zero."""
+    b = float(truth)
+    if truth.dtype.kind == "b":
+        return "and that is not it"
     if a == 0:
-        return f"got {got}, and {got} is not it"
+        return ""
     if b == 0:
-        return f"got {got}, too {'large' if a > 0 else 'small'}"
+        return f"too {'large' if a > 0 else 'small'}"
     side, factor = ("large", a / b) if abs(a) > abs(b) else ("small", b / a)
-    if factor < 0:
-        size = f" and too {side} in size {_by(-factor)}" if -factor >= 1.1 else ""
-        return f"got {got}, of the wrong sign{size}"
-    off = f"too {side}" if b > 0 else f"of the right sign and too {side} in size"
-    return f"got {got}, {off} {_by(factor)}"
-
-
-def _by(factor: float) -> str:
-    for limit, words in ((1.01, "a hundredth"), (1.1, "a tenth"), (2, "a factor of two")):
-        if factor < limit:
-            return f"by less than {words}"
-    return "by a factor of two to ten" if factor <= 10 else "by a factor of more than ten"
+    limits = ((1.01, "less than a hundredth"), (1.1, "less than a tenth"), (2, "less than a factor of two"))
+    far = "a factor of two to ten" if abs(factor) <= 10 else "a factor of more than ten"
+    by = next((words for limit, words in limits if abs(factor) < limit), far)
+    if factor > 0:
+        return (
+            f"{'too' if b > 0 else 'of the right sign and too'} {side}{' in size' if b < 0 else ''} by {by}"
+        )
+    return "of the wrong sign" + (f" and too {side} in size by {by}" if factor <= -1.1 else "")
 
 
 def _told_apart(found: Any, truth: Any) -> tuple[str, str]:
@@ -92,17 +92,13 @@ def described(value: Any) -> str:
     if isinstance(value, str):
         return repr(value)
     if isinstance(value, dict):
-        return _joined(value.values(), [f"{name} = " for name in value])
+        return ", ".join(f"{name} = {described(part)}" for name, part in value.items())
     if isinstance(value, tuple):
-        return _joined(value, [""] * len(value))
+        return ", ".join(map(described, value))
     array = np.asarray(value)
     if array.size > SHOWN:
         return f"an array of shape {array.shape}"
     return _nested(array, float(np.max(np.abs(array), initial=0.0)))
-
-
-def _joined(values: Any, labels: list[str]) -> str:
-    return ", ".join(label + described(value) for label, value in zip(labels, values, strict=True))
 
 
 def _nested(array: np.ndarray, scale: float) -> str:

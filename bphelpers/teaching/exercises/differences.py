@@ -1,5 +1,6 @@
-"""Comparing an answer with the truth, whatever type the answer turns out to have."""
+"""Where an answer departs from the truth, whatever type the answer turns out to have."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,58 +22,39 @@ class Difference:
     truth: np.ndarray
     wrong: np.ndarray  # True where an entry is off; empty where the shapes differ
 
-    def prefix(self) -> str:
-        """Which part is meant, such as ``In dW:``, or nothing where the answer has one part only."""
-        return f"In {self.name}: " if self.name else ""
-
     def sentence(self, *, expected: bool = True) -> str:
         """Got, expected and where; without ``expected``, roughly how far off it is instead."""
-        if self.found.shape != self.truth.shape:
-            got = f"Got {_shape(self.found)}, expected {_shape(self.truth)}."
-            return f"{self.prefix()}{'g' + got[1:] if self.name else got}"
-        if self.truth.dtype.kind == "U":
-            right = f", expected {self.truth.item()!r}" if expected else ", and that is not it"
-            return f"{self.prefix()}Got {self.found.item()!r}{right}."
+        text = self._text(expected)
+        return f"In {self.name}: {text}." if self.name else f"{text[0].upper()}{text[1:]}."
+
+    def _text(self, expected: bool) -> str:
+        found, truth = self.found, self.truth
+        if found.shape != truth.shape:
+            return f"got {_shape(found)}, expected {_shape(truth)}"
+        if truth.dtype.kind == "U":
+            right = f"expected {truth.item()!r}" if expected else "and that is not it"
+            return f"got {found.item()!r}, {right}"
         compared = side_by_side if expected else roughly
-        if self.truth.ndim == 0:
-            digits = self._rounded()
-            pair = compared(self.found, self.truth)
-            if digits:
-                pair = f"got {number(self.found, digits=9)}. It is right to the {digits} digits that you gave"
-                pair += ": give more"
-            return f"{self.prefix()}{pair if self.name else 'G' + pair[1:]}."
-        if self.truth.dtype.kind == "b":
-            return f"{self.prefix()}{self._truth_values(expected)}."
-        off = np.where(self.wrong, np.abs(np.nan_to_num(self.found) - self.truth), -1.0)
+        if truth.ndim == 0:
+            return self._rounded() or compared(found, truth)
+        count = f"{self.wrong.sum()} of {self.wrong.size} entries differ"
+        if truth.dtype.kind == "b":
+            ways = {got: np.sum(self.wrong & (truth != got)) for got in (True, False)}
+            count += ": " + ", ".join(f"{got} in place of {not got} in {n}" for got, n in ways.items() if n)
+            first = tuple(np.argwhere(self.wrong)[0])
+            where = f"; the first is {place(first)}: {side_by_side(found[first], truth[first])}"
+            return count + (where if expected else "")
+        off = np.where(self.wrong, np.abs(found - truth), -1.0)
         worst = np.unravel_index(int(np.argmax(off)), off.shape)
-        where = ", ".join(str(int(i)) for i in worst)
-        return (
-            f"{self.prefix()}{int(self.wrong.sum())} of {self.wrong.size} entries differ; "
-            f"furthest off is [{where}]: {compared(self.found[worst], self.truth[worst])}."
-        )
+        return f"{count}; furthest off is {place(worst)}: {compared(found[worst], truth[worst])}"
 
-    def _truth_values(self, expected: bool) -> str:
-        """How many entries are off, and which way; with ``expected``, also where the first one is."""
-        first = np.argwhere(self.wrong)[0]
-        ways = {
-            f"{got} in place of {not got}": int(np.sum(self.wrong & (self.truth != got)))
-            for got in (True, False)
-        }
-        counts = ", ".join(f"{way} in {count}" for way, count in ways.items() if count)
-        sentence = f"{self.wrong.sum()} of {self.wrong.size} entries differ: {counts}"
-        if expected:
-            where = ", ".join(str(int(i)) for i in first)
-            pair = side_by_side(self.found[tuple(first)], self.truth[tuple(first)])
-            sentence += f"; the first is [{where}]: {pair}"
-        return sentence
-
-    def _rounded(self) -> int:
-        """Significant digits to which the answer is the truth, rounded; 0 where it is not."""
-        found, truth = float(self.found), float(self.truth)
+    def _rounded(self) -> str:
+        """What is said of the truth, rounded too much; nothing where ``found`` is something else."""
         for digits in range(2, 9):
-            if found == float(f"{truth:.{digits}g}"):
-                return digits
-        return 0
+            if float(self.found) == float(f"{float(self.truth):.{digits}g}"):
+                given = f"got {number(self.found, digits=9)}. It is right to the {digits} digits"
+                return f"{given} that you gave: give more"
+        return ""
 
 
 def first_difference(
@@ -80,21 +62,18 @@ def first_difference(
 ) -> Difference | None:
     """The first part of ``found`` that departs from ``truth``, or ``None`` where all agree.
 
-    ``returned`` says that a function gave ``found``, rather than the learner.
+    ``returned`` says that a function gave ``found``, rather than the learner. Raises :class:`Unreadable`
+    where ``found`` has the wrong type or number of parts, or holds NaN or infinity.
 
-    Raises
-    ------
-    Unreadable
-        Where ``found`` has the wrong type or number of parts, or holds NaN or infinity.
-
-    Examples
-    --------
     >>> first_difference([1.0, 2.0], np.array([1.0, 2.5]), 1e-6).sentence()
     '1 of 2 entries differ; furthest off is [1]: got 2, expected 2.5.'
     """
     found = arranged(found, truth)
     for (name, right), (_, value) in zip(parts_of(truth), parts_of(found), strict=True):
-        value = _readable(value, right, name, returned)
+        try:
+            value = _readable(value, right, returned)
+        except Unreadable as reason:
+            raise Unreadable(f"In {name}: {reason}" if name else str(reason)) from None
         if value.shape != right.shape:
             return Difference(name, value, right, np.zeros(0, dtype=bool))
         wrong = _wrong(value, right, tolerance)
@@ -121,15 +100,13 @@ def _apart(found: np.ndarray, value: np.ndarray, tolerance: float) -> float:
         found = found.reshape(value.shape)
     if found.shape != value.shape:
         return np.inf
-    if "U" in (found.dtype.kind, value.dtype.kind) or found.dtype.kind not in "biuf":
+    if value.dtype.kind == "U" or found.dtype.kind not in "biuf":
         return 0.0 if str(found).strip().casefold() == str(value).casefold() else np.inf
-    both_nan = np.isnan(found) & np.isnan(value)
-    found, value = np.where(both_nan, 0.0, found), np.where(both_nan, 0.0, value)
-    same_infinity = np.isinf(found) & (found == value)
-    found, value = np.where(same_infinity, 0.0, found), np.where(same_infinity, 0.0, value)
-    if _wrong(found, value, tolerance).any():
-        return np.inf
-    return float(np.max(np.abs(found - value), initial=0.0))
+    alike = ~np.isfinite(value) & ((found == value) | (np.isnan(found) & np.isnan(value)))
+    found, value = np.where(alike, 0.0, found), np.where(alike, 0.0, value)
+    return (
+        np.inf if _wrong(found, value, tolerance).any() else float(np.max(np.abs(found - value), initial=0.0))
+    )
 
 
 def parts_of(value: Any) -> list[tuple[str, np.ndarray]]:
@@ -151,8 +128,9 @@ def arranged(found: Any, truth: Any) -> Any:
             raise Unreadable(f"Expected a dict with the names {', '.join(map(str, truth))}, got {got}.")
         return {name: found[name] for name in truth}
     if isinstance(truth, tuple):
-        if not isinstance(found, (tuple, list)) or len(found) != len(truth):
-            got = f"{len(found)}" if isinstance(found, (tuple, list)) else _kind(found)
+        several = isinstance(found, (tuple, list))
+        if not several or len(found) != len(truth):
+            got = str(len(found)) if several else _kind(found)
             raise Unreadable(f"Expected {len(truth)} results, separated by commas, got {got}.")
         return tuple(found)
     if isinstance(found, dict):
@@ -162,6 +140,11 @@ def arranged(found: Any, truth: Any) -> Any:
     return list(found) if isinstance(found, tuple) else found
 
 
+def place(index: Sequence[Any]) -> str:
+    """An index as it is typed, such as ``[0, 2]``."""
+    return str([int(i) for i in index])
+
+
 def _array(value: Any) -> np.ndarray:
     try:
         return np.asarray(value)
@@ -169,30 +152,25 @@ def _array(value: Any) -> np.ndarray:
         raise Unreadable("The rows have different lengths, so this is not an array.") from error
 
 
-def _readable(value: np.ndarray, right: np.ndarray, name: str, returned: bool) -> np.ndarray:
+def _readable(value: np.ndarray, right: np.ndarray, returned: bool) -> np.ndarray:
     """``value`` in the kind and shape of ``right`` where that loses nothing."""
-    in_part = f"In {name}: " if name else ""
     if right.dtype.kind == "U":
         if value.dtype.kind != "U" or value.ndim:
-            raise Unreadable(f"{in_part}A text in quotation marks is asked for, got {_kind(value[()])}.")
+            raise Unreadable(f"A text in quotation marks is asked for, got {_kind(value[()])}.")
         return np.asarray(str(value).strip())
+    if value.dtype.kind == "U" and returned:
+        raise Unreadable("Your function returns text, and a number is asked for.")
     if value.dtype.kind == "U":
-        raise Unreadable(
-            f"{in_part}Your function returns text, and a number is asked for."
-            if returned
-            else f"{in_part}This is text: leave the quotation marks out."
-        )
+        raise Unreadable("This is text: leave the quotation marks out.")
+    wanted = _wanted(right)
     if (value.dtype.kind == "b") != (right.dtype.kind == "b"):
-        wanted = _wanted(right)
-        raise Unreadable(f"{in_part}{wanted[0].upper()}{wanted[1:]} is asked for, got {_kind(value[()])}.")
+        raise Unreadable(f"{wanted[0].upper()}{wanted[1:]} is asked for, got {_kind(value[()])}.")
     if value.dtype.kind not in "biuf":
-        raise Unreadable(f"{in_part}Expected {_wanted(right)}, got {_kind(value[()])}.")
+        raise Unreadable(f"Expected {wanted}, got {_kind(value[()])}.")
     if not np.isfinite(value).all():
-        bad = np.argwhere(~np.isfinite(value))[0]
-        entry = f" at [{', '.join(str(int(i)) for i in bad)}]" if value.ndim else ""
-        raise Unreadable(
-            f"{in_part}There is {number(value[tuple(bad)])}{entry}. Is something divided by zero?"
-        )
+        bad = tuple(np.argwhere(~np.isfinite(value))[0])
+        entry = f" at {place(bad)}" if bad else ""
+        raise Unreadable(f"There is {number(value[bad])}{entry}. Is something divided by zero?")
     return value.reshape(right.shape) if value.size == right.size == 1 else value
 
 
@@ -202,9 +180,8 @@ def _wrong(value: np.ndarray, right: np.ndarray, tolerance: float) -> np.ndarray
     if right.dtype.kind == "b":
         return np.asarray(value != right)
     scale = np.max(np.abs(right), initial=0.0) or 1.0
-    return ~(
-        np.abs(value - right) <= tolerance * np.maximum(np.abs(right), 1e-2 * scale)
-    )  # ~ so that NaN is wrong
+    allowed = tolerance * np.maximum(np.abs(right), 1e-2 * scale)
+    return ~(np.abs(value - right) <= allowed)  # ~ so that NaN is wrong
 
 
 def _wanted(right: np.ndarray) -> str:
@@ -221,10 +198,8 @@ def _shape(array: np.ndarray) -> str:
 
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "biuf":
-            return "an array of objects"
-        entries = "True and False" if value.dtype.kind == "b" else "numbers"
-        return f"an array of {entries}, of shape {value.shape}"
+        known = value.dtype.kind in "biuf"
+        return f"{_wanted(np.atleast_1d(value))}, of shape {value.shape}" if known else "an array of objects"
     if value is None or isinstance(value, (bool, np.bool_)):
         return str(value)
     if isinstance(value, (float, np.floating, np.integer)) or (isinstance(value, int) and abs(value) < 2**63):
