@@ -11,14 +11,14 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False  # what is not here is reported as skipped
 
 # pyenv puts stand-ins on the PATH that refuse to run any version but the chosen one. The real first.
-found = sorted(Path.home().glob(".pyenv/versions/3.1[123].*/bin"))
+found = sorted(Path.home().glob(".pyenv/versions/3.1[1-5].*/bin"))
 os.environ["PATH"] = os.pathsep.join([*map(str, found), os.environ["PATH"]])
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "loadfile")
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session(python=["3.11", "3.12", "3.13", "3.14", "3.15"])
 def tests(session: nox.Session) -> None:
     """The locked versions."""
     session.install("--require-hashes", "-r", "requirements.lock")
