@@ -30,5 +30,6 @@ def tests(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """The oldest version of everything that pyproject.toml allows: its floors are tested, not guessed."""
     session.install("--resolution", "lowest-direct", "-e", ".[lab,test]")
-    # Other versions of the linters have other opinions; they are not what a floor is about.
-    session.run(*PYTEST, "-m", "not lint", *session.posargs)
+    # Other versions of the linters have other opinions, and an old matplotlib calls a new pyparsing by names
+    # that are deprecated there: neither is what a floor is about.
+    session.run(*PYTEST, "-m", "not lint", "-W", "ignore::DeprecationWarning", *session.posargs)
