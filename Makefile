@@ -1,9 +1,9 @@
 # A thin wrapper around run.py, which works without make as well: python3.12 run.py lab
 
 # The first of these that runs. Being on the PATH is not enough: version managers put stand-ins there.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+PYTHON ?= $(shell for p in python3.15 python3.14 python3.13 python3.12 python3.11 python3 python; do \
 	if $$p -c '' >/dev/null 2>&1; then echo $$p; break; fi; done)
-RUN := $(if $(PYTHON),$(PYTHON) run.py,@echo "No Python found: install Python 3.11, 3.12 or 3.13." >&2; false)
+RUN := $(if $(PYTHON),$(PYTHON) run.py,@echo "No Python found: install Python 3.11 or newer." >&2; false)
 
 .PHONY: help lab test lint notebooks lock test-matrix bench clean
 help:

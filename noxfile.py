@@ -11,14 +11,14 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False  # what is not here is reported as skipped
 
 # pyenv puts stand-ins on the PATH that refuse to run any version but the chosen one. The real first.
-found = sorted(Path.home().glob(".pyenv/versions/3.1[123].*/bin"))
+found = sorted(Path.home().glob(".pyenv/versions/3.1[1-5].*/bin"))
 os.environ["PATH"] = os.pathsep.join([*map(str, found), os.environ["PATH"]])
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "loadfile")
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session(python=["3.11", "3.12", "3.13", "3.14", "3.15"])
 def tests(session: nox.Session) -> None:
     """The locked versions."""
     session.install("--require-hashes", "-r", "requirements.lock")
@@ -30,5 +30,6 @@ def tests(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """The oldest version of everything that pyproject.toml allows: its floors are tested, not guessed."""
     session.install("--resolution", "lowest-direct", "-e", ".[lab,test]")
-    # Other versions of the linters have other opinions; they are not what a floor is about.
-    session.run(*PYTEST, "-m", "not lint", *session.posargs)
+    # Other versions of the linters have other opinions, and an old matplotlib calls a new pyparsing by names
+    # that are deprecated there: neither is what a floor is about.
+    session.run(*PYTEST, "-m", "not lint", "-W", "ignore::DeprecationWarning", *session.posargs)

@@ -8,11 +8,12 @@ from __future__ import print_function
 
 import sys
 
-if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+if sys.version_info[:2] < (3, 11):
     found = (sys.version_info[0], sys.version_info[1], sys.executable)
+    command = "py -3.12" if sys.platform == "win32" else "python3.12"
     sys.stderr.write(
-        "This course needs Python 3.11, 3.12 or 3.13, and this is %d.%d (%s). Install one of those, then "
-        "run, for example: python3.12 run.py lab\n" % found
+        "This course needs Python 3.11 or newer, and this is %d.%d (%s). Install a newer one, then "
+        "run, for example: " % found + command + " run.py lab\n"
     )
     sys.exit(1)
 

@@ -37,8 +37,45 @@ def __dir__() -> list[str]:
 def setup() -> None:
     """Prepare a lesson: the course's figure style, and a check that Python and the packages are new enough.
 
-    Lesson: 00_start_here.
+    ImportError, with the line that mends it, where one is too old. [00]
     """
+    if too_old := _too_old():
+        raise ImportError("; ".join(too_old))
     from bphelpers.teaching.plots import use_style
 
     use_style()
+
+
+def _too_old() -> list[str]:
+    """What is older than the package's metadata ask for, and what to do about it."""
+    import platform
+    import re
+    import sys
+    from importlib import metadata
+
+    def release(version: str) -> list[int]:
+        return [int(part) for part in re.findall(r"\d+", version)]
+
+    try:
+        declared = metadata.metadata(__name__)
+    except metadata.PackageNotFoundError:  # used from its folder: nothing is declared
+        return []
+    faults, upgrades = [], []
+    for text in (f"Python{declared['Requires-Python']}", *(declared.get_all("Requires-Dist") or ())):
+        floor = re.fullmatch(r"([\w-]+)>=([\d.]+)", text)
+        if floor is None:
+            continue  # an extra: no lesson imports it
+        name, oldest = floor.groups()
+        # What is loaded counts: it is older than what is installed after an upgrade without a new kernel.
+        loaded = getattr(sys.modules.get(name), "__version__", None)
+        found = platform.python_version() if name == "Python" else loaded or metadata.version(name)
+        if release(found) >= release(oldest):
+            continue
+        if name == "Python":
+            faults.append(f"Python must be {oldest} or newer, got {found}; start Jupyter with a newer one")
+        else:
+            faults.append(f"{name} must be {oldest} or newer, got {found}")
+            upgrades.append(f'"{text}"')
+    if upgrades:
+        faults.append(f"run %pip install --upgrade {' '.join(upgrades)} in a cell, then restart the kernel")
+    return faults

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import email.message
 import functools
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -14,15 +16,18 @@ import sys
 import time
 import tomllib
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import bphelpers as bp
 from conftest import find_chromium, has_torch
 from tools import launcher, notebooks
 
@@ -30,7 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]["requires"]
 EXTRAS = PROJECT["optional-dependencies"]
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LAB_LOCK, LOCK = (path.read_text(encoding="utf-8") for path in (launcher.LAB_LOCK, launcher.LOCK))
+PYTHONS = [f"3.{minor}" for minor in range(launcher.OLDEST[1], launcher.NEWEST_TESTED[1] + 1)]
 
 
 def write_notebook(path: Path, *sources: str, tags: tuple[str, ...] = ()) -> Path:
@@ -78,7 +84,7 @@ def test_conda_route_says_what_pyproject_says() -> None:
         ("tqdm >=4.66", "tqdm"),
         ("  - anywidget >=0.9.13\n", ""),
         ("  - pip:", "  - scipy >=1.0\n  - pip:"),
-        ("<3.14", "<3.15"),
+        ("python >=3.11", "python >=3.11,<3.15"),
         ("-e .", "bphelpers"),
     ],
 )
@@ -92,39 +98,58 @@ def test_run_time_dependencies_are_few() -> None:
     assert set(specs(PROJECT["dependencies"])) == {"numpy", "matplotlib", "ipywidgets", "anywidget", "tqdm"}
 
 
-def test_oldest_python_named_in_pyproject_is_the_one_the_launcher_asks_for() -> None:
-    assert PROJECT["requires-python"] == ">=3.11,<3.14"
-    assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "run.py").read_text(encoding="utf-8")
+def test_one_range_of_pythons_everywhere() -> None:
+    assert PROJECT["requires-python"] == ">=" + ".".join(map(str, launcher.OLDEST))
+    assert f"sys.version_info[:2] < {launcher.OLDEST}" in (ROOT / "run.py").read_text(encoding="utf-8")
+    assert PYTHONS[0] == "3.11" and PYTHONS[-1] == "3.15"
+    assert f"@nox.session(python={json.dumps(PYTHONS)})" in (ROOT / "noxfile.py").read_text(encoding="utf-8")
 
 
-def locked() -> dict[str, list[Requirement]]:
+def locked(lock: str) -> dict[str, list[Requirement]]:
     found: dict[str, list[Requirement]] = {}
-    for line in re.findall(r"^([A-Za-z0-9].*?)(?: \\)?$", LOCK, flags=re.MULTILINE):
+    for line in re.findall(r"^([A-Za-z0-9].*?)(?: \\)?$", lock, flags=re.MULTILINE):
         requirement = Requirement(line)
         found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
     return found
 
 
-def test_lock_pins_everything_with_hashes_and_without_addresses() -> None:
-    for block in re.split(r"\n(?=[A-Za-z0-9])", LOCK)[1:]:
+def pinned_files(lock: str) -> dict[str, set[str]]:
+    """The hashes of each pin of a lock."""
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", lock)[1:]
+    return {block.split()[0]: set(re.findall(r"sha256:\w+", block)) for block in blocks}
+
+
+@pytest.mark.parametrize("lock", [LAB_LOCK, LOCK], ids=["lab", "whole"])
+def test_lock_pins_everything_with_hashes_and_without_addresses(lock: str) -> None:
+    for block in re.split(r"\n(?=[A-Za-z0-9])", lock)[1:]:
         assert re.match(r"[\w.-]+==[\w.]+( ; [^\\\n]+)? \\\n +--hash=sha256:[0-9a-f]{64}", block), block[:80]
-    assert "://" not in LOCK
-    assert not re.search(r"--(extra-)?index-url|--find-links|(^|\s)-[if]\s|@ ", LOCK)
-    assert "make lock" in LOCK[:200]
+    assert "://" not in lock
+    assert not re.search(r"--(extra-)?index-url|--find-links|(^|\s)-[if]\s|@ ", lock)
+    assert "make lock" in lock[:200]
 
 
-def test_lock_holds_what_pyproject_asks_for() -> None:
-    found = locked()
-    for text in [*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *BUILD]:
+@pytest.mark.parametrize(
+    ("lock", "extras"), [(LAB_LOCK, ("lab",)), (LOCK, ("lab", "test"))], ids=["lab", "whole"]
+)
+def test_lock_holds_what_pyproject_asks_for(lock: str, extras: tuple[str, ...]) -> None:
+    found = locked(lock)
+    for text in [*PROJECT["dependencies"], *BUILD, *(text for extra in extras for text in EXTRAS[extra])]:
         requirement = Requirement(text)
         pins = found.get(canonicalize_name(requirement.name))
-        assert pins, f"{text} is not in requirements.lock: make lock"
+        assert pins, f"{text} is not locked: make lock"
         assert all(requirement.specifier.contains(str(pin.specifier)[2:]) for pin in pins), text
 
 
+def test_readers_lock_is_a_part_of_the_whole() -> None:
+    """So `make test` only adds to the environment of `make lab`."""
+    part, whole = pinned_files(LAB_LOCK), pinned_files(LOCK)
+    assert {pin: whole.get(pin) for pin in part} == part
+    assert not {"pytest", "playwright", "mypy", "ruff", "hypothesis"} & set(locked(LAB_LOCK))
+
+
 def test_lock_serves_every_supported_python_and_system() -> None:
-    found = locked()
-    for version in ("3.11.9", "3.12.9", "3.13.9"):
+    found = locked(LOCK)
+    for version in (f"{python}.9" for python in PYTHONS):
         for system, os_name in (("linux", "posix"), ("darwin", "posix"), ("win32", "nt")):
             here = {
                 "python_full_version": version,
@@ -274,6 +299,72 @@ def test_importing_the_package_costs_numpy_and_at_most_30_ms() -> None:
     assert best <= 30, f"importing bphelpers takes {best:.0f} ms on top of NumPy"
 
 
+# --- what is installed, and how old it may be ---
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, python: str = PROJECT["requires-python"]) -> None:
+    """Let the package's metadata be what pyproject.toml says, whenever it was installed."""
+    declared = email.message.Message()
+    declared["Requires-Python"] = python
+    extras = [f"{text}; extra == '{extra}'" for extra, texts in EXTRAS.items() for text in texts]
+    for text in [*PROJECT["dependencies"], *extras, "jupyterlab>=99; extra == 'lab'"]:
+        declared["Requires-Dist"] = text
+    monkeypatch.setattr(importlib.metadata, "metadata", lambda _: declared)
+
+
+def test_setup_says_nothing_where_all_is_new_enough(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    declare(monkeypatch)
+    bp.setup()
+    monkeypatch.setattr(np, "__version__", "10.0.0rc1+local")
+    bp.setup()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("module", "old"),
+    [("numpy", "1.26.4"), ("matplotlib", "3.9.2"), ("ipywidgets", "7.7.1"), ("anywidget", "0.9.2")],
+)
+def test_setup_refuses_what_is_too_old(monkeypatch: pytest.MonkeyPatch, module: str, old: str) -> None:
+    declare(monkeypatch)
+    monkeypatch.setattr(importlib.import_module(module), "__version__", old)
+    (floor,) = (text for text in PROJECT["dependencies"] if text.startswith(module))
+    with pytest.raises(ImportError) as said:
+        bp.setup()
+    assert str(said.value) == (
+        f"{floor.replace('>=', ' must be ')} or newer, got {old}; "
+        f'run %pip install --upgrade "{floor}" in a cell, then restart the kernel'
+    )
+
+
+def test_setup_refuses_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, python=">=3.99")
+    with pytest.raises(
+        ImportError, match=r"^Python must be 3.99 or newer, got 3\.\d+.*; start Jupyter with a newer"
+    ):
+        bp.setup()
+
+
+def test_setup_works_from_a_folder_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "metadata", missing)
+    bp.setup()
+
+
+def test_wheel_brings_the_extension_for_readers_who_hear_the_page(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    extension = "data/share/jupyter/labextensions/alternative-text"
+    for file in ("package.json", "static/extension.js"):
+        assert any(name.endswith(f"{extension}/{file}") for name in names)
+    assert any(name.startswith("bphelpers/datasets/") for name in names)
+
+
 # --- linters ---
 
 
@@ -296,11 +387,14 @@ def test_workflow_linter_sees_a_fault(tmp_path: Path) -> None:
 
 def test_workflow_runs_the_same_command_on_all_systems_and_pythons() -> None:
     (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
-    job = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]["test"]
-    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]
+    job = jobs["test"]
+    assert job["strategy"]["matrix"]["python"] == PYTHONS
     systems = {system.split("-")[0] for system in job["strategy"]["matrix"]["os"]}
     assert systems == {"ubuntu", "macos", "windows"}
     assert job["steps"][-1]["run"] == "python run.py test"
+    assert "schedule" in jobs["oldest"]["if"]
+    assert jobs["oldest"]["steps"][-1]["run"] == "python run.py test-matrix --session oldest"
 
 
 # --- the launcher ---
@@ -338,11 +432,28 @@ def test_run_py_can_be_read_by_old_pythons() -> None:
     assert not [node for node in ast.walk(tree) if isinstance(node, new)]
 
 
-@pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 10), (3, 14)])
-def test_wrong_python_is_one_clear_line(version: tuple[int, int]) -> None:
-    source = f"import sys; sys.version_info = {version}; sys.argv = ['run.py', 'lab']; import run"
+@pytest.mark.parametrize(
+    ("version", "system", "command"),
+    [
+        ((2, 7), "linux", "python3.12 run.py lab"),
+        ((3, 6), "darwin", "python3.12 run.py lab"),
+        ((3, 10), "win32", "py -3.12 run.py lab"),
+    ],
+)
+def test_old_python_is_one_clear_line(version: tuple[int, int], system: str, command: str) -> None:
+    source = f"import sys; sys.version_info, sys.platform = {version}, {system!r}; import run"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=ROOT)
-    assert_one_clear_line(done, "Python 3.11, 3.12 or 3.13", f"{version[0]}.{version[1]} (", "run.py lab")
+    assert_one_clear_line(done, "Python 3.11 or newer", f"{version[0]}.{version[1]} (", command)
+
+
+def test_python_newer_than_tested_is_said_in_one_line_and_goes_on() -> None:
+    code = "sys.version_info = (3, 16, 0)\nlauncher.clean = lambda: print('goes on') or 0"
+    done = run_launcher(code, "clean")
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
+    assert done.stderr == (
+        "Python 3.16 is newer than what the course was tested on (up to 3.15); going on.\n"
+    )
+    assert run_launcher("launcher.clean = lambda: 0", "clean").stderr == ""
 
 
 @pytest.mark.parametrize("module", ["venv", "ensurepip"])
@@ -355,7 +466,7 @@ def test_missing_module_is_one_clear_line(tmp_path: Path, module: str) -> None:
 
 
 def test_no_space_is_one_clear_line(tmp_path: Path) -> None:
-    code = elsewhere(tmp_path) + "launcher.NEEDED_MB = 10**12"
+    code = elsewhere(tmp_path) + "launcher.NEEDED_MB = (10**12, 10**12)"
     assert_one_clear_line(run_launcher(code, "test"), "no space")
 
 
@@ -363,7 +474,7 @@ def test_no_network_is_one_clear_line(tmp_path: Path) -> None:
     # A proxy that is not there stands for a network that is not there; nothing is sent to any other machine.
     proxy = "http://127.0.0.1:9"
     (tmp_path / "lock").write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n", encoding="utf-8")
-    code = elsewhere(tmp_path) + f"launcher.LOCK = Path({str(tmp_path / 'lock')!r})"
+    code = elsewhere(tmp_path) + f"launcher.LAB_LOCK = Path({str(tmp_path / 'lock')!r})"
     done = run_launcher(
         code,
         "lab",
@@ -388,7 +499,7 @@ def test_no_network_is_one_clear_line(tmp_path: Path) -> None:
         ("ERROR: Could not install packages: [Errno 28] No space left on device", "no space"),
         ("SSLError(SSLCertVerificationError('CERTIFICATE_VERIFY_FAILED'))", "PIP_CERT"),
         ("PermissionError: [Errno 13] Permission denied: '.venv'", "folder of your own"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "requirements.lock"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "lock file"),
         ("WARNING: x\nERROR: something new\n", "what: ERROR: something new"),
         ("", "what: no message"),
     ],
@@ -399,20 +510,49 @@ def test_other_failures_are_named(said: str, advice: str) -> None:
     assert "\n" not in explained
 
 
-def test_finished_environment_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the stamp fits nothing is run; when the lock changes, it no longer fits."""
-    (tmp_path / "pyproject.toml").write_text("a")
-    (tmp_path / "lock").write_text("b")
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the launcher takes for the course, with a finished environment of the small lock."""
+    for name in ("pyproject.toml", "lab", "whole"):
+        (tmp_path / name).write_text(name)
+    names = {"LAB_LOCK": "lab", "LOCK": "whole", "STAMP": "stamp", "UNFINISHED": "installing", "LOG": "log"}
+    for name, file in names.items():
+        monkeypatch.setattr(launcher, name, tmp_path / file)
     monkeypatch.setattr(launcher, "ROOT", tmp_path)
-    monkeypatch.setattr(launcher, "LOCK", tmp_path / "lock")
-    monkeypatch.setattr(launcher, "STAMP", tmp_path / "stamp")
     monkeypatch.setattr(launcher, "venv_python", lambda: Path(sys.executable))
+    monkeypatch.setattr(launcher, "create_environment", lambda: pytest.fail("made from scratch"))
+    launcher.STAMP.write_text(launcher.fingerprint(launcher.LAB_LOCK))
+    return tmp_path
+
+
+def test_finished_environment_is_not_made_again(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the stamp fits nothing is run; when the lock changes, it no longer fits."""
     monkeypatch.setattr(launcher.subprocess, "run", lambda *_, **__: pytest.fail("something was run"))
-    (tmp_path / "stamp").write_text(launcher.fingerprint())
-    assert launcher.ensure_environment() == sys.executable
-    fits = launcher.fingerprint()
-    (tmp_path / "lock").write_text("c")
-    assert launcher.fingerprint() != fits
+    assert launcher.ensure_environment(launcher.LAB_LOCK) == sys.executable
+    launcher.STAMP.write_text(launcher.fingerprint(launcher.LOCK))
+    assert launcher.ensure_environment(launcher.LAB_LOCK) == sys.executable  # the whole holds the part
+    assert launcher.ensure_environment(launcher.LOCK) == sys.executable
+    fits = launcher.fingerprint(launcher.LOCK)
+    (course / "whole").write_text("c")
+    assert launcher.fingerprint(launcher.LOCK) != fits
+
+
+def test_what_the_tests_need_is_added_and_the_lab_outlives_a_failure(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(*_: str) -> None:
+        raise launcher.Problem("no network")
+
+    monkeypatch.setattr(launcher, "pip", no_network)
+    with pytest.raises(launcher.Problem):
+        launcher.ensure_environment(launcher.LOCK)
+    assert launcher.ensure_environment(launcher.LAB_LOCK) == sys.executable
+    asked = []
+    monkeypatch.setattr(launcher, "pip", lambda *arguments: asked.append(arguments[-1]))
+    launcher.ensure_environment(launcher.LOCK)
+    assert asked == [str(course / "whole"), str(course)]
+    assert launcher.STAMP.read_text() == launcher.fingerprint(launcher.LOCK)
+    assert not launcher.UNFINISHED.exists()
 
 
 def test_what_is_started_uses_one_blas_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -420,6 +560,24 @@ def test_what_is_started_uses_one_blas_thread(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert launcher.environment()["OPENBLAS_NUM_THREADS"] == "1"
     assert launcher.environment()["OMP_NUM_THREADS"] == "3"
+
+
+def test_without_a_writable_home_settings_go_into_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert launcher.home_is_writable()
+    assert not set(names) & set(launcher.environment())
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "missing"))
+    assert not launcher.home_is_writable()
+    assert all(str(launcher.SETTINGS) in launcher.environment()[name] for name in names)
+    monkeypatch.setenv("JUPYTER_DATA_DIR", "mine")
+    assert launcher.environment()["JUPYTER_DATA_DIR"] == "mine"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stopped with a signal that Windows does not have")

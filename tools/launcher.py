@@ -14,26 +14,32 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+LAB_LOCK = ROOT / "requirements-lab.lock"  # what a reader needs: part of the other
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "installed.stamp"  # written last: says which lock this environment was made from
 UNFINISHED = VENV / "installing"  # there while packages are installed; one found: it was cut short
 LOG = VENV / "install.log"
+SETTINGS = VENV / "settings"  # where the home folder cannot be written to
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
-NEEDED_MB = 1200  # the finished environment takes about 700, the downloads and their unpacking the rest
+# For the small lock and for the large: the environment takes 410 or 720, downloads and unpacking the rest.
+NEEDED_MB = (700, 1200)
+OLDEST = (3, 11)  # also in run.py, which an older one can read
+NEWEST_TESTED = (3, 15)
 
 COMMANDS = {
     "lab": "open the course in JupyterLab (installs what it needs the first time)",
     "test": "run every test, every docstring example and every lesson; further arguments go to pytest",
     "lint": "check style and types, and the workflow file",
     "notebooks": "execute the lessons again and store their outputs (notebooks 05: only lesson 05)",
-    "lock": "resolve requirements.lock anew from pyproject.toml",
-    "test-matrix": "run the tests on Python 3.11, 3.12, 3.13 and with the oldest allowed dependencies",
+    "lock": "resolve both lock files anew from pyproject.toml",
+    "test-matrix": "run the tests on Python 3.11 to 3.15 and with the oldest allowed dependencies",
     "bench": "measure speed against other libraries",
     "clean": "remove the environment and all caches",
 }
@@ -57,7 +63,7 @@ CAUSES = {
         f"{ROOT} cannot be written to; copy the course to a folder of your own and run this again"
     ),
     r"do not match the hashes": (
-        "a downloaded file is not the one in requirements.lock; run this again, and if it stays so, report it"
+        "a downloaded file is not the one in the lock file; run this again, and if it stays so, report it"
     ),
 }
 
@@ -78,6 +84,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of those below")
     # Not argparse.REMAINDER: options meant for pytest or JupyterLab pass through untouched.
     known, rest = parser.parse_known_args(list(arguments) or ["--help"])
+    if sys.version_info[:2] > NEWEST_TESTED:
+        version, newest = (".".join(map(str, pair)) for pair in (sys.version_info[:2], NEWEST_TESTED))
+        print(
+            f"Python {version} is newer than what the course was tested on (up to {newest}); going on.",
+            file=sys.stderr,
+        )
     try:
         return dispatch(known.command, rest)
     except Problem as problem:
@@ -95,8 +107,10 @@ def dispatch(command: str, rest: list[str]) -> int:
     """Do what the command says."""
     if command == "clean":
         return clean()
-    python = ensure_environment()
+    python = ensure_environment(LAB_LOCK if command == "lab" else LOCK)
     if command == "lab":
+        if not home_is_writable():
+            print(f"Your home folder cannot be written to: Jupyter keeps its settings in {SETTINGS}.")
         print("JupyterLab starts. Press Ctrl-C in this window to stop it.", flush=True)
         become(lab_command(python, rest))
     if command == "test":
@@ -118,30 +132,39 @@ def dispatch(command: str, rest: list[str]) -> int:
 # ---------------------------------------------------------------------------------------------- environment
 
 
-def ensure_environment() -> str:
-    """Return the environment's Python; install the locked versions where that has not been done."""
-    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == fingerprint() and venv_python().exists():
+def ensure_environment(lock: Path) -> str:
+    """Return the environment's Python; install the versions of the lock where that has not been done."""
+    installed = STAMP.read_text(encoding="utf-8") if STAMP.is_file() and venv_python().exists() else ""
+    if installed in (fingerprint(lock), fingerprint(LOCK)):
         return str(venv_python())
-    check_space()
+    check_space(NEEDED_MB[lock == LOCK])
     if UNFINISHED.exists() or not usable(venv_python()):
         create_environment()
+    # What only adds to a reader's environment leaves it valid, so that `lab` works offline if that fails.
+    adds = installed == fingerprint(LAB_LOCK) and STAMP.exists()
     UNFINISHED.touch()
-    STAMP.unlink(missing_ok=True)
-    print("Installing the course's packages into .venv. This happens once and takes a minute or two.")
-    sys.stdout.flush()
-    pip("install", "--require-hashes", "-r", str(LOCK))
+    if not adds:
+        STAMP.unlink(missing_ok=True)
+    what = "the packages that the tests need" if adds else "the course's packages"
+    print(f"Installing {what} into .venv. This happens once and takes a minute or two.", flush=True)
+    try:
+        pip("install", "--require-hashes", "-r", str(lock))
+    except Problem:
+        if adds:
+            UNFINISHED.unlink()
+        raise
     pip("install", "--no-deps", "--no-build-isolation", "--quiet", "-e", str(ROOT))
     # Stamp first, marker last: whatever moment is cut short, the next start sees an unfinished installation.
-    replace_text(STAMP, fingerprint())
+    replace_text(STAMP, fingerprint(lock))
     UNFINISHED.unlink()
     LOG.unlink(missing_ok=True)
     return str(venv_python())
 
 
-def fingerprint() -> str:
+def fingerprint(lock: Path) -> str:
     """Tell apart environments that need not be made again from those that do."""
     digest = hashlib.sha256()
-    for path in (LOCK, ROOT / "pyproject.toml"):
+    for path in (lock, ROOT / "pyproject.toml"):
         digest.update(path.read_bytes())
     digest.update(str(ROOT).encode())  # the editable install holds this path: a moved folder installs again
     return digest.hexdigest()
@@ -154,7 +177,7 @@ def venv_python() -> Path:
 
 def usable(python: Path) -> bool:
     """Whether this is a Python of a supported version with a working pip."""
-    test = "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
+    test = f"import sys, pip; sys.exit(sys.version_info[:2] < {OLDEST})"
     return python.exists() and subprocess.run([str(python), "-c", test], capture_output=True).returncode == 0
 
 
@@ -174,12 +197,12 @@ def create_environment() -> None:
         raise Problem(explain(done.stderr + done.stdout, "the folder .venv could not be made"))
 
 
-def check_space() -> None:
+def check_space(needed: int) -> None:
     """Stop before a disk runs full half-way."""
     free = shutil.disk_usage(ROOT).free // 2**20
-    if free < NEEDED_MB and not STAMP.exists():
+    if free < needed and not STAMP.exists():
         raise Problem(
-            f"no space: {free} MB are free in {ROOT} and about {NEEDED_MB} are needed; make room, run again"
+            f"no space: {free} MB are free in {ROOT} and about {needed} are needed; make room, run again"
         )
 
 
@@ -236,7 +259,19 @@ def environment() -> dict[str, str]:
     # JupyterLab's settings for the course: tools/jupyter/jupyter_server_config.py says which and why.
     paths = [str(ROOT / "tools" / "jupyter"), env.get("JUPYTER_CONFIG_PATH", "")]
     env["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    if not home_is_writable():
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
+            env.setdefault(name, str(SETTINGS / name.lower()))
     return env
+
+
+def home_is_writable() -> bool:
+    """Whether a file can be made there; permissions alone do not say (read-only disks, network drives)."""
+    try:
+        with tempfile.TemporaryFile(dir=os.path.expanduser("~")):
+            return True
+    except OSError:
+        return False
 
 
 def lab_command(python: str, rest: Sequence[str] = ()) -> list[str]:
@@ -284,12 +319,13 @@ def lint(python: str) -> int:
 
 
 def lock(python: str, rest: Sequence[str]) -> int:
-    """Resolve requirements.lock for all supported Pythons and systems."""
+    """Resolve both locks for all Pythons and systems: first the whole, then a reader's part of it."""
     ensure_extra(python, "dev", "uv")
-    return run(
-        [python, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"]
-        + ["--extra", "lab", "--extra", "test", "--group", "build", "--generate-hashes", "--quiet"]
-        + ["--no-emit-index-url", "--custom-compile-command", "make lock", "--output-file", LOCK.name, *rest]
+    compile_ = [python, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version"]
+    compile_ += ["3.11", "--extra", "lab", "--group", "build", "--generate-hashes", "--no-emit-index-url"]
+    compile_ += ["--quiet", "--custom-compile-command", "make lock"]
+    return run([*compile_, "--extra", "test", "--output-file", LOCK.name, *rest]) or run(
+        [*compile_, "--constraints", LOCK.name, "--output-file", LAB_LOCK.name]
     )
 
 

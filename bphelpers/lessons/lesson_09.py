@@ -144,8 +144,9 @@ EXERCISES = {
 PREDICTIONS = {
     "09.A": Prediction(
         "Float32, the best step: how large is the largest relative error of a right gradient?",
-        low=1e-12,
-        high=10,
+        options=("near 1e-9", "near 1e-6", "near 1e-3"),
+        explain="Float32 keeps seven digits of each loss. "
+        "The difference of two nearly equal losses keeps fewer.",
     ),
     "09.B": Prediction(
         "In what share of the directions made of signs does a transposed 2 by 2 gradient pass unseen?",

@@ -5,7 +5,8 @@ from pathlib import Path
 
 c = get_config()  # noqa: F821  # Jupyter provides it
 
-# Gives pictures their words and sliders their names for readers who hear the page: see the folder.
+# Gives pictures their words and sliders their names for readers who hear the page. The package's wheel brings
+# it as well; from this folder, an edit shows at the next start.
 c.LabApp.extra_labextensions_path = [str(Path(__file__).resolve().parent / "labextensions")]
 
 # The course is used offline, in trains and in classrooms: nothing is asked of any other machine.
