@@ -23,7 +23,7 @@ from bphelpers.teaching.plots.plane import CLASS_0, CLASS_1
 from bphelpers.teaching.widgets import Playground, live_figure, playground
 from bphelpers.teaching.widgets.experiment import Experiment, Settings
 from bphelpers.teaching.widgets.playground import MOST_SHOWN, SURFACE, _bytes, _rows, _thinned, sentence
-from bphelpers.teaching.widgets.turn import Turn
+from bphelpers.teaching.widgets.cell_thread import CellThread
 from bphelpers.training import evaluate, fit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -814,8 +814,8 @@ def test_an_interrupt_between_cells_is_heard() -> None:
         raise KeyboardInterrupt
 
     async def cell() -> None:
-        turn = Turn()
-        await asyncio.to_thread(turn.take, lasting)
+        thread = CellThread()
+        await asyncio.to_thread(thread.run, lasting)
         await asyncio.sleep(0)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "as the kernel had it"
 

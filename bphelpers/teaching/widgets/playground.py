@@ -34,7 +34,7 @@ from bphelpers.teaching.widgets.experiment import (
     settings_from,
 )
 from bphelpers.teaching.widgets.scrubber import short
-from bphelpers.teaching.widgets.turn import Turn
+from bphelpers.teaching.widgets.cell_thread import CellThread
 
 SURFACE, MOST_SHOWN, MOST_MOMENTS = 64, 12, 1200
 CHOICES: dict[str, Sequence[Any]] = {
@@ -129,7 +129,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     def __init__(self, run: Experiment) -> None:
         self._run = run
         self._paused = 0  # number of the latest press of Play that was taken back
-        self._turn = Turn()
+        self._thread = CellThread()
         super().__init__()
         self.on_msg(self._heard)
 
@@ -206,7 +206,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         if content["ask"] == "pause":
             self._paused = content["take"]
         else:
-            self._turn.take(lambda: self._answer(content))
+            self._thread.run(lambda: self._answer(content))
 
     def _answer(self, content: Message) -> None:
         """Do what the page asks for; whatever goes wrong is said there, and the playground goes on."""
