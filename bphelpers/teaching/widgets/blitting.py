@@ -1,7 +1,7 @@
 """A figure that is changed again and again: what stays is painted once, what moves is painted on top of it.
 
-matplotlib calls that blitting. The picture is, pixel by pixel, the one that drawing everything anew would give;
-a redraw of the course's figures takes a third to a twentieth of the time.
+matplotlib calls that blitting. The picture is, pixel by pixel, the one that drawing everything anew would
+give; a redraw of the course's figures takes a third to a twentieth of the time.
 """
 
 import warnings
@@ -23,7 +23,7 @@ Draw = Callable[..., object]
 
 
 class BlittedFigure:
-    """One figure, drawn by ``draw(fig, **values)`` and from then on changed by the function that it returns [05].
+    """One figure, drawn by ``draw(fig, **values)`` and then changed by the function that it returns [05].
 
     If it returns none, it is called again for each move. What moves is found out, not declared: it is what
     `update` added, and what it changed, which matplotlib marks as stale. Places and limits are those of the

@@ -1,7 +1,7 @@
 """What the playground runs: a problem in the plane, a network, and training one step at a time [12].
 
-No widget is needed: an experiment is driven from a cell as well as from the buttons, with the same numbers. It
-can say what it did as a few lines of code, and is itself set up by running the first of them.
+No widget is needed: an experiment is driven from a cell as well as from the buttons, with the same numbers.
+It can say what it did as a few lines of code, and is itself set up by running the first of them.
 """
 
 import math
@@ -75,7 +75,12 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        choices = {"problem": PROBLEMS, "activation": ACTIVATIONS, "init": INITIALIZERS, "optimizer": OPTIMIZERS}
+        choices = {
+            "problem": PROBLEMS,
+            "activation": ACTIVATIONS,
+            "init": INITIALIZERS,
+            "optimizer": OPTIMIZERS,
+        }
         for name, allowed in choices.items():
             value = getattr(self, name)
             if not isinstance(value, str) or value not in allowed:
@@ -148,9 +153,9 @@ class Experiment:
     """A run that can be driven step by step [12].
 
     ``net`` and ``points`` (X, y) of your own take the place of those that the settings describe. The network
-    itself is trained, not a copy; `restart` puts back the parameters that it has now. ``grads`` and ``updates``
-    hold, by name, what the last step used and added; ``history`` a `Moment` for the start and for each
-    `advance`; ``stopped`` why training cannot go on.
+    itself is trained, not a copy; `restart` puts back the parameters that it has now. ``grads`` and
+    ``updates`` hold, by name, what the last step used and added; ``history`` a `Moment` for the start and for
+    each `advance`; ``stopped`` why training cannot go on.
 
     >>> run = Experiment(Settings(problem="circles"))
     >>> run.advance(100)
@@ -340,7 +345,7 @@ class Experiment:
         chosen = self.settings
         own_net = ["net = play.net.train()", "net.load_state_dict(play.start)"]
         several = len(self.rates) > 1
-        loop = f"islice(batches, {self.steps})"
+        batch, loop = chosen.batch_size, f"islice(batches, {self.steps})"
         lines = [
             IMPORTS,
             "",
@@ -349,7 +354,7 @@ class Experiment:
             *(_network_code(chosen) if self.own_net is None else own_net),
             "loss = nn.BCEWithLogitsLoss()",
             _optimizer_code(replace(chosen, lr=self.rates[0])),
-            f"batches = (rows for _ in count() for rows in bp.data.minibatches(len(X), {chosen.batch_size}, rng))",
+            f"batches = (rows for _ in count() for rows in bp.data.minibatches(len(X), {batch}, rng))",
             *([f"rates = {self.rates}"] if several else []),
             f"for step, rows in enumerate({loop}):" if several else f"for rows in {loop}:",
             *(["    optimizer.lr = rates.get(step, optimizer.lr)"] if several else []),

@@ -27,15 +27,16 @@ def live_figure(
 ) -> "LiveFigure":
     """A picture with sliders, a line that says in words what it shows, and a reset button [05].
 
-    ``draw(fig, **values)`` gets the one figure, cleared, in the course's style, and draws all, for every move. Or
-    it draws what stays, and returns a function ``update(**values)`` that draws what moves, which is several
-    times as fast. `update` is called at once and for every move, and what it added to the axes the last time is
-    taken away before; it may also change what `draw` put there, such as a title. Places of the axes, and limits
-    that `update` does not set, stay as they are in the first picture.
+    ``draw(fig, **values)`` gets the one figure, cleared, in the course's style, and draws all, for every
+    move. Or it draws what stays, and returns a function ``update(**values)`` that draws what moves, which is
+    several times as fast. `update` is called at once and for every move, and what it added to the axes the
+    last time is taken away before; it may also change what `draw` put there, such as a title. Places of the
+    axes, and limits that `update` does not set, stay as they are in the first picture.
 
-    ``describe(**values)`` is one or two plain sentences with the numbers of the picture. They stand under it, and
-    for it where there is none. ``size`` is in inches. A slider is ``(label, low, high, step, start)``, for whole
-    numbers if all four are whole, or ``(label, [choice, ...])``, or any ipywidgets widget with a ``value``.
+    ``describe(**values)`` is one or two plain sentences with the numbers of the picture. They stand under it,
+    and for it where there is none. ``size`` is in inches. A slider is ``(label, low, high, step, start)``,
+    for whole numbers if all four are whole, or ``(label, [choice, ...])``, or any ipywidgets widget with a
+    ``value``.
 
     What `draw` or `describe` raises at the start is raised here: no lesson is stored with a broken picture.
 

@@ -61,12 +61,12 @@ def playground(
     """A network that is trained before your eyes, on points of the plane [12].
 
     Of your own you may give a network with two inputs and one output, a logit, which is trained itself (Reset
-    puts back the parameters that it has now), and points ``(X, y)`` with y of 0 and 1. The settings say the rest,
-    and what the controls show first: ``problem`` ("moons", "circles", "spirals", "xor", "own points"), ``n``,
-    ``noise``, ``points`` (tuples x_1, x_2, class that are added, to three decimals), ``hidden`` (sizes of the
-    hidden layers), ``activation`` ("tanh", "ReLU", "sigmoid"), ``init`` ("xavier", "he", "small", "equal"),
-    ``optimizer`` ("SGD", "momentum", "RMSprop", "Adam", "AdamW"), ``lr``, ``batch_size``, ``weight_decay``,
-    ``seed``. What makes no run is a ValueError.
+    puts back the parameters that it has now), and points ``(X, y)`` with y of 0 and 1. The settings say the
+    rest, and what the controls show first: ``problem`` ("moons", "circles", "spirals", "xor", "own points"),
+    ``n``, ``noise``, ``points`` (tuples x_1, x_2, class that are added, to three decimals), ``hidden`` (sizes
+    of the hidden layers), ``activation`` ("tanh", "ReLU", "sigmoid"), ``init`` ("xavier", "he", "small",
+    "equal"), ``optimizer`` ("SGD", "momentum", "RMSprop", "Adam", "AdamW"), ``lr``, ``batch_size``,
+    ``weight_decay``, ``seed``. What makes no run is a ValueError.
 
     >>> play = playground(problem="moons", lr=0.3)
     >>> play.run(500)
@@ -324,7 +324,8 @@ def _rows(run: Experiment) -> list[list[str]]:
         parameters = column.linear.parameters()
         length = length_of([p.data for p in parameters])
         grad, update = (
-            length_of([kind[p.name] for p in parameters]) if kind else None for kind in (run.grads, run.updates)
+            length_of([kind[p.name] for p in parameters]) if kind else None
+            for kind in (run.grads, run.updates)
         )
         ratio = update / length if update is not None and length else None
         cells = [NONE if value is None else short(value) for value in (length, grad, update, ratio)]

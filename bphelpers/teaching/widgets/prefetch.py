@@ -1,8 +1,8 @@
 """Pictures drawn before they are asked for, and kept in the page: a press of a key need not wait for Python.
 
-A move of a slider that asks Python for its picture spends most of its time on messages. So, when nothing else is
-to do, Python draws the positions next to the present one and sends them. The page shows them when the sliders
-come there; Python, which draws each position that it hears of, has the last word.
+A move of a slider that asks Python for its picture spends most of its time on messages. So, when nothing else
+is to do, Python draws the positions next to the present one and sends them. The page shows them when the
+sliders come there; Python, which draws each position that it hears of, has the last word.
 """
 
 import asyncio
