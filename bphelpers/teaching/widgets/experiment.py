@@ -244,7 +244,7 @@ class Experiment:
         if not math.isfinite(value):
             return self._stop(f"The loss became {value}")
         self.net.backward(self.loss.backward())
-        grads = {p.name: p.grad.copy() for p in parameters}
+        grads = {p.name: np.array(p.grad) for p in parameters}
         try:
             self.optimizer.step(parameters)
         except GradientNotFinite as error:
@@ -306,12 +306,13 @@ class Experiment:
     def _measured(self) -> Moment:
         linears = [column.linear for column in self.columns]
         norms = [length_of([self.grads[p.name] for p in one.parameters()]) for one in linears if self.steps]
-        loss, accuracy, new = math.nan, math.nan, None
+        loss, right, new = math.nan, None, None
         with np.errstate(over="ignore", invalid="ignore"):
             if len(self.X):
-                loss, accuracy = evaluate(self.net, self.loss, self.X, self.y)
+                loss, right = evaluate(self.net, self.loss, self.X, self.y)
             if self.new_points is not None:
                 new, _ = evaluate(self.net, self.loss, *self.new_points)
+        accuracy = math.nan if right is None else right
         return Moment(self.steps, self.epochs, loss, accuracy, new, norms)
 
     # ------------------------------------------------------------------------------------ data and batches

@@ -277,7 +277,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         for column, count in zip(self._run.columns, self._shown[1:], strict=True):
             W, b = column.linear.W, column.linear.b
             for p, shape in ((W, (count, before)), (b, (count,))):
-                part = np.zeros(shape)
+                part: Array = np.zeros(shape)
                 if p is not None and p.name in kind:
                     part = kind[p.name][tuple(map(slice, shape))]
                 parts.append(np.nan_to_num(np.clip(part, -1e30, 1e30)).astype("<f4"))

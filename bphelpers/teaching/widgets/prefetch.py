@@ -66,6 +66,7 @@ class Prefetcher(anywidget.AnyWidget):  # type: ignore[misc]
         self._thread = thread
         self._kept: dict[Place, View] = {}  # as in the page
         self._here: Place | None = None
+        self._shown: View | None = None
         self._listening = False
         self._waiting: asyncio.TimerHandle | None = None
         super().__init__(sliders=list(sliders.values()), picture=picture, words=words)
@@ -73,7 +74,7 @@ class Prefetcher(anywidget.AnyWidget):  # type: ignore[misc]
 
     def show(self, view: View) -> None:
         """Show what has been drawn for where the sliders stand, and fetch what may be asked for next."""
-        before, self._here = self._here, self._place()
+        before, self._here, self._shown = self._here, self._place(), view
         kept = self._kept.get(self._here) if self._here else None
         if kept not in (None, view):
             self._forget()  # what is drawn depends on more than the sliders, and that has changed
@@ -85,7 +86,8 @@ class Prefetcher(anywidget.AnyWidget):  # type: ignore[misc]
     def _page_opened(self) -> None:
         self._listening = True
         self._forget()  # what another page was sent, this one does not have
-        self._here = self._place()
+        if self._shown is not None:
+            self.picture.value = self._shown.picture
         self._plan(self._here)
 
     def _place(self) -> Place | None:
@@ -115,7 +117,8 @@ class Prefetcher(anywidget.AnyWidget):  # type: ignore[misc]
         if len(self._kept) >= MOST_KEPT:
             self._forget()
         try:
-            view = self._draw(self._values(place))
+            here = self._shown if place == self._here else None
+            view = here or self._draw(self._values(place))
         except Exception:  # it is told when it is asked for
             pass
         else:
