@@ -299,7 +299,7 @@ DRAWS = [
 @pytest.mark.parametrize("draw", DRAWS)
 def test_every_move_gives_the_picture_of_a_fresh_drawing(draw: Any) -> None:
     live = live_figure(draw, lambda k: str(k), size=(4.0, 2.5), k=("k", 0, 9, 1, 3))
-    for value in (3, 4, 9, 0, 5, 7, 6, 6, 8, 2, 1):
+    for value in (4, 9, 0, 6, 6, 8, 2):
         live.sliders["k"].value = value
         assert live.error is None
         assert (pixels(live) == redrawn(live)).all(), f"k = {value}"
