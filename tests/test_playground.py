@@ -755,13 +755,14 @@ def test_a_drawing_that_is_interrupted_is_drawn_anew() -> None:
 
 
 def test_one_colour_one_meaning() -> None:
-    """The playground, the scrubber and the figures agree on the course's colours."""
-    styles = {
-        name: (ROOT / "bphelpers/teaching/widgets" / f"{name}.css").read_text()
-        for name in ("playground", "scrubber")
-    }
+    """The widgets share their colours with each other and with the figures."""
+    folder = ROOT / "bphelpers/teaching/widgets"
+    common = (folder / "common.css").read_text(encoding="utf-8")
     for name in ("forward", "backward", "update"):
-        colours = [re.findall(rf"--{name}: (#\w+);", style) for style in styles.values()]
-        assert colours[0] == colours[1] and len(colours[0]) == 3, "light, and dark in two ways"
+        colours = re.findall(rf"--{name}: (#\w+);", common)
+        assert len(colours) == 3 and colours[1] == colours[2], "light, and dark in two ways"
+        assert not any(
+            f"--{name}:" in (folder / f"{one}.css").read_text() for one in ("playground", "scrubber")
+        )
     for name, colour in (("class0", CLASS_0), ("class1", CLASS_1)):
-        assert re.findall(rf"--{name}: (#\w+);", styles["playground"]) == [colour.lower()]
+        assert re.findall(rf"--{name}: (#\w+);", common) == [colour.lower()]

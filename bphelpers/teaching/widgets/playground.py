@@ -48,9 +48,11 @@ CHOICES: dict[str, Sequence[Any]] = {
     "weight_decay": (0.0, 0.0001, 0.001, 0.01, 0.1),
 }
 NONE = "\N{EN DASH}"
-_FOLDER = files("bphelpers.teaching.widgets")
-_MODULE = _FOLDER.joinpath("playground.js").read_text(encoding="utf-8")
-_STYLE = _FOLDER.joinpath("playground.css").read_text(encoding="utf-8")
+_MODULE, *_STYLES = (
+    files("bphelpers.teaching.widgets").joinpath(name).read_text(encoding="utf-8")
+    for name in ("playground.js", "common.css", "playground.css")
+)
+_STYLE = "".join(_STYLES)
 
 Message = dict[str, Any]
 

@@ -36,8 +36,11 @@ KINDS = {
     "d_bias": "derivative for a bias",
     "update": "new value",
 }
-_MODULE = files("bphelpers.teaching.widgets").joinpath("scrubber.js").read_text(encoding="utf-8")
-_STYLE = files("bphelpers.teaching.widgets").joinpath("scrubber.css").read_text(encoding="utf-8")
+_MODULE, *_STYLES = (
+    files("bphelpers.teaching.widgets").joinpath(name).read_text(encoding="utf-8")
+    for name in ("scrubber.js", "common.css", "scrubber.css")
+)
+_STYLE = "".join(_STYLES)
 
 Frames = dict[str, Any]
 
