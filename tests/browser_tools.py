@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import nbformat
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -218,6 +219,19 @@ def _stays_here(url: str) -> bool:
     return parts.scheme in ("data", "blob", "about", "file") or parts.hostname in AT_HOME
 
 
+def put(server: LabServer, name: str, *cells: str) -> str:
+    """Write a small notebook to the server's folder. A cell that starts with %md is prose."""
+    made = [
+        nbformat.v4.new_markdown_cell(cell[4:])
+        if cell.startswith("%md ")
+        else nbformat.v4.new_code_cell(cell)
+        for cell in cells
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=kernel), server.folder / f"{name}.ipynb")
+    return f"{name}.ipynb"
+
+
 @contextlib.contextmanager
 def open_lesson(
     browser: Browser, server: LabServer, notebook: str, *, width: int = 1280, height: int = 900
@@ -255,6 +269,14 @@ _IDLE = """() => {
 
 _CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells"
 
+_RUN_SOURCE = """source => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    const last = panel.content.model.cells.length - 1;
+    panel.content.model.cells.get(last).sharedModel.setSource(source);
+    panel.content.activeCellIndex = last;
+    window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
 _DIGEST = """async img => {
     const bytes = await (await fetch(img.src)).arrayBuffer();
     const hash = await crypto.subtle.digest('SHA-256', bytes);
@@ -282,6 +304,11 @@ def run_all(page: Page) -> list[str]:
             if output.get("name") == "stderr":
                 faults.append(f"cell {number} writes to stderr: {''.join(output['text'])[:200]}")
     return faults
+
+
+def run_source(page: Page, source: str) -> None:
+    """Have the last cell run this instead, and do not wait."""
+    page.evaluate(_RUN_SOURCE, source)
 
 
 _NAMELESS = """() => {

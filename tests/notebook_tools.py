@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from bphelpers.teaching.plots import STYLE, new_figure, rendered
 from bphelpers.teaching.widgets import live, slider
-from bphelpers.teaching.widgets.scene import Scene
+from bphelpers.teaching.widgets.blitting import BlittedFigure
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -620,17 +620,17 @@ def slider_faults(run: Run) -> list[str]:
                 for number, position in enumerate(figure.frames()):
                     if figure.error is not None:
                         faults.append(f"{position}: {type(figure.error).__name__}: {figure.error}")
-                    elif number % 8 == 0 and (figure._scene.pixels()[..., :3] != redrawn(figure)).any():
+                    elif number % 8 == 0 and (figure._figure.pixels()[..., :3] != redrawn(figure)).any():
                         faults.append(f"{position}: not the picture that drawing it anew gives")
     return faults
 
 
 def redrawn(figure: live.LiveFigure) -> NDArray[np.uint8]:
     """What the live figure should show: all drawn anew, with the axes in the places of the first picture."""
-    fresh = Scene(figure._draw, new_figure(*figure._size), figure.values).fig
-    if fresh.axes and figure._scene.settled:
+    fresh = BlittedFigure(figure._draw, new_figure(*figure._size), figure.values).fig
+    if fresh.axes and figure._figure.settled:
         fresh.set_layout_engine("none")
-        for ax, first in zip(fresh.axes, figure._scene.fig.axes, strict=True):
+        for ax, first in zip(fresh.axes, figure._figure.fig.axes, strict=True):
             ax.set_position(first.get_position(original=True))
     with mpl.rc_context(STYLE):  # by which a colour such as C0 is found when it is drawn
         return np.asarray(rendered(fresh))

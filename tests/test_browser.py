@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from browser_tools import (
     lab_server,
     lowest_contrast,
     open_lesson,
+    put,
     run_all,
+    run_source,
     scrub,
 )
 from nbconvert import HTMLExporter
@@ -35,6 +38,17 @@ from bphelpers.teaching.trace import HalfSquares, running_example
 from bphelpers.teaching.widgets import Scrubber, scrubber
 
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+AT_EVERY_PUSH = (
+    "00",
+    "05",
+    "12",
+)  # the first, the scrubber, the playground: `make test-all` opens the others
+PAGES = [
+    pytest.param(
+        path, id=path.stem, marks=() if path.name.startswith(AT_EVERY_PUSH) else pytest.mark.all_pages
+    )
+    for path in LESSONS
+]
 pytestmark = pytest.mark.browser
 
 
@@ -54,7 +68,7 @@ def test_there_are_lessons() -> None:
     assert LESSONS, "no notebooks/*.ipynb: nothing was tested"
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("lesson", PAGES)
 def test_a_lesson_runs_and_its_sliders_move_its_pictures(
     lesson: Path, browser: Browser, server: LabServer
 ) -> None:
@@ -65,21 +79,6 @@ def test_a_lesson_runs_and_its_sliders_move_its_pictures(
 
 
 # ------------------------------------------------------------------------------ a live figure in the page
-
-
-def put(server: LabServer, name: str, *cells: str) -> str:
-    """Write a small notebook next to the lessons. A cell that starts with %md is prose."""
-    nb = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_markdown_cell(cell[4:])
-            if cell.startswith("%md ")
-            else nbformat.v4.new_code_cell(cell)
-            for cell in cells
-        ],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    nbformat.write(nb, server.folder / f"{name}.ipynb")
-    return f"{name}.ipynb"
 
 
 GOOD = """
@@ -150,13 +149,6 @@ for name, live in lives.items():
 import json
 print("VIEWS" + json.dumps(views))
 """
-RUN_SOURCE = """async source => {
-    const panel = window.jupyterapp.shell.currentWidget;
-    const cells = panel.content.model.cells;
-    cells.get(cells.length - 1).sharedModel.setSource(source);
-    panel.content.activeCellIndex = cells.length - 1;
-    window.jupyterapp.commands.execute('notebook:run-cell');
-}"""
 PICTURE = """async live => {
     const bytes = await (await fetch(live.querySelector('img').src)).arrayBuffer();
     const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
@@ -171,7 +163,7 @@ def test_a_press_is_answered_while_the_kernel_is_busy(browser: Browser, server: 
         said = page.locator("pre", has_text="VIEWS").inner_text()
         views = json.loads(said.removeprefix("VIEWS"))
         page.wait_for_timeout(1500)
-        page.evaluate(RUN_SOURCE, "import time; time.sleep(8); print('awake')")
+        run_source(page, "import time; time.sleep(6); print('awake')")
         page.wait_for_function(
             "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
         )
@@ -259,7 +251,7 @@ def test_what_a_cell_changes_is_seen_at_the_next_move(browser: Browser, server: 
     with open_lesson(browser, server, put(server, "changed", CHANGED, "0")) as (page, seen):
         assert run_all(page) == []
         page.wait_for_timeout(700)
-        page.evaluate(RUN_SOURCE, "factor = 2; print('done')")
+        run_source(page, "factor = 2; print('done')")
         page.locator("pre", has_text="done").wait_for()
         page.get_by_role("slider").focus()
         page.keyboard.press("ArrowRight")
@@ -549,20 +541,14 @@ def saved_page(browser: Browser, path: Path, **more: Any) -> Iterator[tuple[Page
 TEXTS = "text, p, span, .formula, button:not(:disabled)"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 600, 1180])
-def test_a_scrubber_fits_and_can_be_read(
-    browser: Browser, tmp_path: Path, example: Scrubber, width: int, theme: str
-) -> None:
-    path = shown_alone(example, tmp_path / "page.html")
-    with saved_page(browser, path, viewport={"width": width, "height": 900}, color_scheme=theme) as (
-        page,
-        seen,
-    ):
-        for step in (0, 14, 20, 41):
+def test_a_scrubber_fits_and_can_be_read(browser: Browser, tmp_path: Path, example: Scrubber) -> None:
+    with saved_page(browser, shown_alone(example, tmp_path / "page.html")) as (page, seen):
+        for width, theme, step in product((320, 600, 1180), ("light", "dark"), (0, 14, 20, 41)):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)
             page.locator("input").fill(str(step))
             assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
-        assert lowest_contrast(page, ".bp-scrubber", TEXTS) > 4.5
+            assert lowest_contrast(page, ".bp-scrubber", TEXTS) > 4.5
         assert seen.errors == []
 
 
@@ -581,6 +567,9 @@ def test_a_scrubber_prints_its_frame_and_all_steps(
 
 # ------------------------------------------------------------------------------ negative controls
 
+DEAD = GOOD.replace("[k])", "[4])").replace("height", "dead")
+MUTE = GOOD.replace("{k} high", "high").replace('"height', '"mute')
+RAISES_AT_END = GOOD.replace("fig.subplots()", "1 / (40 - k); fig.subplots()").replace("height", "raises")
 STUCK = (
     SCRUBBER.replace("bp.widgets", "stuck = bp.widgets")
     + """
@@ -588,38 +577,28 @@ stuck.data = stuck.data | {"steps": [stuck.data["steps"][k // 2] for k in range(
 stuck
 """
 )
-
-RAISES_AT_END = GOOD.replace("fig.subplots()", "1 / (40 - k); fig.subplots()")
-DEAD = GOOD.replace("[k])", "[4])")
-MUTE = GOOD.replace("{k} high", "high")
-CONTROLS = {
-    "slider that raises": ((RAISES_AT_END,), "ZeroDivisionError"),
-    "picture that stays": ((DEAD,), "leaves the picture as it was"),
-    "sentence that stays": ((MUTE,), "leaves the sentence as it was"),
-    "scrubber that is stuck": ((STUCK,), "step 1 leaves the picture as it was"),
-    "slider without a live figure": (
-        ("import ipywidgets\nipywidgets.IntSlider()",),
-        "outside of a live figure",
-    ),
-    "picture without words": (
-        ("import matplotlib.pyplot as plt\nplt.plot([0, 1])\nplt.show()",),
-        "without words",
-    ),
-    "cell that raises": (("1 / 0",), "ZeroDivisionError"),
-    "warning": (("import warnings\nwarnings.warn('careful')",), "stderr"),
-    "picture from outside": (("%md ![a digit](http://192.0.2.1/digit.png)",), "asked another machine"),
-    "script error": (
-        ("from IPython.display import HTML\nHTML('<script>setTimeout(() => { throw Error(7) })</script>')",),
-        "page error",
-    ),
+THROWS = """
+from IPython.display import HTML
+HTML('<script>setTimeout(() => { throw Error(7) })</script>')
+"""
+CONTROLS = {  # in this order: after a failed figure no other is tried, after a cell that raises none is run
+    DEAD: "slider 'dead': ArrowRight leaves the picture as it was",
+    MUTE: "slider 'mute': ArrowRight leaves the sentence as it was",
+    RAISES_AT_END: "slider 'raises': End: No picture for k = 40 (ZeroDivisionError",
+    STUCK: "scrubber 1: step 1 leaves the picture as it was",
+    "import ipywidgets\nipywidgets.IntSlider()": "1 slider(s) outside of a live figure",
+    "import matplotlib.pyplot as plt\nplt.plot([0, 1])\nplt.show()": "a picture without words",
+    "import warnings\nwarnings.warn('careful')": "stderr",
+    "%md ![a digit](http://192.0.2.1/digit.png)": "asked another machine",
+    THROWS: "page error",
+    "1 / 0": "raises ZeroDivisionError",
 }
 
 
-@pytest.mark.parametrize("name", CONTROLS)
-def test_a_broken_notebook_is_caught(
-    name: str, browser: Browser, server: LabServer, monkeypatch: pytest.MonkeyPatch
+def test_whatever_is_broken_is_said(
+    browser: Browser, server: LabServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("browser_tools.PATIENCE_MS", 1500)
-    cells, expected = CONTROLS[name]
-    _, faults = faults_of(browser, server, put(server, name.replace(" ", "_"), *cells))
-    assert any(expected in fault for fault in faults), faults
+    _, faults = faults_of(browser, server, put(server, "broken", *CONTROLS))
+    for expected in CONTROLS.values():
+        assert any(expected in fault for fault in faults), f"{expected!r} is not among {faults}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 from browser_tools import (
@@ -20,7 +21,9 @@ from browser_tools import (
     lowest_contrast,
     nameless,
     open_lesson,
+    put,
     run_all,
+    run_source,
 )
 from playwright.sync_api import Browser, Locator, Page
 
@@ -44,13 +47,6 @@ def server() -> Iterator[LabServer]:
 def browser(chromium_path: str) -> Iterator[Browser]:
     with chromium(chromium_path) as running:
         yield running
-
-
-def put(server: LabServer, name: str, *cells: str) -> str:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells_ = [nbformat.v4.new_code_cell(cell) for cell in cells]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells_, metadata=kernel), server.folder / f"{name}.ipynb")
-    return f"{name}.ipynb"
 
 
 def shown(page: Page) -> Locator:
@@ -104,15 +100,7 @@ def test_play_pause_step_reset_and_the_next_cell(browser: Browser, server: LabSe
         click(page, "Play")
         until_step(page, 50)
         # While it plays, another cell runs and uses the network, which waits for it.
-        page.evaluate(
-            """async source => {
-                const panel = window.jupyterapp.shell.currentWidget;
-                panel.content.model.cells.get(1).sharedModel.setSource(source);
-                panel.content.activeCellIndex = 1;
-                await window.jupyterapp.commands.execute('notebook:run-cell');
-            }""",
-            next_cell,
-        )
+        run_source(page, next_cell)
         page.wait_for_function(
             "() => [...document.querySelectorAll('pre')].some(e => e.innerText.startsWith('True (200, 1)'))"
         )
@@ -325,6 +313,7 @@ PRESSED = {
 FOCUSED = f"(root, part) => {{ {ONE_OF % 'button:not(:disabled), select, .plane, summary'} e.focus(); }}"
 
 
+@pytest.mark.all_pages
 def test_two_hundred_random_clicks_and_keys(browser: Browser, server: LabServer) -> None:
     """Whatever is pressed, nothing breaks, and afterwards it trains as if nothing had been."""
     draw = random.Random(20260)
@@ -401,32 +390,41 @@ def bare_page(play: Playground) -> str:
 TEXTS = "p, span, legend, figcaption, td, th, pre, button:not(:disabled), select:not(:disabled)"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 600, 1180])
+@pytest.fixture
+def bare(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Playground], tuple[Page, Seen]]]:
+    """Opens a playground on a page of its own."""
+    with contextlib.ExitStack() as closing:
+
+        def opened(play: Playground) -> tuple[Page, Seen]:
+            path = tmp_path / "page.html"
+            path.write_text(bare_page(play), encoding="utf-8")
+            context = browser.new_context(offline=True, color_scheme="light")
+            closing.callback(context.close)
+            page, seen = context.new_page(), Seen()
+            seen.watch(context, page)
+            page.goto(path.as_uri())
+            shown(page)
+            return page, seen
+
+        yield opened
+
+
 @pytest.mark.parametrize("hidden", [(8, 8), (25, 50, 50, 25), ()], ids=str)
-def test_it_fits_and_can_be_read(
-    browser: Browser, tmp_path: Path, hidden: tuple[int, ...], width: int, theme: str
-) -> None:
+def test_it_fits_and_can_be_read(hidden: tuple[int, ...], bare: Any) -> None:
     play = playground(hidden=hidden)
     play.run(200)
-    path = tmp_path / "page.html"
-    path.write_text(bare_page(play), encoding="utf-8")
-    context = browser.new_context(offline=True, viewport={"width": width, "height": 900}, color_scheme=theme)
-    page, seen = context.new_page(), Seen()
-    seen.watch(context, page)
-    try:
-        page.goto(path.as_uri())
-        shown(page)
-        for summary in page.locator("summary").all():
-            summary.click()
-        page.wait_for_timeout(300)
+    page, seen = bare(play)
+    for summary in page.locator("summary").all():
+        summary.click()
+    for width, theme in product((320, 600, 1180), ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(200)
         assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
         assert lowest_contrast(page, ".bp-playground", TEXTS) > 4.5
-        assert page.locator(".sentence").inner_text() == repr(play)
-        assert page.locator("tbody tr").count() == len(hidden) + 1
-        assert fine(seen)
-    finally:
-        context.close()
+    assert page.locator(".sentence").inner_text() == repr(play)
+    assert page.locator("tbody tr").count() == len(hidden) + 1
+    assert fine(seen)
 
 
 # What stands at a point of a canvas, in CSS pixels from its upper left corner.
@@ -438,21 +436,14 @@ _PIXEL = """([name, x, y]) => {
 
 
 @pytest.fixture
-def drawn(browser: Browser, tmp_path: Path) -> Iterator[tuple[Page, Playground]]:
+def drawn(bare: Any) -> tuple[Page, Playground]:
     """A 2-2-1 network whose thickest lines are known, on points that leave most of the plane free."""
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Linear(2, 2, rng=rng), nn.Tanh(), nn.Linear(2, 1, rng=rng))
     net.load_state_dict({"W1": [[0.0, 2.0], [0.0, 0.0]], "b1": [0.0, 0.0], "W2": [[1.9, 0.0]], "b2": [0.0]})
     play = playground(net, data=([[-1.0, -1.0], [1.0, 1.0]], [1, 0]), lr=0.0, batch_size=2)
     play.run(1)
-    path = tmp_path / "page.html"
-    path.write_text(bare_page(play), encoding="utf-8")
-    context = browser.new_context(offline=True, color_scheme="light")
-    page = context.new_page()
-    page.goto(path.as_uri())
-    shown(page)
-    yield page, play
-    context.close()
+    return bare(play)[0], play
 
 
 def line_colours(page: Page) -> dict[tuple[int, int], list[int]]:
@@ -533,23 +524,17 @@ def test_the_marks_of_an_axis_hold_the_values(drawn: tuple[Page, Playground]) ->
         assert marks[0] <= low and (marks[-1] >= high or high > 1e30), (low, high, marks)
 
 
-def test_it_plays_on_for_a_very_long_time(drawn: tuple[Page, Playground]) -> None:
-    """Eight layers, twenty thousand pictures: the curves are thinned, the page goes on."""
-    page, _ = drawn
+def test_it_plays_on_for_a_very_long_time(bare: Any) -> None:
+    """Eight layers, six thousand pictures: the curves are thinned, the page goes on."""
     deep = playground(hidden=(8,) * 8)
     deep.run(1)
-    path = Path(page.url.removeprefix("file://"))
-    path.write_text(bare_page(deep), encoding="utf-8")
-    page.reload()
-    shown(page)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page, seen = bare(deep)
     page.evaluate("""async () => {
         const [content, buffers] = window.frame;
-        for (let k = 0; k < 20000; k++) {
+        for (let k = 0; k < 6000; k++) {
             window.tell({ ...content, moment: { ...content.moment, step: k + 2 } }, buffers);
             if (k % 50 === 0) await new Promise(requestAnimationFrame);
         }
     }""")
     page.wait_for_timeout(300)
-    assert errors == [] and step_of(page) == 20001
+    assert seen.errors == [] and step_of(page) == 6001

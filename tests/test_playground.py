@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import threading
+from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,9 +22,9 @@ from bphelpers import functional as F
 from bphelpers.teaching.plots import plane_maps
 from bphelpers.teaching.plots.plane import CLASS_0, CLASS_1
 from bphelpers.teaching.widgets import Playground, live_figure, playground
+from bphelpers.teaching.widgets.cell_thread import CellThread
 from bphelpers.teaching.widgets.experiment import Experiment, Settings
 from bphelpers.teaching.widgets.playground import MOST_SHOWN, SURFACE, _bytes, _rows, _thinned, sentence
-from bphelpers.teaching.widgets.turn import Turn
 from bphelpers.training import evaluate, fit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,15 +75,18 @@ def test_the_code_makes_the_same_run(name: str) -> None:
     assert evaluate(names["net"], nn.BCEWithLogitsLoss(), names["X"], names["y"])[0] == play.history[-1].loss
 
 
-def test_the_first_run_is_ten_lines_of_code() -> None:
+def test_the_code_is_short() -> None:
     play = playground()
     play.run(5)
     imports, run = play.code.split("\n\n")
     assert len(run.splitlines()) == 10 and len(imports.splitlines()) == 4
+    assert max(map(len, playground(hidden=(8,) * 8).code.splitlines())) <= 120
 
 
 def test_the_code_follows_a_learning_rate_that_was_changed() -> None:
-    play = playground(lr=0.3)
+    play = playground(lr=0.1)
+    play.set(lr=0.3)
+    assert play._run.rates == {0: 0.3}, "changed before the first step, it is the first rate"
     play.run(20)
     play.set(lr=0.01)
     play.run(10)
@@ -94,13 +98,8 @@ def test_the_code_follows_a_learning_rate_that_was_changed() -> None:
     play.restart()
     play.run(35)
     assert play.optimizer.lr == 1.0 and "rates" not in play.code, "begun anew, it has one learning rate"
-
-
-def test_a_rate_changed_before_the_first_step_is_the_first_rate() -> None:
-    play = playground(lr=0.3)
-    play.set(lr=0.01)
-    play.run(3)
-    assert "rates" not in play.code and same(run_code(play.code)["net"], play.net)
+    play.set(lr=0.3, seed=1)
+    assert play.history[-1].step == 0, "with another setting, it begins anew"
 
 
 def test_the_run_is_that_of_fit() -> None:
@@ -152,16 +151,17 @@ def test_the_reader_s_own_network_is_trained_itself() -> None:
     assert names["net"] is net and same(copy, net), "it may be run on the network itself"
     play.restart()
     assert_array_equal(net.state_dict()["W1"], before["W1"])
-    assert all(p.grad is None for p in net.parameters())
+    assert play._run.grads == {} and play.history[-1].norms == []
 
 
 def test_the_reader_s_own_points() -> None:
     X, y = np.array([[0, 1], [2, 3], [4, 9]]), [1, 0, 1]
+    assert playground(problem="own points", points=((0.1234, -0.9876, 1),)).X.tolist() == [[0.123, -0.988]]
     play = playground(data=(X, y), batch_size=2)
     play.run(4)
     assert_array_equal(play.X, X)
     assert_array_equal(play.y, [[1], [0], [1]])
-    assert play.history[-1].new_loss is None
+    assert play.history[-1].new_loss is None and playground(points=((0, 0, 1),)).history[0].new_loss is None
     assert same(run_code(play.code, play=play)["net"], play.net)
     play.set(points=((1.0, 1.0, 0),))
     play.run(3)
@@ -172,10 +172,13 @@ def test_the_reader_s_own_points() -> None:
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (nn.Linear(2, 1, rng=np.random.default_rng(0)), "net: expected a Sequential, got Linear"),
-        (nn.Sequential(nn.Tanh()), "net: expected a Linear first"),
-        (nn.Sequential(nn.Linear(2, 1, rng=np.random.default_rng(0)), nn.Sigmoid()), "leave out the Sigmoid"),
-        (nn.Sequential(), "net: expected 2 inputs and 1 output, got no Linear"),
+        (nn.Linear(2, 1, rng=np.random.default_rng(0)), "net must be a Sequential, got Linear"),
+        (nn.Sequential(nn.Tanh()), "net must begin with a Linear"),
+        (
+            nn.Sequential(nn.Linear(2, 1, rng=np.random.default_rng(0)), nn.Sigmoid()),
+            "got a Sigmoid at the end; leave it out",
+        ),
+        (nn.Sequential(), "net must have 2 inputs and 1 output, got no Linear"),
         (nn.Sequential(nn.Linear(3, 1, rng=np.random.default_rng(0))), "got 3 inputs and 1 outputs"),
         (nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0))), "got 2 inputs and 2 outputs"),
     ],
@@ -188,12 +191,13 @@ def test_a_network_that_does_not_fit(net: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        (([[1, 2]],), "expected a pair"),
-        (([[1, 2, 3]], [1]), "expected X of shape"),
-        (([[1, 2]], [1, 0]), "expected X of shape"),
-        ((np.empty((0, 2)), []), "expected 1 to 2000 points, got 0"),
-        (([[1, np.nan]], [1]), "expected finite coordinates"),
-        (([[1, 2]], [2]), "classes that are 0 or 1"),
+        (([[1, 2]],), "must be a pair"),
+        (([[1, 2, 3]], [1]), "must be X of shape"),
+        (([[1, 2]], [1, 0]), "must be X of shape"),
+        ((np.empty((0, 2)), []), "must have 1 to 2000 points, got 0"),
+        (([[1, np.nan]], [1]), "must be finite coordinates"),
+        (([[1, 2]], [2]), "classes 0 or 1"),
+        ((np.zeros((2001, 2)), np.zeros(2001)), "got 2001"),
     ],
 )
 def test_points_that_do_not_fit(points: Any, message: str) -> None:
@@ -204,23 +208,33 @@ def test_points_that_do_not_fit(points: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"problem": "mars"}, "problem: expected one of"),
-        ({"optimizer": "adam"}, "optimizer: expected one of"),
-        ({"lr": float("nan")}, "lr: expected a finite number"),
-        ({"lr": "0.1"}, "lr: expected a finite number"),
-        ({"noise": -0.1}, "noise: expected"),
-        ({"batch_size": 0}, "batch_size: expected a whole number from 1"),
-        ({"batch_size": 2.5}, "batch_size: expected a whole number"),
-        ({"n": 1}, "n: expected a whole number from 2"),
-        ({"seed": -1}, "seed: expected"),
-        ({"hidden": (0,)}, "hidden: expected"),
-        ({"hidden": 5}, "hidden: expected a tuple"),
-        ({"activation": []}, "activation: expected"),
-        ({"noise": 1e300}, "noise: expected"),
-        ({"hidden": (8,) * 9}, "hidden: expected up to 8 layers"),
-        ({"points": ((0, 0, 2),)}, "points: expected"),
-        ({"points": ((0, np.inf, 1),)}, "points: expected"),
-        ({"momentum": 0.9}, "expected settings among"),
+        ({"problem": "mars"}, "problem must be one of"),
+        ({"optimizer": "adam"}, "optimizer must be one of"),
+        ({"lr": float("nan")}, "lr must be a finite number"),
+        ({"lr": "0.1"}, "lr must be a finite number"),
+        ({"noise": -0.1}, "noise must be"),
+        ({"batch_size": 0}, "batch_size must be a whole number, at least 1"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number"),
+        ({"n": 1}, "n must be a whole number, at least 2"),
+        ({"seed": -1}, "seed must be"),
+        ({"hidden": (0,)}, "hidden must be"),
+        ({"hidden": 5}, "hidden must be a tuple"),
+        ({"activation": []}, "activation must be"),
+        ({"noise": 1e300}, "noise must be"),
+        ({"hidden": (8,) * 9}, "hidden must be a tuple of up to 8"),
+        ({"points": ((0, 0, 2),)}, "points must be"),
+        ({"points": ((0, np.inf, 1),)}, "points must be"),
+        ({"momentum": 0.9}, "settings must be among"),
+        ({"lr": np.inf}, "lr must be"),
+        ({"lr": True}, "lr must be"),
+        ({"noise": np.inf}, "noise must be"),
+        ({"seed": True}, "seed must be"),
+        ({"n": True, "seed": 1}, "n must be"),
+        ({"points": ((0, 0, 0),) * 2001}, "points must be"),
+        ({"points": (5,)}, "points must be"),
+        ({"points": ((1, 2),)}, "points must be"),
+        ({"points": ((0, 1e200, 1),)}, "points must be"),
+        ({"points": ("ab1",)}, "points must be"),
     ],
 )
 def test_settings_that_make_no_run(settings: dict[str, Any], message: str) -> None:
@@ -308,27 +322,33 @@ def test_the_gradient_check_tells_right_from_wrong(monkeypatch: pytest.MonkeyPat
     right, wrong = playground(own_net()), playground(own_net(Halved))
     right.run(50)
     wrong.run(50)
-    assert right.check().ok and not wrong.check().ok
+    seen: list[int] = []
+    forward = right.net.forward
+    monkeypatch.setattr(right.net, "forward", lambda X: seen.append(len(X)) or forward(X))
+    assert right.check().ok and not wrong.check().ok and set(seen) == {20}
     messages = heard(wrong, monkeypatch)
     wrong._answer({"ask": "check"})
     assert messages[-1][0]["title"].startswith("The gradient is wrong. Step 50")
     assert "2 of 4 gradients agree" in messages[-1][0]["text"]
 
 
-def test_a_learning_rate_that_is_far_too_large() -> None:
+def test_a_learning_rate_that_is_far_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     play = playground(lr=1e9, activation="ReLU")
     play.run(500)
     assert play.history[-1].loss > 1e3 and repr(play).endswith("50 % are right."), "no use, but no fault"
     play.set(lr=1e200)
     play.restart()
+    messages = heard(play, monkeypatch)
     play.run(500)
-    assert "Reset, and try a smaller learning rate." in play._run.stopped
+    steps, moments, why = play.history[-1].step, len(play.history), play._run.stopped
+    assert f"in step {steps + 1}. Reset, and try a smaller learning rate." in why
+    assert messages[-1][0]["stopped"] == why
     assert all(np.isfinite(p.data).all() for p in play.net.parameters())
-    steps = play.history[-1].step
     play.run(5)
-    assert play.history[-1].step == steps, "it stays where it is"
+    assert (play.history[-1].step, len(play.history)) == (steps, moments), "it stays where it is"
     play.set(lr=0.1)
     play.restart()
+    assert play._run.updates == {} and play.history[0].norms == [] and play._run.stopped == ""
     play.run(5)
     assert not play._run.stopped and play.history[-1].step == 5
 
@@ -391,25 +411,26 @@ def test_the_surface_is_the_probability(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_history_that_a_new_view_gets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     play = playground(hidden=())
-    for _ in range(3000):
-        play._run.advance(1)
+    play.run(1)
+    play._run.history += [replace(play._run.now, step=k) for k in range(2, 3001)]
     messages = heard(play, monkeypatch)
     play._answer({"ask": "scene"})
     steps = [moment["step"] for moment in messages[0][0]["moments"]]
     assert len(steps) <= 1201 and steps[0] == 0 and steps[-1] == 3000 and steps == sorted(set(steps))
+    assert _thinned(list(range(2402)))[-1] == 2401
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"ask": "set", "settings": {"lr": -1}}, "lr: expected a finite number"),
-        ({"ask": "set", "settings": {"hidden": [0]}}, "hidden: expected"),
+        ({"ask": "set", "settings": {"lr": -1}}, "lr must be a finite number"),
+        ({"ask": "set", "settings": {"hidden": [0]}}, "hidden must be"),
         (
             {"ask": "steps", "count": 0, "pictures": 1, "take": 1},
-            "steps: expected a whole number, 1 or more, got 0",
+            "steps must be a whole number, at least 1, got 0",
         ),
         ({"ask": "fly"}, "KeyError"),
-        ({"ask": "place", "x": float("nan"), "y": 0, "label": 1}, "points: expected"),
+        ({"ask": "place", "x": float("nan"), "y": 0, "label": 1}, "points must be"),
     ],
 )
 def test_a_request_that_fails_is_answered(
@@ -478,7 +499,10 @@ def test_placing_points_and_taking_them_away(monkeypatch: pytest.MonkeyPatch) ->
         play._answer({"ask": "place", "x": x, "y": 0.5, "label": label})
     assert play.X.tolist() == [[0, 0.5], [1, 0.5], [2, 0.5]] and play.y.ravel().tolist() == [0, 1, 0]
     play._answer({"ask": "place", "x": 1.2, "y": 0.4, "label": None})
-    assert play.X.tolist() == [[0, 0.5], [2, 0.5]]
+    assert play.X.tolist() == [[0, 0.5], [2, 0.5]], "the nearest goes"
+    play._answer({"ask": "place", "x": 0, "y": 0.5, "label": 1})
+    play._answer({"ask": "place", "x": 0, "y": 0.5, "label": None})
+    assert play.settings.points == ((0.0, 0.5, 0), (2.0, 0.5, 0)), "of two at one place, the last"
     play._answer({"ask": "steps", "count": 4, "pictures": 1, "take": 1})
     assert messages[-1][0]["moment"]["step"] == 4
 
@@ -509,48 +533,10 @@ def test_the_script_does_no_mathematics_of_its_own() -> None:
     assert not re.search(r"https?://|\bimport\b.*from|\bfetch\(", script)
 
 
-def test_the_maps_are_what_the_network_answers_over_the_plane() -> None:
-    play = playground(hidden=(3, 2))
-    play.run(20)
-    x, y, half = play.plane
-    for row, column in ((0, 0), (0, 9), (7, 2)):
-        point = np.array([[x - half + half * (column + 0.5) / 5, y + half - half * (row + 0.5) / 5]])
-        first, second, answer = (layer[:, row, column] for layer in play.maps(10))
-        assert_allclose(first, np.tanh(play.net[0](point))[0])
-        assert_allclose(second, np.tanh(play.net[2](np.tanh(play.net[0](point))))[0])
-        assert_allclose(answer, F.sigmoid(play.net(point))[0])
-    assert (np.abs(play.X - [x, y]) <= half).all()
-
-
 def again(play: Playground) -> nn.Sequential:
     """What the code makes of a fresh copy of the network."""
     net = own_net()
     return run_code(play.code.replace("net = play.net.train()", ""), net=net, play=play)["net"]
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"lr": np.inf},
-        {"noise": np.inf},
-        {"lr": True},
-        {"seed": True},
-        {"n": True, "seed": 1},
-        {"points": ((0, 0, 0),) * 2001},
-    ],
-)
-def test_more_settings_that_make_no_run(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        playground(**settings)
-
-
-def test_points_keep_three_decimals() -> None:
-    assert playground(problem="own points", points=((0.1234, -0.9876, 1),)).X.tolist() == [[0.123, -0.988]]
-
-
-def test_own_data_are_at_most_2000() -> None:
-    with pytest.raises(ValueError, match="got 2001"):
-        playground(data=(np.zeros((2001, 2)), np.zeros(2001)))
 
 
 def test_the_plane_has_a_margin_a_least_size_and_holds_points_from_a_cell() -> None:
@@ -560,26 +546,6 @@ def test_the_plane_has_a_margin_a_least_size_and_holds_points_from_a_cell() -> N
     play = playground(problem="own points", points=((10, 10, 1), (12, 9, 0)))
     x, y, half = play.plane
     assert (np.abs(play.X - [x, y]) <= half).all()
-
-
-def test_begun_anew_nothing_is_left_of_the_last_run() -> None:
-    play = playground(lr=1e200, activation="ReLU")
-    play.run(50)
-    play.restart()
-    assert play._run.updates == {} and play.history[0].norms == [] and play._run.stopped == ""
-
-
-def test_the_step_that_was_refused_is_named() -> None:
-    play = playground(lr=1e200, activation="ReLU")
-    play.run(50)
-    assert f"in step {play.history[-1].step + 1}." in play._run.stopped
-    n = len(play.history)
-    play.run(5)
-    assert len(play.history) == n, "no moment without a step"
-
-
-def test_new_points_only_where_none_were_placed() -> None:
-    assert playground(points=((0, 0, 1),)).history[0].new_loss is None
 
 
 def test_dropout_is_off_where_it_would_blur() -> None:
@@ -616,23 +582,6 @@ def test_a_normalised_network_with_a_way_round_plays_and_begins_anew() -> None:
     run.advance(5)
     for name, value in run.net.state_dict().items():
         np.testing.assert_array_equal(value, ended[name])
-
-
-def test_the_check_takes_twenty_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, seen = Experiment(Settings(hidden=())), []
-    forward = run.net.forward
-    monkeypatch.setattr(run.net, "forward", lambda X: seen.append(len(X)) or forward(X))
-    run.check()
-    assert set(seen) == {20}
-
-
-def test_long_networks_are_written_in_lines() -> None:
-    assert max(map(len, playground(hidden=(8,) * 8).code.splitlines())) <= 120
-
-
-def test_the_last_moment_is_always_there() -> None:
-    history = list(range(2402))
-    assert _thinned(history)[-1] == 2401 and len(_thinned(history)) <= 1202
 
 
 def test_table_and_frame_say_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -720,20 +669,6 @@ def test_after_a_failure_the_run_goes_on_as_if_nothing_had_been(
     assert same(again(play), play.net)
 
 
-def test_the_code_takes_the_reader_s_points_as_they_were_given() -> None:
-    X, y = [[0, 0], [1, 1], [2, 1]], [0, 1, 1]
-    play = playground(data=(X, y), batch_size=2)
-    play.run(3)
-    assert same(run_code(play.code, play=play)["net"], play.net)
-
-
-def test_of_two_points_at_one_place_the_last_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    play = playground(problem="own points", points=((0, 0, 0), (0, 0, 1)))
-    heard(play, monkeypatch)
-    play._answer({"ask": "place", "x": 0, "y": 0, "label": None})
-    assert play.settings.points == ((0.0, 0.0, 0),)
-
-
 def test_plane_maps_refuses_classes_it_would_not_draw() -> None:
     for more in ({"X": [[0, 0]], "y": [-1]}, {"reach": 0}, {"plane": (0, 0, -1)}):
         with pytest.raises(ValueError):
@@ -754,13 +689,6 @@ def test_sliders_moved_in_another_thread_draw_in_the_thread_of_the_cells() -> No
     asyncio.run(cell())
 
 
-def test_another_rate_among_other_settings_begins_anew() -> None:
-    play = playground()
-    play.run(3)
-    play.set(lr=0.3, seed=1)
-    assert play.history[-1].step == 0
-
-
 def test_the_page_is_told_what_is_fixed_and_placed(monkeypatch: pytest.MonkeyPatch) -> None:
     data = ([[0.04, 0], [1, 1], [0, 1]], [0, 1, 1])
     play = playground(own_net(Halved), data=data, points=((0.5, 0.5, 1),), batch_size=4)
@@ -771,20 +699,6 @@ def test_the_page_is_told_what_is_fixed_and_placed(monkeypatch: pytest.MonkeyPat
     assert scene["points"][0] == [0.04, 0.0, 0.0] and messages[1][0]["type"] == "frame"
     play._answer({"ask": "check"})
     assert messages[-1][0]["ok"] is False and "4 points" in messages[-1][0]["title"]
-
-
-def test_the_nearest_point_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    play = playground(problem="own points", points=((0, 5, 0), (1, 0, 1)))
-    heard(play, monkeypatch)
-    play._answer({"ask": "place", "x": 0.1, "y": 0, "label": None})
-    assert play.settings.points == ((0.0, 5.0, 0),)
-
-
-def test_a_stop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    play = playground(lr=1e200, activation="ReLU")
-    messages = heard(play, monkeypatch)
-    play.run(50)
-    assert messages[-1][0]["stopped"] == play._run.stopped != ""
 
 
 def test_reset_puts_dropout_back_as_well() -> None:
@@ -799,12 +713,6 @@ def test_reset_puts_dropout_back_as_well() -> None:
     assert net.training, "trained with dropout, as fit does"
 
 
-@pytest.mark.parametrize("point", [5, (1, 2), (0, 1e200, 1), "ab1"])
-def test_points_that_are_none(point: Any) -> None:
-    with pytest.raises(ValueError, match="points: expected"):
-        playground(points=(point,))
-
-
 def test_an_interrupt_between_cells_is_heard() -> None:
     """There the kernel ignores SIGINT, and work that a page asked for may last."""
     heard_it: list[bool] = []
@@ -814,8 +722,8 @@ def test_an_interrupt_between_cells_is_heard() -> None:
         raise KeyboardInterrupt
 
     async def cell() -> None:
-        turn = Turn()
-        await asyncio.to_thread(turn.take, lasting)
+        thread = CellThread()
+        await asyncio.to_thread(thread.run, lasting)
         await asyncio.sleep(0)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "as the kernel had it"
 
@@ -847,13 +755,14 @@ def test_a_drawing_that_is_interrupted_is_drawn_anew() -> None:
 
 
 def test_one_colour_one_meaning() -> None:
-    """The playground, the scrubber and the figures agree on the course's colours."""
-    styles = {
-        name: (ROOT / "bphelpers/teaching/widgets" / f"{name}.css").read_text()
-        for name in ("playground", "scrubber")
-    }
+    """The widgets share their colours with each other and with the figures."""
+    folder = ROOT / "bphelpers/teaching/widgets"
+    common = (folder / "common.css").read_text(encoding="utf-8")
     for name in ("forward", "backward", "update"):
-        colours = [re.findall(rf"--{name}: (#\w+);", style) for style in styles.values()]
-        assert colours[0] == colours[1] and len(colours[0]) == 3, "light, and dark in two ways"
+        colours = re.findall(rf"--{name}: (#\w+);", common)
+        assert len(colours) == 3 and colours[1] == colours[2], "light, and dark in two ways"
+        assert not any(
+            f"--{name}:" in (folder / f"{one}.css").read_text() for one in ("playground", "scrubber")
+        )
     for name, colour in (("class0", CLASS_0), ("class1", CLASS_1)):
-        assert re.findall(rf"--{name}: (#\w+);", styles["playground"]) == [colour.lower()]
+        assert re.findall(rf"--{name}: (#\w+);", common) == [colour.lower()]

@@ -165,7 +165,7 @@ def test_several_examples_of_a_batch() -> None:
     alone = scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=3).data
     assert both["others"] == [{"note": "example 4 of 4", "steps": alone["steps"]}]
     assert both["note"] == "example 2 of 4"
-    with pytest.raises(ValueError, match="example: expected at least one"):
+    with pytest.raises(ValueError, match="example must be at least one"):
         scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=[])
 
 
@@ -181,7 +181,7 @@ def test_start_is_a_step() -> None:
     assert example(start=np.int64(3), example=np.int64(0)).html() == example(start=3).html()
     with pytest.raises(TypeError, match="integer"):
         example(start=0.5)
-    with pytest.raises(ValueError, match="start: expected 0 to 41, got 42"):
+    with pytest.raises(ValueError, match="start must be from 0 to 41, got 42"):
         example(start=42)
 
 
@@ -229,4 +229,5 @@ def test_script_and_style_are_shipped(tmp_path: Path) -> None:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"bphelpers/teaching/widgets/scrubber.js", "bphelpers/teaching/widgets/scrubber.css"} <= set(names)
+    shipped = {f"bphelpers/teaching/widgets/{name}" for name in ("scrubber.js", "scrubber.css", "common.css")}
+    assert shipped <= set(names)

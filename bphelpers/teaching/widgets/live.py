@@ -2,82 +2,44 @@
 
 `live_figure` keeps one figure for its whole life, redraws on it what a move of a slider changes, and swaps
 the picture in one ``ipywidgets.Image``: nothing flickers, and it works wherever ipywidgets does.
-
->>> import bphelpers as bp
->>> def draw(fig, slope):
-...     ax = fig.subplots()
-...     _ = ax.plot([0, 1], [0, slope])
->>> live = bp.widgets.live_figure(
-...     draw, lambda slope: f"The line rises by {slope:.1f}.", slope=("slope", 0.0, 2.0, 0.1, 1.0))
->>> live
-The line rises by 1.0.
 """
 
+import io
 import itertools
-import struct
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import ipywidgets
-import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bphelpers.teaching.plots import DPI, new_figure
 from bphelpers.teaching.widgets import slider
-from bphelpers.teaching.widgets.ahead import Ahead, View, spoken
-from bphelpers.teaching.widgets.scene import Draw, Scene
-from bphelpers.teaching.widgets.turn import Turn
+from bphelpers.teaching.widgets.blitting import BlittedFigure, Draw
+from bphelpers.teaching.widgets.cell_thread import CellThread
+from bphelpers.teaching.widgets.prefetch import Prefetcher, View, spoken
 
 Describe = Callable[..., str]
 
 
 def live_figure(
-    draw: Draw,
-    describe: Describe,
-    /,
-    *,
-    size: tuple[float, float] = (7.0, 3.8),
-    **sliders: Any,
+    draw: Draw, describe: Describe, /, *, size: tuple[float, float] = (7.0, 3.8), **sliders: Any
 ) -> "LiveFigure":
-    """A picture with sliders, a line that says in words what it shows, and a reset button.
+    """A picture with sliders, a line that says in words what it shows, and a reset button [05].
 
-    Parameters
-    ----------
-    draw
-        ``draw(fig, **values)``. It gets the one figure, cleared, in the course's style. It draws all, for
-        every move. Or it draws what stays, and returns a function ``update(**values)`` that draws what
-        moves, which is several times as fast. `update` is called at once and for every move, and what it
-        added to the axes the last time is taken away before; so it may be plain plotting code. It may also
-        change what `draw` put there, such as a title. Places of the axes, and limits that `update` does
-        not set, stay as they are in the first picture.
-    describe
-        ``describe(**values) -> str``: one or two plain sentences with the numbers of the picture. They
-        stand under the picture, stand for it where there is none, and are read out when they change.
-    size
-        Width and height of the figure in inches.
-    **sliders
-        One per argument of `draw`, in the order in which they are to stand. Either
-        ``(label, low, high, step, start)``, a slider for whole numbers if all four are whole, or a sequence
-        of choices ``(label, [choice, ...])``, which starts at the first, or any ipywidgets
-        widget with a ``value``.
+    ``draw(fig, **values)`` gets the one figure, cleared, in the course's style, and draws all, for every
+    move. Or it draws what stays, and returns a function ``update(**values)`` that draws what moves, which is
+    several times as fast. `update` is called at once and for every move, and what it added to the axes the
+    last time is taken away before; it may also change what `draw` put there, such as a title. Places of the
+    axes, and limits that `update` does not set, stay as they are in the first picture.
 
-    Returns
-    -------
-    LiveFigure
-        Show it by making it the last expression of a cell.
+    ``describe(**values)`` is one or two plain sentences with the numbers of the picture. They stand under it,
+    and for it where there is none. ``size`` is in inches. A slider is ``(label, low, high, step, start)``,
+    for whole numbers if all four are whole, or ``(label, [choice, ...])``, or any ipywidgets widget with a
+    ``value``.
 
-    Raises
-    ------
-    ValueError
-        If there is no slider, or a range is empty, not finite, or does not hold its start.
-    Exception
-        Whatever `draw` or `describe` raises at the start values: no lesson is stored with a broken picture.
+    What `draw` or `describe` raises at the start is raised here: no lesson is stored with a broken picture.
 
-    Lesson: 05_backprop_by_hand.
-
-    Examples
-    --------
     >>> draw = lambda fig, n: fig.text(0.5, 0.5, str(n))
     >>> live = live_figure(draw, lambda n: f"n = {n}", n=("n", 0, 9, 1, 3))
     >>> live.values
@@ -90,54 +52,40 @@ def live_figure(
 
 
 class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
-    """What `live_figure` returns. Shown by Jupyter as sliders above a picture; printed as a sentence.
+    """What `live_figure` returns: sliders above a picture in Jupyter, a sentence where it is printed [05].
 
-    Attributes
-    ----------
-    sliders : dict
-        Name to ipywidgets slider.
-    text : str
-        The sentence that now stands under the picture.
-    error : Exception or None
-        What `draw` or `describe` raised at the present values, if it did.
-
-    Lesson: 05_backprop_by_hand.
+    ``sliders`` by name; ``text``, the sentence that now stands under the picture; ``error``, what `draw` or
+    `describe` raised at the present values, or None.
     """
 
-    _ahead: Ahead | None = None  # also where a bad argument has stopped the beginning
+    _prefetcher: Prefetcher | None = None  # also where a bad argument has stopped the beginning
 
     def __init__(
         self, draw: Draw, describe: Describe, sliders: Mapping[str, Any], *, size: tuple[float, float]
     ) -> None:
         if not sliders:
-            raise ValueError("sliders: expected at least one, got none")
-        self._draw = draw
-        self._describe = describe
-        self._size = size
-        self._scene: Scene | None = None
+            raise ValueError("sliders must be at least one, got none")
+        self._draw, self._describe, self._size = draw, describe, size
+        self._figure: BlittedFigure | None = None
         self.sliders = {name: slider.make(name, spec) for name, spec in sliders.items()}
         self.defaults = self.values
         self.error: Exception | None = None
         self.redraws = 0
         self._quiet = False
-        turn = Turn()
+        thread = CellThread()
 
         # As wide as it was drawn, and not wider: a stretched picture is a blurred one.
-        self._picture = ipywidgets.Image(
-            format="png",
-            width=str(round(size[0] * DPI)),
-            layout={"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"},
-        )
+        fits = {"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
+        self._picture = ipywidgets.Image(format="png", width=str(round(size[0] * DPI)), layout=fits)
         self._words = ipywidgets.HTML(layout={"margin": "0 0 0 4px"})
-        self._ahead = Ahead(self.sliders, self._picture, self._words, self._view, self._refresh, turn)
+        self._prefetcher = Prefetcher(self.sliders, self._picture, self._words, self._view, thread)
         self._reset = ipywidgets.Button(
             description="Reset", tooltip="Put every slider back to its start", layout={"width": "auto"}
         )
-        self._reset.on_click(lambda _: turn.take(self.reset))
+        self._reset.on_click(lambda _: thread.run(self.reset))
         for one in self.sliders.values():
-            one.observe(lambda _: self._heard(turn), names="value")
+            one.observe(lambda _: thread.run(self._changed), names="value")
 
-        self._drawn: dict[str, Any] | None = None
         self._refresh()
         if self.error is not None:
             raise self.error
@@ -163,9 +111,12 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
 
     def reset(self) -> None:
         """Put every slider back to its start, and draw once."""
+        self._move(self.defaults)
+
+    def _move(self, values: Mapping[str, Any]) -> None:
         self._quiet = True
         try:
-            for name, value in self.defaults.items():
+            for name, value in values.items():
                 self.sliders[name].value = value
         finally:
             self._quiet = False
@@ -173,8 +124,8 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Take it off every page."""
-        if self._ahead is not None:
-            self._ahead.close()
+        if self._prefetcher is not None:
+            self._prefetcher.close()
         super().close()
 
     def static(self) -> Figure:
@@ -183,7 +134,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         Made by the same `draw`, so that the two cannot drift apart. Show it with
         ``bp.plots.show(live.static(), alt=str(live))``, or with a longer text.
         """
-        return Scene(self._draw, new_figure(*self._size), self.defaults).fig
+        return BlittedFigure(self._draw, new_figure(*self._size), self.defaults).fig
 
     def frames(self) -> Iterator[dict[str, Any]]:
         """Every position worth testing: each slider over its whole range, then all corners.
@@ -196,34 +147,26 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         path += [dict(zip(ranges, corner, strict=True)) for corner in itertools.product(*ends)]
         try:
             for position in path:
-                self._quiet = True
-                for name, value in position.items():
-                    self.sliders[name].value = value
-                self._quiet = False
-                self._refresh()
+                self._move(position)
                 yield self.values
         finally:
-            self._quiet = False
             self.reset()
 
-    def _heard(self, turn: Turn) -> None:
-        by_page = not turn.is_here()  # else by code, which may have changed what is drawn as well
-        turn.take(lambda: self._changed(by_page))
-
-    def _changed(self, by_page: bool) -> None:
+    def _changed(self) -> None:
         # Moves made during a drawing are dropped, save the last: the first of them to have its turn draws the
         # values of that moment, the others find nothing to do. Where the message itself is handled in the
         # thread of the cells, ipywidgets' browser side does the same: it keeps one message on its way.
         if not self._quiet and self.values != self._drawn:
-            self._refresh(kept=by_page)
+            self._refresh()
 
-    def _refresh(self, kept: bool = False) -> None:
+    def _refresh(self) -> None:
         values = self._drawn = self.values
         self.redraws += 1
         try:
-            assert self._ahead is not None
-            self.text = self._ahead.show(values, kept=kept)
-            self.error = None
+            assert self._prefetcher is not None
+            view = self._view(values)
+            self._prefetcher.show(view)
+            self.text, self.error = view.text, None
         except Exception as error:  # a learner's own draw may fail anywhere: the widget must outlive it
             self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
             self.error = error
@@ -231,33 +174,18 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
 
     def _view(self, values: dict[str, Any]) -> View:
         try:
-            if self._scene is None:
-                self._scene = Scene(self._draw, new_figure(*self._size), values)
+            if self._figure is None:
+                self._figure = BlittedFigure(self._draw, new_figure(*self._size), values)
             else:
-                self._scene.move(values)
-            return View(_png(self._scene), str(self._describe(**values)))
+                self._figure.move(values)
+            png = io.BytesIO()
+            Image.fromarray(self._figure.pixels()).convert("RGB").save(png, "PNG", compress_level=1)
+            return View(png.getvalue(), str(self._describe(**values)))
         except BaseException:
-            self._scene = None  # what is on the figure now is anybody's guess: start again
+            self._figure = None  # what is on the figure now is anybody's guess: start again
             raise
 
 
 def _spelled(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
                      for name, value in values.items())  # fmt: skip
-
-
-def _png(scene: Scene) -> bytes:
-    """The picture as PNG, made for speed: it lives only on the screen.
-
-    Pillow tries five filters on every row, which takes longer than the rest and gains nothing on line art.
-    """
-    rows = scene.pixels()[..., :3]
-    height, width, _ = rows.shape
-    raw = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # a row starts with its filter, 0: none
-    raw[:, 1:] = rows.reshape(height, -1)
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits each of red, green and blue
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(raw, 1)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
-    )

@@ -1,7 +1,7 @@
 // The playground: draws what Python has trained, and asks for the next picture. No mathematics happens here.
 //
-// The page sends {ask: "scene" | "steps" | "set" | "restart" | "place" | "check"}. Python answers with a scene
-// (settings, points, history), with frames (see _frame in playground.py) and with the result of a check.
+// The page sends {ask: "scene" | "steps" | "set" | "restart" | "place" | "check" | "pause"}. Python answers with a
+// scene (settings, points, history), with frames (see _frame in playground.py) and with the result of a check.
 
 const MOST_MOMENTS = 2400; // moments that the curves are drawn from
 // Pictures asked for by one message, by the steps of each: while some are painted, the next are trained.
@@ -9,15 +9,18 @@ const AT_ONCE = { 1: 4, 5: 4, 20: 2, 100: 1, 500: 1 };
 const PATIENCE = 4000; // milliseconds without an answer before the page says that the kernel is busy
 const BUSY = "Waiting for the kernel, which is busy.";
 const KINDS = ["weight", "gradient", "last update"];
-const STEPS = [1, 5, 20, 100, 500];
 const SMALL = 32; // pixels a side of a neuron's map; the output's has twice as many
 const DASHES = [[], [7, 3], [2, 2], [8, 3, 2, 3]];
-const LABELS = {
-  problem: "Points", noise: "Noise", activation: "Activation", init: "First weights",
-  optimizer: "Optimizer", lr: "Learning rate", batch_size: "Batch size", weight_decay: "Weight decay",
+const CONTROLS = {
+  Data: { problem: "Points", noise: "Noise" },
+  Network: { activation: "Activation", init: "First weights" },
+  Training: { optimizer: "Optimizer", lr: "Learning rate", batch_size: "Batch size", weight_decay: "Weight decay" },
 };
-const GROUPS = { Data: ["problem", "noise"], Network: ["activation", "init"], Training: ["optimizer", "lr", "batch_size", "weight_decay"] };
-
+const NUMBERS = ["noise", "lr", "batch_size", "weight_decay"];
+const FIXED_BY = { activation: "net", init: "net", problem: "data", noise: "data" }; // the reader's own
+const COLUMNS = ["layer", "weights", "length with biases", "length of gradient", "length of last update", "update / length"];
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const SAID = { role: "status", "aria-live": "polite" }; // read aloud when it changes
 const FOCUSABLE = ["button", "select", "summary", "pre", "canvas"];
 
 function make(tag, attributes = {}, children = []) {
@@ -29,14 +32,15 @@ function make(tag, attributes = {}, children = []) {
   return node;
 }
 
-const button = (text, title, classes = "") => make("button", { type: "button", title, class: classes }, [text]);
-const signButton = (sign, label) => make("button", { type: "button", title: label, "aria-label": label }, [sign]);
-const options = (values) => values.map((value) => make("option", { value }, [String(value)]));
+const div = (name, ...children) => make("div", { class: name }, children);
+const heard = (node, kind, act) => (node.addEventListener(kind, act), node);
+const button = (text, title, act, more = {}) => heard(make("button", { type: "button", title, ...more }, [text]), "click", act);
+const option = (value, text = String(value)) => make("option", { value }, [text]);
+const select = (options, act = () => {}) => heard(make("select", {}, options), "change", act);
+const labelled = (name, control) => make("label", {}, [make("span", {}, [name]), control]);
+const folded = (title, ...children) => make("details", {}, [make("summary", {}, [title]), ...children]);
+const picture = (name, label, more = {}) => make("canvas", { class: name, role: "img", "aria-label": label, ...more });
 const setText = (node, text) => node.textContent !== text && (node.textContent = text);
-
-function labelled(name, control) {
-  return make("label", {}, [make("span", {}, [name]), control]);
-}
 
 // ---------------------------------------------------------------------------------------- colours
 
@@ -124,47 +128,45 @@ function drawBias(context, x, y, part, theme, kind) {
   context.stroke();
 }
 
+function drawLine(context, from, to, value, part) {
+  const [x1, x2] = [from.x + from.size / 2, to.x - to.size / 2];
+  context.globalAlpha = 0.12 + 0.88 * part;
+  context.lineWidth = 0.4 + 6 * part;
+  context.setLineDash(value < 0 ? [5, 4] : []);
+  context.beginPath();
+  context.moveTo(x1, from.y);
+  context.bezierCurveTo((x1 + x2) / 2, from.y, (x1 + x2) / 2, to.y, x2, to.y);
+  context.stroke();
+}
+
+// Returns where the neurons stand.
 function drawNetwork(canvas, scene, frame, small, kind, picked, theme) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const context = fresh(canvas, width, height);
   const columns = places(scene, width, height);
-  const layers = frame.kinds[kind];
-  const largest = frame.largest[kind];
+  const part = (value) => (frame.largest[kind] ? value / frame.largest[kind] : 0);
   context.strokeStyle = theme.kinds[kind];
-  layers.forEach(({ W }, l) => {
-    columns[l + 1].forEach((to, j) => {
-      columns[l].forEach((from, k) => {
-        const value = W[j * columns[l].length + k];
-        const part = largest ? Math.abs(value) / largest : 0;
-        const [x1, x2] = [from.x + from.size / 2, to.x - to.size / 2];
-        context.globalAlpha = 0.12 + 0.88 * part;
-        context.lineWidth = 0.4 + 6 * part;
-        context.setLineDash(value < 0 ? [5, 4] : []);
-        context.beginPath();
-        context.moveTo(x1, from.y);
-        context.bezierCurveTo((x1 + x2) / 2, from.y, (x1 + x2) / 2, to.y, x2, to.y);
-        context.stroke();
-      });
-    });
-  });
+  frame.kinds[kind].forEach(({ W }, l) => columns[l + 1].forEach((to, j) => columns[l].forEach((from, k) => {
+    const value = W[j * columns[l].length + k];
+    drawLine(context, from, to, value, Math.abs(part(value)));
+  })));
   context.globalAlpha = 1;
   context.setLineDash([]);
+  context.textAlign = "center";
   let n = 0;
   columns.forEach((column, c) => {
     column.forEach(({ x, y, size }, k) => {
-      drawMap(context, small, n++, x - size / 2, y - size / 2, size);
+      const [left, top] = [x - size / 2, y - size / 2];
+      drawMap(context, small, n++, left, top, size);
       const chosen = picked[0] === c && picked[1] === k;
       context.lineWidth = chosen ? 3 : 1;
       context.strokeStyle = chosen ? theme.ink : theme.grey;
-      context.strokeRect(x - size / 2, y - size / 2, size, size);
-      if (c) drawBias(context, x - size / 2, y + size / 2, largest ? layers[c - 1].b[k] / largest : 0, theme, kind);
+      context.strokeRect(left, top, size, size);
+      if (c) drawBias(context, left, top + size, part(frame.kinds[kind][c - 1].b[k]), theme, kind);
     });
     const hidden = scene.sizes[c] - column.length;
-    if (hidden) {
-      context.fillStyle = theme.grey;
-      context.textAlign = "center";
-      context.fillText(`and ${hidden} more`, column[0].x, height - 2);
-    }
+    context.fillStyle = theme.grey;
+    if (hidden) context.fillText(`and ${hidden} more`, column[0].x, height - 2);
   });
   return columns;
 }
@@ -248,474 +250,466 @@ function drawCurves(canvas, steps, curves, theme) {
   const context = fresh(canvas, width, height);
   const [left, right, top, bottom] = [46, width - 66, 8, height - 20];
   const values = curves.flatMap(({ values }) => values.filter((value) => value > 0));
-  context.font = "11px sans-serif";
-  context.fillStyle = theme.grey;
-  context.strokeStyle = theme.line;
-  context.lineWidth = 1;
-  context.textAlign = "center";
   const last = steps.at(-1);
-  if (!values.length || !last) {
-    context.fillText("nothing to draw before the first step", width / 2, height / 2);
-    return;
-  }
+  context.font = "11px sans-serif";
+  const write = (text, x, y, align, colour = theme.grey) => {
+    context.textAlign = align;
+    context.fillStyle = colour;
+    context.fillText(text, x, y);
+  };
+  if (!values.length || !last) return write("nothing to draw before the first step", width / 2, height / 2, "center");
   const marks = ticks(values);
   const [low, high] = [Math.log(marks[0]), Math.log(marks.at(-1))];
   const px = (step) => left + (step / last) * (right - left);
   const py = (value) => bottom - ((Math.log(Math.min(Math.max(value, marks[0]), marks.at(-1))) - low) / (high - low)) * (bottom - top);
-  context.textAlign = "right";
-  for (const mark of marks) {
-    context.beginPath();
-    context.moveTo(left, py(mark));
-    context.lineTo(right, py(mark));
-    context.stroke();
-    context.fillText(mark >= 1e-4 && mark < 1e4 ? String(mark) : mark.toExponential(), left - 5, py(mark) + 4);
-  }
-  context.textAlign = "left";
-  context.fillText("step 0", left, height - 5);
-  context.textAlign = "right";
-  context.fillText(String(last), right, height - 5);
-  context.textAlign = "left";
-  const ends = [];
-  for (const { values, name, colour, dash, alpha = 1 } of curves) {
-    context.globalAlpha = alpha;
-    context.strokeStyle = colour;
+  const stroke = (points, colour, width, dash = [], alpha = 1) => {
+    Object.assign(context, { strokeStyle: colour, lineWidth: width, globalAlpha: alpha });
     context.setLineDash(dash);
-    context.lineWidth = 1.8;
     context.beginPath();
-    let pen = false;
-    values.forEach((value, k) => {
-      if (!(value > 0)) return (pen = false);
-      pen ? context.lineTo(px(steps[k]), py(value)) : context.moveTo(px(steps[k]), py(value));
-      pen = true;
-    });
+    points.forEach((point, k) => point && (points[k - 1] ? context.lineTo(...point) : context.moveTo(...point)));
     context.stroke();
-    if (values.at(-1) > 0) ends.push({ name, colour, y: py(values.at(-1)) + 4 });
+  };
+  for (const mark of marks) {
+    stroke([[left, py(mark)], [right, py(mark)]], theme.line, 1);
+    write(mark >= 1e-4 && mark < 1e4 ? String(mark) : mark.toExponential(), left - 5, py(mark) + 4, "right");
+  }
+  write("step 0", left, height - 5, "left");
+  write(String(last), right, height - 5, "right");
+  for (const { values, colour, dash, alpha } of curves) {
+    stroke(values.map((value, k) => value > 0 && [px(steps[k]), py(value)]), colour, 1.8, dash, alpha);
   }
   context.globalAlpha = 1;
-  context.setLineDash([]);
-  ends.sort((a, b) => a.y - b.y);
-  ends.forEach((end, k) => (end.y = k ? Math.max(end.y, ends[k - 1].y + 12) : end.y));
-  for (let k = ends.length - 1, floor = bottom; k >= 0; k--, floor -= 12) ends[k].y = Math.min(ends[k].y, floor);
-  for (const { name, colour, y } of ends) {
-    context.fillStyle = colour;
-    context.fillText(name, right + 5, y);
-  }
+  const ends = curves.filter(({ values }) => values.at(-1) > 0);
+  const heights = apart(ends.map(({ values }) => py(values.at(-1)) + 4), 12, bottom);
+  ends.forEach(({ name, colour }, k) => write(name, right + 5, heights[k], "left", colour));
+}
+
+// Heights moved until they are `gap` apart, none of them below the floor.
+function apart(heights, gap, floor) {
+  const order = heights.map((y, k) => ({ y, k })).sort((a, b) => a.y - b.y);
+  order.forEach((end, k) => (end.y = k ? Math.max(end.y, order[k - 1].y + gap) : end.y));
+  order.reverse().forEach((end, k) => (end.y = Math.min(end.y, floor - gap * k)));
+  return heights.map((_, k) => order.find((end) => end.k === k).y);
 }
 
 // ---------------------------------------------------------------------------------------- the page around it
 
-export function mount(el, model) {
-  let scene = null;
-  let frame = null;
-  let moments = [];
-  let theme = null;
-  let columns = [];
-  let picked = null; // column and row of the neuron whose map fills the plane
-  let cross = null;
-  let scenes = 0;
-  let playing = false;
-  let take = 0; // number of the latest press of Play
-  let waiting = 0; // answers to come
-  const queue = []; // frames that have come and are not painted yet
-  let painting = 0;
-  const small = make("canvas"); // the maps of all neurons, one below the other
-  const surface = make("canvas");
-  const pointLayer = make("canvas");
-  let pointed = ""; // what the layer of points shows
-  let patience = 0;
+class Page {
+  constructor(model) {
+    this.model = model;
+    this.scene = this.frame = this.theme = this.picked = this.cross = null; // picked: column and row of a neuron
+    this.moments = [];
+    this.columns = [];
+    this.queue = []; // frames that have come and are not painted yet
+    this.playing = false;
+    this.scenes = this.take = this.waiting = this.painting = this.patience = 0; // take: the latest press of Play
+    [this.small, this.surface, this.pointLayer] = [make("canvas"), make("canvas"), make("canvas")];
+    this.build();
+  }
 
-  const play = button("Play", "Train, or stop training", "play");
-  const step = button("Step", "One update of the weights");
-  const reset = button("Reset", "Back to the first weights");
-  const again = button("New start", "Other points and other first weights");
-  const speed = make("select", {}, options(STEPS));
-  speed.value = "5";
-  const count = make("span", { class: "count" });
-  const status = make("p", { class: "sentence", role: "status", "aria-live": "polite" });
-  const trouble = make("p", { class: "trouble", role: "alert" });
+  begin() {
+    this.answered = this.answered.bind(this);
+    this.repaint = this.repaint.bind(this);
+    this.themes = new MutationObserver(this.repaint);
+    this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light", "class"] });
+    this.dark = window.matchMedia("(prefers-color-scheme: dark)");
+    this.dark.addEventListener("change", this.repaint);
+    this.sizes = new ResizeObserver(() => this.schedule());
+    this.sizes.observe(this.root);
+    this.model.on("msg:custom", this.answered);
+    const { scene, frame, buffers } = this.model.get("first");
+    if (scene) {
+      this.setScene(scene);
+      this.answered(frame, buffers);
+    }
+    this.ask("scene"); // it may have gone on since
+  }
 
-  const controls = Object.fromEntries(Object.keys(LABELS).map((name) => [name, make("select", { name })]));
-  const groups = Object.entries(GROUPS).map(([title, names]) =>
-    make("fieldset", {}, [make("legend", {}, [title]), ...names.map((name) => labelled(LABELS[name], controls[name]))]));
+  end() {
+    this.playing = false;
+    this.model.off("msg:custom", this.answered);
+    this.themes.disconnect();
+    this.sizes.disconnect();
+    this.dark.removeEventListener("change", this.repaint);
+    clearTimeout(this.patience);
+  }
 
-  const kind = make("select", {}, KINDS.map((name, k) => make("option", { value: k }, [name])));
-  const less = button("\u2212 layer", "One hidden layer fewer");
-  const more = button("+ layer", "One hidden layer more");
-  const heads = make("div", { class: "heads" });
-  const network = make("canvas", { class: "network", role: "img", "aria-label": "The network, with the map of each neuron; the table below has the numbers." });
-  const legend = make("p", { class: "legend" });
+  // ---- what stands where
 
-  const view = make("select", {});
-  const plane = make("canvas", {
-    class: "plane", tabindex: "0", role: "application",
-    "aria-label": "The plane with its points. Arrow keys move a cross, 0 and 1 place a point of that class there, Delete takes the nearest placed point away.",
-  });
-  const label = make("select", {}, [make("option", { value: 0 }, ["class 0 \u25CF"]), make("option", { value: 1 }, ["class 1 \u25A0"])]);
-  const remove = button("Take one away", "Take the point placed last away");
-  const losses = make("canvas", { class: "curves", role: "img", "aria-label": "Loss over the steps; the table below has the numbers." });
-  const norms = make("canvas", { class: "curves", role: "img", "aria-label": "Length of the gradient of each layer over the steps; the table below has the numbers." });
-  const check = button("Check the gradient", "Compare the gradient with finite differences");
-  const verdict = make("div", { class: "verdict", role: "status", "aria-live": "polite" });
-  const body = make("tbody");
-  const head = ["layer", "weights", "length with biases", "length of gradient", "length of last update", "update / length"];
-  const table = make("table", {}, [make("thead", {}, [make("tr", {}, head.map((text) => make("th", { scope: "col" }, [text])))]), body]);
-  const tableBox = make("details", {}, [make("summary", {}, ["Numbers, layer by layer"]), make("div", { class: "wide" }, [table])]);
-  const code = make("pre", { tabindex: "0", "aria-label": "The run so far as code" });
-  const copy = button("Copy", "Copy the code");
-  const codeBox = make("details", {}, [make("summary", {}, ["The same run as code"]), code, copy]);
+  build() {
+    this.play = button("Play", "Train, or stop training", () => this.toggle(), { class: "play" });
+    this.again = button("New start", "Other points and other first weights", () => this.scene && this.set({ seed: this.scene.settings.seed + 1 }));
+    this.speed = select(Object.keys(AT_ONCE).map((steps) => option(steps)));
+    this.speed.value = "5";
+    this.count = make("span", { class: "count" });
+    this.trouble = make("p", { class: "trouble", role: "alert" });
+    this.status = make("p", { class: "sentence", ...SAID });
+    this.root = div("bp-playground",
+      make("span", { class: "probe" }),
+      div("bar", this.play,
+        button("Step", "One update of the weights", () => this.paused(() => this.ask("steps", { count: 1, pictures: 1, take: ++this.take }))),
+        button("Reset", "Back to the first weights", () => this.paused(() => this.ask("restart"))),
+        this.again, labelled("steps per picture", this.speed), this.count),
+      div("stage", this.buildSettings(), this.buildNetwork(), this.buildPlane()),
+      this.trouble, this.status, this.buildCurves(), ...this.buildFolds());
+  }
 
-  const root = make("div", { class: "bp-playground" }, [
-    make("span", { class: "probe" }),
-    make("div", { class: "bar" }, [play, step, reset, again, labelled("steps per picture", speed), count]),
-    make("div", { class: "stage" }, [
-      make("div", { class: "settings" }, [...groups, make("p", { class: "legend" }, ["Every change but that of the learning rate begins the run anew."])]),
-      make("div", { class: "middle" }, [
-        make("div", { class: "bar" }, [labelled("lines show the", kind), less, more]),
-        heads, network, legend,
-      ]),
-      make("div", { class: "right" }, [
-        make("div", { class: "bar" }, [labelled("map of", view)]), plane,
-        make("div", { class: "bar" }, [labelled("a click places", label), remove]),
-      ]),
-    ]),
-    trouble, status,
-    make("div", { class: "charts" }, [
-      make("figure", {}, [make("figcaption", {}, ["Loss"]), losses]),
-      make("figure", {}, [make("figcaption", {}, ["Length of the gradient, layer by layer"]), norms]),
-    ]),
-    make("div", { class: "bar" }, [check]), verdict,
-    tableBox, codeBox,
-  ]);
+  buildSettings() {
+    this.controls = {};
+    const control = (name, label) => {
+      const made = (this.controls[name] = select([], () => this.set({ [name]: NUMBERS.includes(name) ? Number(made.value) : made.value })));
+      return labelled(label, made);
+    };
+    const groups = Object.entries(CONTROLS).map(([title, names]) =>
+      make("fieldset", {}, [make("legend", {}, [title]), ...Object.entries(names).map((one) => control(...one))]));
+    return div("settings", ...groups, make("p", { class: "legend" }, ["Every change but that of the learning rate begins the run anew."]));
+  }
+
+  buildNetwork() {
+    const hidden = () => this.scene.sizes.slice(1, -1);
+    this.kind = select(KINDS.map((name, k) => option(k, name)), () => this.schedule());
+    this.less = button("\u2212 layer", "One hidden layer fewer", () => this.set({ hidden: hidden().slice(0, -1) }));
+    this.more = button("+ layer", "One hidden layer more", () => this.set({ hidden: [...hidden(), hidden().at(-1) ?? 4] }));
+    this.heads = div("heads");
+    this.network = picture("network", "The network, with the map of each neuron; the table below has the numbers.");
+    this.network.addEventListener("click", ({ offsetX, offsetY }) => {
+      this.columns.forEach((column, c) => column.forEach(({ x, y, size }, k) => {
+        if (Math.abs(offsetX - x) <= size / 2 && Math.abs(offsetY - y) <= size / 2) this.pick([c, k]);
+      }));
+    });
+    this.legend = make("p", { class: "legend" });
+    return div("middle", div("bar", labelled("lines show the", this.kind), this.less, this.more), this.heads, this.network, this.legend);
+  }
+
+  buildPlane() {
+    this.view = select([], () => this.pick(this.view.value.split(" ").map(Number)));
+    this.plane = picture("plane", "The plane with its points. Arrow keys move a cross, 0 and 1 place a point of that class there, Delete takes the nearest placed point away.", { tabindex: "0", role: "application" });
+    this.plane.addEventListener("click", (event) => this.clicked(event));
+    this.plane.addEventListener("keydown", (event) => this.pressed(event));
+    this.plane.addEventListener("focus", () => this.schedule());
+    this.plane.addEventListener("blur", () => this.schedule());
+    this.label = select([option(0, "class 0 \u25CF"), option(1, "class 1 \u25A0")]);
+    this.remove = button("Take one away", "Take the point placed last away", () => this.putDown(this.scene.points.at(-1).slice(0, 2), null));
+    for (const one of [this.less, this.more, this.remove]) one.disabled = true; // until there is a scene
+    return div("right", div("bar", labelled("map of", this.view)), this.plane, div("bar", labelled("a click places", this.label), this.remove));
+  }
+
+  buildCurves() {
+    const figure = (caption, canvas) => make("figure", {}, [make("figcaption", {}, [caption]), canvas]);
+    this.losses = picture("curves", "Loss over the steps; the table below has the numbers.");
+    this.norms = picture("curves", "Length of the gradient of each layer over the steps; the table below has the numbers.");
+    return div("charts", figure("Loss", this.losses), figure("Length of the gradient, layer by layer", this.norms));
+  }
+
+  buildFolds() {
+    const check = button("Check the gradient", "Compare the gradient with finite differences", () => {
+      this.verdict.className = "verdict";
+      this.verdict.replaceChildren("Turning every weight a little, up and down\u2026");
+      this.ask("check");
+    });
+    this.verdict = make("div", { class: "verdict", ...SAID });
+    this.body = make("tbody");
+    const head = make("tr", {}, COLUMNS.map((text) => make("th", { scope: "col" }, [text])));
+    this.code = make("pre", { tabindex: "0", "aria-label": "The run so far as code" });
+    this.copy = button("Copy", "Copy the code", () => this.copyCode());
+    this.tableBox = folded("Numbers, layer by layer", div("wide", make("table", {}, [make("thead", {}, [head]), this.body])));
+    this.codeBox = folded("The same run as code", this.code, this.copy);
+    for (const box of [this.tableBox, this.codeBox]) box.addEventListener("toggle", () => this.schedule());
+    return [div("bar", check), this.verdict, this.tableBox, this.codeBox];
+  }
 
   // ---- asking and answering
 
-  function ask(what, more = {}, answers = 1) {
+  ask(what, more = {}, answers = 1) {
     try {
-      model.send({ ask: what, ...more });
+      this.model.send({ ask: what, ...more });
     } catch {
-      pause();
-      return say("The kernel does not answer. Run this cell again.");
+      this.pause();
+      return this.say("The kernel does not answer. Run this cell again.");
     }
-    waiting += answers;
-    clearTimeout(patience);
-    patience = setTimeout(() => waiting && say(BUSY), PATIENCE);
+    this.waiting += answers;
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.waiting && this.say(BUSY), PATIENCE);
   }
 
-  const say = (text) => setText(trouble, text);
-  const atOnce = () => AT_ONCE[speed.value];
-  const askSteps = () => ask("steps", { count: Number(speed.value), pictures: atOnce(), take }, atOnce());
-  const tooFew = () => playing && waiting + queue.length <= atOnce();
+  say(text) {
+    setText(this.trouble, text);
+  }
 
-  function answered(content, buffers) {
-    if (content.type === "scene") return setScene(content);
-    waiting = Math.max(0, waiting - 1);
-    if (!waiting) clearTimeout(patience);
-    if (trouble.textContent === BUSY) say("");
-    if (content.type === "check") return showCheck(content);
+  set(settings) {
+    this.say("");
+    this.ask("set", { settings });
+  }
+
+  get atOnce() {
+    return AT_ONCE[this.speed.value];
+  }
+
+  askSteps() {
+    this.ask("steps", { count: Number(this.speed.value), pictures: this.atOnce, take: this.take }, this.atOnce);
+  }
+
+  answered(content, buffers) {
+    if (content.type === "scene") return this.setScene(content);
+    this.waiting = Math.max(0, this.waiting - 1);
+    if (!this.waiting) clearTimeout(this.patience);
+    if (this.trouble.textContent === BUSY) this.say("");
+    if (content.type === "check") return this.showCheck(content);
     if (content.type === "trouble") {
-      waiting = 0;
-      verdict.replaceChildren();
-      pause();
-      return say(content.text);
+      this.waiting = 0;
+      this.verdict.replaceChildren();
+      this.pause();
+      return this.say(content.text);
     }
-    queue.push({ ...content, buffers });
-    if (queue.length > 8) moments.push(queue.shift().moment); // out of sight, nothing is painted
-    if (content.stopped) pause();
-    schedule();
+    this.queue.push({ ...content, buffers });
+    if (this.queue.length > 8) this.moments.push(this.queue.shift().moment); // out of sight, nothing is painted
+    if (content.stopped) this.pause();
+    this.schedule();
   }
 
-  function setScene(content) {
-    if (picked && scene && picked[0] === output()[0]) picked = null; // the output stays the output
-    scene = { ...content, number: ++scenes };
-    frame = null; // it belonged to the scene before, as all in the queue; the next one is on its way
-    queue.length = 0;
-    moments = content.moments;
-    for (const [name, select] of Object.entries(controls)) {
-      select.disabled = content.fixed[{ activation: "net", init: "net", problem: "data", noise: "data" }[name]] ?? false;
-      select.replaceChildren(...options(select.disabled ? ["yours"] : content.choices[name]));
-      if (!select.disabled) select.value = String(content.settings[name]);
+  showCheck({ ok, title, text }) {
+    this.verdict.className = `verdict ${ok ? "right-gradient" : "wrong-gradient"}`;
+    this.verdict.replaceChildren(make("strong", {}, [title]), make("pre", { tabindex: "0" }, [text]));
+  }
+
+  // ---- a new scene
+
+  get output() {
+    return [this.scene.shown.length - 1, 0];
+  }
+
+  setScene(content) {
+    if (this.picked && this.scene && this.picked[0] === this.output[0]) this.picked = null; // the output stays the output
+    const scene = (this.scene = { ...content, number: ++this.scenes });
+    this.frame = null; // it belonged to the scene before, as all in the queue; the next one is on its way
+    this.queue.length = 0;
+    this.moments = scene.moments;
+    for (const [name, control] of Object.entries(this.controls)) {
+      control.disabled = scene.fixed[FIXED_BY[name]] ?? false;
+      control.replaceChildren(...(control.disabled ? ["yours"] : scene.choices[name]).map((value) => option(value)));
+      if (!control.disabled) control.value = String(scene.settings[name]);
     }
-    again.title = content.fixed.net ? "Other points and batches; your network keeps its first weights" : "Other points and other first weights";
-    if (!picked || picked[0] >= scene.shown.length || picked[1] >= scene.shown[picked[0]]) picked = output();
-    fillViews();
-    fillHeads();
-    remove.disabled = !scene.placed;
-    if (scene.settings.problem === "own points" && !cross) cross = scene.plane.slice(0, 2);
-    verdict.replaceChildren();
+    this.again.title = scene.fixed.net ? "Other points and batches; your network keeps its first weights" : "Other points and other first weights";
+    if (!this.picked || !(this.picked[1] < scene.shown[this.picked[0]])) this.picked = this.output;
+    this.fillViews();
+    this.fillHeads();
+    this.remove.disabled = !scene.placed;
+    this.cross ??= scene.plane.slice(0, 2);
+    this.verdict.replaceChildren();
   }
 
-  const output = () => [scene.shown.length - 1, 0];
-
-  function fillViews() {
-    const names = scene.shown.flatMap((count, c) => Array.from({ length: count }, (_, k) => {
-      const name = c === 0 ? `input ${k + 1}` : c === scene.shown.length - 1 ? "output" : `layer ${c}, neuron ${k + 1}`;
-      return make("option", { value: `${c} ${k}` }, [name]);
-    }));
-    view.replaceChildren(...names.reverse());
-    view.value = picked.join(" ");
+  fillViews() {
+    const { shown } = this.scene;
+    const name = (c, k) => (c === 0 ? `input ${k + 1}` : c === shown.length - 1 ? "output" : `layer ${c}, neuron ${k + 1}`);
+    const views = shown.flatMap((count, c) => Array.from({ length: count }, (_, k) => option(`${c} ${k}`, name(c, k))));
+    this.view.replaceChildren(...views.reverse());
+    this.view.value = this.picked.join(" ");
   }
 
-  function fillHeads() {
-    const hidden = scene.sizes.slice(1, -1);
-    const resize = (k, change) => {
+  fillHeads() {
+    const { sizes, fixed, most } = this.scene;
+    const hidden = sizes.slice(1, -1);
+    const resized = (k, change, sign, word, disabled) => {
+      const label = `One neuron ${word} in layer ${k + 1}`;
       const sizes = hidden.map((size, l) => (l === k ? size + change : size));
-      return () => set({ hidden: sizes });
+      const made = button(sign, label, () => this.set({ hidden: sizes }), { "aria-label": label });
+      made.disabled = fixed.net || disabled;
+      return made;
     };
-    const cells = hidden.map((size, k) => {
-      const [minus, plus] = [signButton("\u2212", `One neuron fewer in layer ${k + 1}`), signButton("+", `One neuron more in layer ${k + 1}`)];
-      minus.disabled = scene.fixed.net || size <= 1;
-      plus.disabled = scene.fixed.net || size >= scene.most.neurons;
-      minus.addEventListener("click", resize(k, -1));
-      plus.addEventListener("click", resize(k, 1));
-      return make("div", {}, [minus, make("span", {}, [String(size)]), plus]);
-    });
-    const focused = [...heads.querySelectorAll("button")].indexOf(document.activeElement);
-    heads.replaceChildren(make("div", {}, ["inputs"]), ...cells, make("div", {}, ["output"]));
-    if (focused >= 0) heads.querySelectorAll("button")[focused]?.focus();
-    less.disabled = scene.fixed.net || !hidden.length;
-    more.disabled = scene.fixed.net || hidden.length >= scene.most.layers;
-  }
-
-  function showCheck({ ok, title, text }) {
-    verdict.className = `verdict ${ok ? "right-gradient" : "wrong-gradient"}`;
-    verdict.replaceChildren(make("strong", {}, [title]), make("pre", { tabindex: "0" }, [text]));
-  }
-
-  function set(settings) {
-    say("");
-    ask("set", { settings });
+    const cells = hidden.map((size, k) => div("", resized(k, -1, "\u2212", "fewer", size <= 1),
+      make("span", {}, [String(size)]), resized(k, 1, "+", "more", size >= most.neurons)));
+    const focused = [...this.heads.querySelectorAll("button")].indexOf(document.activeElement);
+    this.heads.replaceChildren(div("", "inputs"), ...cells, div("", "output"));
+    if (focused >= 0) this.heads.querySelectorAll("button")[focused]?.focus();
+    this.less.disabled = fixed.net || !hidden.length;
+    this.more.disabled = fixed.net || hidden.length >= most.layers;
   }
 
   // ---- painting
 
-  function schedule() {
-    if (!painting) painting = requestAnimationFrame(paint);
+  schedule() {
+    this.painting ||= requestAnimationFrame(() => this.paint());
   }
 
-  function paint() {
-    painting = 0;
-    if (!scene || !plane.clientWidth) return; // out of sight: goes on when it is back, by the observer of sizes
-    takeFrame();
-    if (!frame) return;
-    theme ??= readTheme(root);
-    if (frame.buffers) unpack();
-    columns = drawNetwork(network, scene, frame, small, Number(kind.value), picked, theme);
-    paintPlane();
-    const steps = moments.map(({ step }) => step);
-    const lines = [{ name: "training", values: moments.map(({ loss }) => loss), colour: theme.ink, dash: [] }];
-    if (frame.moment.new_loss !== null) {
-      lines.push({ name: "new points", values: moments.map(({ new_loss }) => new_loss), colour: theme.grey, dash: [5, 3] });
-    }
-    drawCurves(losses, steps, lines, theme);
-    drawCurves(norms, steps, frame.moment.norms.map((_, l) => ({
-      name: `layer ${l + 1}`, values: moments.map((moment) => moment.norms[l] ?? 0), colour: theme.backward,
-      dash: DASHES[l % DASHES.length], alpha: 1 - 0.6 * l / frame.moment.norms.length,
-    })), theme);
-    write();
-    root.dataset.painted = Number(root.dataset.painted ?? 0) + 1;
-    if (tooFew()) askSteps();
-    if (queue.length) schedule();
+  repaint() {
+    this.theme = null;
+    if (this.frame) this.frame.buffers ??= this.frame.unpacked;
+    this.schedule();
+  }
+
+  paint() {
+    this.painting = 0;
+    if (!this.scene || !this.plane.clientWidth) return; // out of sight: goes on when it is back, by the observer of sizes
+    this.takeFrame();
+    if (!this.frame) return;
+    this.theme ??= readTheme(this.root);
+    if (this.frame.buffers) this.unpack();
+    this.columns = drawNetwork(this.network, this.scene, this.frame, this.small, Number(this.kind.value), this.picked, this.theme);
+    this.paintPlane();
+    this.paintCurves();
+    this.write();
+    this.root.dataset.painted = Number(this.root.dataset.painted ?? 0) + 1;
+    if (this.playing && this.waiting + this.queue.length <= this.atOnce) this.askSteps();
+    if (this.queue.length) this.schedule();
   }
 
   // The next frame while it plays; otherwise the latest, which shows where the network stands.
-  function takeFrame() {
-    for (const next of queue.splice(0, playing ? 1 : queue.length)) {
-      frame = next;
-      if (next.moment.step > (moments.at(-1)?.step ?? -1)) moments.push(next.moment);
+  takeFrame() {
+    for (const next of this.queue.splice(0, this.playing ? 1 : this.queue.length)) {
+      this.frame = next;
+      if (next.moment.step > (this.moments.at(-1)?.step ?? -1)) this.moments.push(next.moment);
     }
-    if (moments.length > MOST_MOMENTS) moments = moments.filter((_, k) => k % 2 === 0 || k === moments.length - 1);
+    const last = this.moments.length - 1;
+    if (last >= MOST_MOMENTS) this.moments = this.moments.filter((_, k) => k % 2 === 0 || k === last);
   }
 
-  function paintPlane() {
-    const size = plane.clientWidth;
-    const key = `${scene.number} ${theme.number} ${size} ${window.devicePixelRatio}`;
-    if (key !== pointed) drawPoints(pointLayer, scene, size, theme);
-    pointed = key;
-    const context = fresh(plane, size, size);
-    const [c, k] = picked;
-    const n = scene.shown.slice(0, c).reduce((sum, count) => sum + count, 0) + k;
-    const [maps, output] = frame.maps;
-    if (c === scene.shown.length - 1) {
-      context.drawImage(surface, 0, 0, size, size);
-      drawBorder(context, output, 2 * SMALL, size, theme);
-    } else {
-      drawMap(context, small, n, 0, 0, size);
-      drawBorder(context, maps.subarray(n * SMALL * SMALL, (n + 1) * SMALL * SMALL), SMALL, size, theme);
-    }
-    context.drawImage(pointLayer, 0, 0, size, size);
-    if (cross && document.activeElement === plane) drawCross(context, ...place(scene, size, cross), theme);
-  }
-
-  function unpack() {
+  unpack() {
+    const { frame, theme } = this;
     const [maps, output, edges] = frame.buffers;
     frame.maps = [maps, output].map((view) => new Int8Array(view.buffer, view.byteOffset, view.byteLength));
-    shade(small, frame.maps[0], SMALL, theme);
-    shade(surface, frame.maps[1], 2 * SMALL, theme);
+    shade(this.small, frame.maps[0], SMALL, theme);
+    shade(this.surface, frame.maps[1], 2 * SMALL, theme);
     const copied = edges.buffer.slice(edges.byteOffset, edges.byteOffset + edges.byteLength); // aligned
-    frame.kinds = split(new Float32Array(copied), scene);
+    frame.kinds = split(new Float32Array(copied), this.scene);
     frame.unpacked = frame.buffers;
     frame.buffers = null;
   }
 
-  function write() {
-    const { moment } = frame;
-    setText(count, `step ${moment.step}, epoch ${moment.epoch}`);
-    if (frame.stopped) say(frame.stopped);
-    setText(legend, legendOf(Number(kind.value)));
-    if (!playing) setText(status, frame.sentence); // read aloud when it changes: not twenty times a second
-    if (!playing || tableBox.open) {
-      body.replaceChildren(...frame.rows.map((row) => make("tr", {}, row.map((text) => make("td", {}, [text])))));
+  paintPlane() {
+    const { plane, scene, theme, frame, picked: [c, k] } = this;
+    const size = plane.clientWidth;
+    const key = `${scene.number} ${theme.number} ${size} ${window.devicePixelRatio}`;
+    if (key !== this.pointed) drawPoints(this.pointLayer, scene, size, theme);
+    this.pointed = key;
+    const context = fresh(plane, size, size);
+    const n = scene.shown.slice(0, c).reduce((sum, count) => sum + count, 0) + k;
+    const [maps, output] = frame.maps;
+    if (c === this.output[0]) {
+      context.drawImage(this.surface, 0, 0, size, size);
+      drawBorder(context, output, 2 * SMALL, size, theme);
+    } else {
+      drawMap(context, this.small, n, 0, 0, size);
+      drawBorder(context, maps.subarray(n * SMALL * SMALL, (n + 1) * SMALL * SMALL), SMALL, size, theme);
     }
-    if (!playing || codeBox.open) setText(code, frame.code);
+    context.drawImage(this.pointLayer, 0, 0, size, size);
+    if (this.cross && document.activeElement === plane) drawCross(context, ...place(scene, size, this.cross), theme);
   }
 
-  function legendOf(which) {
+  paintCurves() {
+    const { moments, theme, frame: { moment } } = this;
+    const steps = moments.map(({ step }) => step);
+    const curve = (name, value, colour, dash, alpha = 1) => ({ name, values: moments.map(value), colour, dash, alpha });
+    const losses = [curve("training", ({ loss }) => loss, theme.ink, [])];
+    if (moment.new_loss !== null) losses.push(curve("new points", ({ new_loss }) => new_loss, theme.grey, [5, 3]));
+    const norms = moment.norms.map((_, l) => curve(`layer ${l + 1}`, ({ norms }) => norms[l] ?? 0, theme.backward,
+      DASHES[l % DASHES.length], 1 - 0.6 * l / moment.norms.length));
+    drawCurves(this.losses, steps, losses, theme);
+    drawCurves(this.norms, steps, norms, theme);
+  }
+
+  write() {
+    const { frame, playing } = this;
+    setText(this.count, `step ${frame.moment.step}, epoch ${frame.moment.epoch}`);
+    if (frame.stopped) this.say(frame.stopped);
+    setText(this.legend, this.legendOf(Number(this.kind.value)));
+    if (!playing) setText(this.status, frame.sentence); // read aloud when it changes: not twenty times a second
+    if (!playing || this.tableBox.open) {
+      this.body.replaceChildren(...frame.rows.map((row) => make("tr", {}, row.map((text) => make("td", {}, [text])))));
+    }
+    if (!playing || this.codeBox.open) setText(this.code, frame.code);
+  }
+
+  legendOf(kind) {
     const maps = "Each small map has its own scale of colours; a click shows it large.";
-    if (which && !frame.moment.step) return `No ${KINDS[which]} yet: press Step. ${maps}`;
-    return `The thicker a line, the larger the ${KINDS[which]}; dashed: negative. A dot: the same for a bias, hollow if negative. The largest is ${frame.thickest[which]}. ${maps}`;
+    if (kind && !this.frame.moment.step) return `No ${KINDS[kind]} yet: press Step. ${maps}`;
+    return `The thicker a line, the larger the ${KINDS[kind]}; dashed: negative. A dot: the same for a bias, hollow if negative. The largest is ${this.frame.thickest[kind]}. ${maps}`;
   }
 
-  function repaint() {
-    theme = null;
-    if (frame) frame.buffers ??= frame.unpacked;
-    schedule();
+  // ---- what the reader does
+
+  setPlaying(playing) {
+    this.playing = playing;
+    this.play.textContent = playing ? "Pause" : "Play";
+    this.root.classList.toggle("playing", playing);
   }
 
-  // ---- playing
-
-  function pause() {
-    playing = false;
-    play.textContent = "Play";
-    root.classList.remove("playing");
-    schedule();
+  pause() {
+    this.setPlaying(false);
+    this.schedule();
   }
 
-  function toggle() {
-    if (playing) {
-      ask("pause", { take }, 0); // what was asked for and not begun is let go
-      waiting = 0;
-      return pause();
+  toggle() {
+    if (this.playing) {
+      this.ask("pause", { take: this.take }, 0); // what was asked for and not begun is let go
+      this.waiting = 0;
+      return this.pause();
     }
-    playing = true;
-    take++;
-    say("");
-    play.textContent = "Pause";
-    root.classList.add("playing");
-    askSteps();
+    this.setPlaying(true);
+    this.take++;
+    this.say("");
+    this.askSteps();
   }
 
-  play.addEventListener("click", toggle);
-  step.addEventListener("click", () => {
-    if (playing) toggle();
-    ask("steps", { count: 1, pictures: 1, take: ++take });
-  });
-  reset.addEventListener("click", () => {
-    if (playing) toggle();
-    ask("restart");
-  });
-  again.addEventListener("click", () => scene && set({ seed: scene.settings.seed + 1 }));
-  check.addEventListener("click", () => {
-    verdict.className = "verdict";
-    verdict.replaceChildren("Turning every weight a little, up and down\u2026");
-    ask("check");
-  });
-  for (const [name, select] of Object.entries(controls)) {
-    const isWord = ["problem", "activation", "init", "optimizer"].includes(name);
-    select.addEventListener("change", () => set({ [name]: isWord ? select.value : Number(select.value) }));
+  paused(act) {
+    if (this.playing) this.toggle();
+    act();
   }
-  for (const one of [less, more, remove]) one.disabled = true; // until there is a scene
-  less.addEventListener("click", () => set({ hidden: scene.sizes.slice(1, -2) }));
-  more.addEventListener("click", () => {
-    const hidden = scene.sizes.slice(1, -1);
-    set({ hidden: [...hidden, hidden.at(-1) ?? 4] });
-  });
-  kind.addEventListener("change", schedule);
-  view.addEventListener("change", () => pick(view.value.split(" ").map(Number)));
-  copy.addEventListener("click", async () => {
+
+  pick(where) {
+    this.picked = where;
+    this.view.value = where.join(" ");
+    this.schedule();
+  }
+
+  async copyCode() {
     try {
-      await navigator.clipboard.writeText(code.textContent);
-      copy.textContent = "Copied";
-      setTimeout(() => (copy.textContent = "Copy"), 1500);
+      await navigator.clipboard.writeText(this.code.textContent);
+      this.copy.textContent = "Copied";
+      setTimeout(() => (this.copy.textContent = "Copy"), 1500);
     } catch {
-      getSelection().selectAllChildren(code); // the browser does not allow it: the reader's own copy does
+      getSelection().selectAllChildren(this.code); // the browser does not allow it: the reader's own copy does
     }
-  });
-  for (const box of [tableBox, codeBox]) box.addEventListener("toggle", schedule);
-
-  function pick(where) {
-    picked = where;
-    view.value = picked.join(" ");
-    schedule();
   }
-
-  network.addEventListener("click", ({ offsetX, offsetY }) => {
-    columns.forEach((column, c) => column.forEach(({ x, y, size }, k) => {
-      if (Math.abs(offsetX - x) <= size / 2 && Math.abs(offsetY - y) <= size / 2) pick([c, k]);
-    }));
-  });
 
   // ---- placing points
 
-  function putDown([x, y], choice) {
-    say("");
-    ask("place", { x, y, label: choice });
+  putDown([x, y], label) {
+    this.say("");
+    this.ask("place", { x, y, label });
   }
 
-  plane.addEventListener("click", ({ offsetX, offsetY }) => {
-    if (!scene) return;
-    const [cx, cy, half] = scene.plane;
-    const size = plane.clientWidth;
-    cross = [cx + (2 * offsetX / size - 1) * half, cy + (1 - 2 * offsetY / size) * half];
-    putDown(cross, Number(label.value));
-  });
-  plane.addEventListener("keydown", (event) => {
-    if (!scene) return;
-    const [cx, cy, half] = scene.plane;
-    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    const inside = (value, middle) => Math.max(middle - half, Math.min(middle + half, value));
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (move) {
-      const far = half / (event.shiftKey ? 5 : 25);
-      cross ??= [cx, cy];
-      cross = [inside(cross[0] + far * move[0], cx), inside(cross[1] + far * move[1], cy)];
-      schedule();
-    } else if (event.key === "0" || event.key === "1") putDown(cross ?? [cx, cy], Number(event.key));
-    else if (event.key === "Enter" || event.key === " ") putDown(cross ?? [cx, cy], Number(label.value));
-    else if (event.key === "Delete" || event.key === "Backspace") putDown(cross ?? [cx, cy], null);
+  clicked({ offsetX, offsetY }) {
+    if (!this.scene) return;
+    const [cx, cy, half] = this.scene.plane;
+    const size = this.plane.clientWidth;
+    this.cross = [cx + (2 * offsetX / size - 1) * half, cy + (1 - 2 * offsetY / size) * half];
+    this.putDown(this.cross, Number(this.label.value));
+  }
+
+  pressed(event) {
+    if (!this.scene || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key in ARROWS) this.moveCross(ARROWS[event.key], event.shiftKey);
+    else if (event.key === "0" || event.key === "1") this.putDown(this.cross, Number(event.key));
+    else if (event.key === "Enter" || event.key === " ") this.putDown(this.cross, Number(this.label.value));
+    else if (event.key === "Delete" || event.key === "Backspace") this.putDown(this.cross, null);
     else return;
     event.preventDefault();
-  });
-  plane.addEventListener("focus", () => {
-    cross ??= scene?.plane.slice(0, 2) ?? null;
-    schedule();
-  });
-  plane.addEventListener("blur", schedule);
-  remove.addEventListener("click", () => putDown(scene.points.at(-1).slice(0, 2), null));
-
-  // ---- life
-
-  const observer = new MutationObserver(repaint);
-  observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light", "class"] });
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", repaint);
-  const sizes = new ResizeObserver(schedule);
-  sizes.observe(root);
-  model.on("msg:custom", answered);
-  el.replaceChildren(root);
-  const { scene: scenery, frame: picture, buffers } = model.get("first");
-  if (scenery) {
-    setScene(scenery);
-    answered(picture, buffers);
   }
-  ask("scene"); // it may have gone on since
-  return () => {
-    playing = false;
-    model.off("msg:custom", answered);
-    observer.disconnect();
-    sizes.disconnect();
-    dark.removeEventListener("change", repaint);
-    clearTimeout(patience);
-  };
+
+  moveCross([right, up], far) {
+    const [cx, cy, half] = this.scene.plane;
+    const inside = (value, middle) => Math.max(middle - half, Math.min(middle + half, value));
+    const step = half / (far ? 5 : 25);
+    this.cross = [inside(this.cross[0] + step * right, cx), inside(this.cross[1] + step * up, cy)];
+    this.schedule();
+  }
+}
+
+export function mount(el, model) {
+  const page = new Page(model);
+  el.replaceChildren(page.root);
+  page.begin();
+  return () => page.end();
 }
 
 export default { render: ({ model, el }) => mount(el, model) };

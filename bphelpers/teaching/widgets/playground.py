@@ -6,19 +6,20 @@ and draws it. Between two pictures the kernel is free, so the next cell may use 
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
-from operator import attrgetter
 from typing import Any
 
 import anywidget
 import numpy as np
 import traitlets
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bphelpers import nn
+from bphelpers.arguments import Array
 from bphelpers.teaching.gradcheck import GradientReport
+from bphelpers.teaching.widgets.cell_thread import CellThread
 from bphelpers.teaching.widgets.experiment import (
     ACTIVATIONS,
     CHECKED_POINTS,
@@ -34,11 +35,10 @@ from bphelpers.teaching.widgets.experiment import (
     settings_from,
 )
 from bphelpers.teaching.widgets.scrubber import short
-from bphelpers.teaching.widgets.turn import Turn
 
 SURFACE, MOST_SHOWN, MOST_MOMENTS = 64, 12, 1200
 CHOICES: dict[str, Sequence[Any]] = {
-    "problem": PROBLEMS,
+    "problem": tuple(PROBLEMS),
     "noise": (0.0, 0.05, 0.1, 0.2, 0.3, 0.5),
     "activation": tuple(ACTIVATIONS),
     "init": tuple(INITIALIZERS),
@@ -47,48 +47,29 @@ CHOICES: dict[str, Sequence[Any]] = {
     "batch_size": (1, 5, 10, 32, 200),
     "weight_decay": (0.0, 0.0001, 0.001, 0.01, 0.1),
 }
-_FOLDER = files("bphelpers.teaching.widgets")
-_MODULE = _FOLDER.joinpath("playground.js").read_text(encoding="utf-8")
-_STYLE = _FOLDER.joinpath("playground.css").read_text(encoding="utf-8")
+NONE = "\N{EN DASH}"
+_MODULE, *_STYLES = (
+    files("bphelpers.teaching.widgets").joinpath(name).read_text(encoding="utf-8")
+    for name in ("playground.js", "common.css", "playground.css")
+)
+_STYLE = "".join(_STYLES)
 
 Message = dict[str, Any]
-Array = NDArray[np.floating]
 
 
 def playground(
     net: nn.Sequential | None = None, data: tuple[ArrayLike, ArrayLike] | None = None, **settings: Any
 ) -> "Playground":
-    """A network that is trained before your eyes, on points of the plane.
+    """A network that is trained before your eyes, on points of the plane [12].
 
-    Parameters
-    ----------
-    net
-        Your own network with two inputs and one output, a logit. It is trained itself, not a copy of it;
-        Reset puts back the parameters that it has now. Without it, the settings say which.
-    data
-        Your own points ``(X, y)`` with y of 0 and 1. Without it, the settings say which.
-    **settings
-        What the controls show first: ``problem`` ("moons", "circles", "spirals", "xor", "own points"),
-        ``n``, ``noise``, ``points`` (tuples x_1, x_2, class that are added, to three decimals), ``hidden``
-        (sizes of the hidden layers), ``activation`` ("tanh", "ReLU", "sigmoid"), ``init`` ("xavier",
-        "he", "small", "equal"),
-        ``optimizer`` ("SGD", "momentum", "RMSprop", "Adam", "AdamW"), ``lr``, ``batch_size``,
-        ``weight_decay``, ``seed``.
+    Of your own you may give a network with two inputs and one output, a logit, which is trained itself (Reset
+    puts back the parameters that it has now), and points ``(X, y)`` with y of 0 and 1. The settings say the
+    rest, and what the controls show first: ``problem`` ("moons", "circles", "spirals", "xor", "own points"),
+    ``n``, ``noise``, ``points`` (tuples x_1, x_2, class that are added, to three decimals), ``hidden`` (sizes
+    of the hidden layers), ``activation`` ("tanh", "ReLU", "sigmoid"), ``init`` ("xavier", "he", "small",
+    "equal"), ``optimizer`` ("SGD", "momentum", "RMSprop", "Adam", "AdamW"), ``lr``, ``batch_size``,
+    ``weight_decay``, ``seed``. What makes no run is a ValueError.
 
-    Returns
-    -------
-    Playground
-        Show it by making it the last expression of a cell; keep it, to use its ``net`` in the next one.
-
-    Raises
-    ------
-    ValueError
-        Where a setting is unknown or impossible, or the network or the data do not fit.
-
-    Lesson: 12_playground.
-
-    Examples
-    --------
     >>> play = playground(problem="moons", lr=0.3)
     >>> play.run(500)
     >>> play
@@ -100,26 +81,10 @@ def playground(
 
 
 class Playground(anywidget.AnyWidget):  # type: ignore[misc]
-    """What `playground` returns. Shown by Jupyter with its controls; printed as a sentence.
+    """What `playground` returns: controls and pictures in Jupyter, a sentence where it is printed [12].
 
-    The buttons and the methods drive the same run.
-
-    Attributes
-    ----------
-    net, loss, optimizer, X, y
-        What is being trained, and on what.
-    settings : Settings
-        What the controls show.
-    history : list of Moment
-        Loss, accuracy and gradient norms at each picture so far.
-    plane : tuple
-        The part of the plane that is shown: its centre x, y, and half its side.
-    code : str
-        The run so far as a few lines of Python with the same numbers.
-    start : dict
-        The parameters that a network of your own began with.
-
-    Lesson: 12_playground.
+    The buttons and the methods drive the same run, an `Experiment`, whose ``net``, ``loss``, ``optimizer``,
+    ``X``, ``y``, ``settings``, ``history``, ``plane``, ``code`` and ``start`` are the playground's own.
     """
 
     _esm = _MODULE
@@ -129,7 +94,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     def __init__(self, run: Experiment) -> None:
         self._run = run
         self._paused = 0  # number of the latest press of Play that was taken back
-        self._turn = Turn()
+        self._thread = CellThread()
         super().__init__()
         self.on_msg(self._heard)
 
@@ -165,23 +130,14 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         return self._run.maps(size)
 
     def run(self, steps: int) -> None:
-        """Make steps from a cell, as Play does.
-
-        Raises
-        ------
-        ValueError
-            Where `steps` is not a whole number above 0, or there are no points.
-        """
+        """Make steps from a cell, as Play does; a ValueError where there are no points."""
         self._run.advance(steps)
         self._send_frame()
 
     def set(self, **settings: Any) -> None:
         """Change settings as the controls do. All but the learning rate begin the run anew.
 
-        Raises
-        ------
-        ValueError
-            Where a setting is unknown or impossible; then nothing is changed.
+        Where a setting is unknown or impossible, a ValueError says so, and nothing is changed.
         """
         new = settings_from(settings, self._run.settings)
         if settings.keys() == {"lr"} and self._run.steps:
@@ -206,7 +162,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         if content["ask"] == "pause":
             self._paused = content["take"]
         else:
-            self._turn.take(lambda: self._answer(content))
+            self._thread.run(lambda: self._answer(content))
 
     def _answer(self, content: Message) -> None:
         """Do what the page asks for; whatever goes wrong is said there, and the playground goes on."""
@@ -294,7 +250,8 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     def _frame(self) -> tuple[Message, list[bytes]]:
         """One picture: texts and numbers, and the bytes of small maps, surface and lines."""
         run = self._run
-        kinds = [self._edges(kind) for kind in (attrgetter("data"), attrgetter("grad"), self._updates)]
+        values = {p.name: p.data for p in run.net.parameters()}
+        kinds = [self._edges(kind) for kind in (values, run.grads, run.updates)]
         largest = [float(max(np.abs(part).max() for part in kind)) for kind in kinds]
         content = {
             "type": "frame",
@@ -316,17 +273,15 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
         edges = b"".join(part.tobytes() for kind in kinds for part in kind)
         return content, [small, _bytes(surface, scale=1.0), edges]
 
-    def _updates(self, p: nn.Parameter) -> Array | None:
-        return self._run.updates.get(p.name)
-
-    def _edges(self, kind: Callable[[nn.Parameter], Array | None]) -> list[Array]:
+    def _edges(self, kind: Mapping[str, Array]) -> list[Array]:
         """W, b, W, b, ... of the neurons that are drawn, as float32; zeros where there is nothing yet."""
         parts, before = [], 2
         for column, count in zip(self._run.columns, self._shown[1:], strict=True):
-            for p, cut in ((column.linear.W, np.s_[:count, :before]), (column.linear.b, np.s_[:count])):
-                values = None if p is None else kind(p)
-                shape = (count, before) if p is column.linear.W else (count,)
-                part = np.zeros(shape) if values is None else values[cut]
+            W, b = column.linear.W, column.linear.b
+            for p, shape in ((W, (count, before)), (b, (count,))):
+                part: Array = np.zeros(shape)
+                if p is not None and p.name in kind:
+                    part = kind[p.name][tuple(map(slice, shape))]
                 parts.append(np.nan_to_num(np.clip(part, -1e30, 1e30)).astype("<f4"))
             before = count
         return parts
@@ -334,9 +289,7 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
 def _with(values: Sequence[Any], value: Any) -> list[Any]:
     """The choices of a control, with a value that was set from a cell among them."""
-    if value in values:
-        return list(values)
-    return sorted([*values, value])
+    return list(values) if value in values else sorted([*values, value])
 
 
 def _thinned(history: list[Moment]) -> list[Moment]:
@@ -371,23 +324,20 @@ def _rows(run: Experiment) -> list[list[str]]:
     rows = []
     for l, column in enumerate(run.columns, start=1):
         parameters = column.linear.parameters()
-        kinds: tuple[list[Array | None], ...] = (
-            [p.data for p in parameters],
-            [p.grad for p in parameters],
-            [run.updates.get(p.name) for p in parameters],
+        length = length_of([p.data for p in parameters])
+        grad, update = (
+            length_of([kind[p.name] for p in parameters]) if kind else None
+            for kind in (run.grads, run.updates)
         )
-        lengths = [length_of(arrays) for arrays in kinds]
-        cells = ["\N{EN DASH}" if length is None else short(length) for length in lengths]
-        ratio = "\N{EN DASH}" if not lengths[0] or lengths[2] is None else short(lengths[2] / lengths[0])
+        ratio = update / length if update is not None and length else None
+        cells = [NONE if value is None else short(value) for value in (length, grad, update, ratio)]
         d_out, d_in = column.linear.W.data.shape
-        rows.append([str(l), f"{d_out} \N{MULTIPLICATION SIGN} {d_in}", *cells, ratio])
+        rows.append([str(l), f"{d_out} \N{MULTIPLICATION SIGN} {d_in}", *cells])
     return rows
 
 
 def sentence(run: Experiment) -> str:
-    """Where a run stands, in words.
-
-    Lesson: 12_playground.
+    """Where a run stands, in words [12].
 
     >>> sentence(Experiment(Settings(problem="own points")))
     'No step made yet, and no points: place some of both classes.'

@@ -69,8 +69,12 @@ function drawPicture(data) {
 
 // ---------------------------------------------------------------------------------------- the page around it
 
-function button(text, label) {
-  return make("button", { type: "button", "aria-label": label, title: label, "data-lm-suppress-shortcuts": "true" }, [text]);
+const QUIET = { "data-lm-suppress-shortcuts": "true" }; // JupyterLab's own shortcuts keep off such a node
+
+function button(text, label, act) {
+  const node = make("button", { type: "button", "aria-label": label, title: label, ...QUIET }, [text]);
+  node.addEventListener("click", act);
+  return node;
 }
 
 // Each part stands in a <math> of its own, so that a long formula can break between them.
@@ -85,138 +89,138 @@ function setFormula(line, parts, lead) {
   );
 }
 
-export function mount(el, data) {
-  const [picture, { edges, neurons, labels }] = drawPicture(data);
-  const examples = [data, ...data.others]; // the same steps with other numbers
-  let { steps, note } = data;
-  const last = steps.length - 1;
-  const given = new Map(data.labels.map(({ id, text }) => [id, [text, ""]]));
+function light(parts, ids, direction, kind) {
+  const lit = new Set(ids);
+  for (const [id, node] of parts) {
+    setClass(node, lit.has(id) ? `${kind} lit ${direction}` : kind);
+    if (lit.has(id)) node.parentNode.append(node); // in front of the others
+  }
+}
 
-  const slider = make("input", {
-    type: "range", min: 0, max: last, step: 1, value: data.start,
-    "aria-label": "Step of the training iteration", "data-lm-suppress-shortcuts": "true",
-  });
-  const [toStart, back, play, forward, toEnd] = [
-    button("|◀\uFE0E", "To the start"), button("◀\uFE0E", "One step back"), button("Play", "Play"),
-    button("▶\uFE0E", "One step forward"), button("▶\uFE0E|", "To the end"),
-  ];
-  play.className = "play";
-  const phase = make("span", { class: "phase" });
-  const count = make("span", { class: "count" });
-  const what = make("span", { class: "what" });
-  const symbols = make("div", { class: "formula symbols" });
-  const numbers = make("div", { class: "formula numbers" });
-  const sentence = make("p", { class: "sentence", role: "status", "aria-live": "polite" });
-  const list = make("ol");
-  const choice = make(
-    "select", { "aria-label": "Example shown", "data-lm-suppress-shortcuts": "true" },
-    examples.map((one, k) => make("option", { value: k }, [one.note])),
-  );
-  const twin = make("details", {}, [make("summary", {}, ["All steps in words"]), list]);
-  const root = make("div", { class: "bp-scrubber", "data-lm-suppress-shortcuts": "true" }, [
-    make("div", { class: "controls" }, [toStart, back, play, forward, toEnd, slider, ...(examples.length > 1 ? [choice] : [])]),
-    make("div", { class: "where" }, [phase, what, count]),
-    picture, symbols, numbers, sentence, twin,
-  ]);
-
-  let at = data.start;
-  let timer = null;
-
-  function light(parts, ids, direction, kind) {
-    const lit = new Set(ids);
-    for (const [id, node] of parts) {
-      setClass(node, lit.has(id) ? `${kind} lit ${direction}` : kind);
-      if (lit.has(id)) node.parentNode.append(node); // in front of the others
-    }
+class Page {
+  constructor(data) {
+    this.data = data;
+    this.examples = [data, ...data.others]; // the same steps with other numbers
+    this.last = data.steps.length - 1;
+    this.given = new Map(data.labels.map(({ id, text }) => [id, [text, ""]]));
+    this.at = data.start;
+    this.timer = null;
+    this.build();
+    this.choose(0);
   }
 
-  function show(k) {
-    k = Math.max(0, Math.min(last, k));
-    at = k;
-    const step = steps[k];
-    light(edges, step.edges, step.direction, "edge");
-    light(neurons, step.neurons, step.direction, "neuron");
+  build() {
+    const [drawing, parts] = drawPicture(this.data);
+    Object.assign(this, parts);
+    const part = (name) => (this[name] = make("span", { class: name }));
+    const formula = (name) => (this[name] = make("div", { class: `formula ${name}` }));
+    this.sentence = make("p", { class: "sentence", role: "status", "aria-live": "polite" });
+    this.list = make("ol");
+    this.twin = make("details", {}, [make("summary", {}, ["All steps in words"]), this.list]);
+    this.root = make("div", { class: "bp-scrubber", ...QUIET }, [
+      make("div", { class: "controls" }, this.buildControls()),
+      make("div", { class: "where" }, ["phase", "what", "count"].map(part)),
+      drawing, ...["symbols", "numbers"].map(formula), this.sentence, this.twin,
+    ]);
+  }
 
-    // What is known by now: what was given, overwritten by each step up to this one.
-    const known = new Map(given);
-    for (const { sets, direction } of steps.slice(0, k + 1)) {
+  buildControls() {
+    this.back = [button("|◀\uFE0E", "To the start", () => this.go(0)), button("◀\uFE0E", "One step back", () => this.go(this.at - 1))];
+    this.play = button("Play", "Play", () => this.toggle());
+    this.play.className = "play";
+    this.forth = [button("▶\uFE0E", "One step forward", () => this.go(this.at + 1)), button("▶\uFE0E|", "To the end", () => this.go(this.last))];
+    const range = { type: "range", min: 0, max: this.last, step: 1, value: this.at, "aria-label": "Step of the training iteration" };
+    this.slider = make("input", { ...range, ...QUIET });
+    this.slider.addEventListener("input", () => this.go(Number(this.slider.value)));
+    this.slider.addEventListener("keydown", (event) => {
+      if (event.key !== " ") return;
+      event.preventDefault();
+      this.toggle();
+    });
+    const options = this.examples.map((one, k) => make("option", { value: k }, [one.note]));
+    const choice = make("select", { "aria-label": "Example shown", ...QUIET }, options);
+    choice.addEventListener("change", () => this.choose(Number(choice.value)));
+    return [...this.back, this.play, ...this.forth, this.slider, ...(options.length > 1 ? [choice] : [])];
+  }
+
+  choose(example) {
+    Object.assign(this, { steps: this.examples[example].steps, note: this.examples[example].note });
+    this.list.replaceChildren(...this.steps.map((step) => make("li", { class: step.direction }, [step.sentence])));
+    this.show(this.at);
+  }
+
+  go(k) {
+    this.pause();
+    this.show(k);
+  }
+
+  show(k) {
+    this.at = k = Math.max(0, Math.min(this.last, k));
+    const step = this.steps[k];
+    light(this.edges, step.edges, step.direction, "edge");
+    light(this.neurons, step.neurons, step.direction, "neuron");
+    this.writeLabels(step);
+    setFormula(this.symbols, step.symbols, "");
+    setFormula(this.numbers, step.numbers, '<mo form="infix">=</mo>');
+    this.sentence.textContent = step.sentence;
+    const [phase, count] = [PHASES[step.direction], `step ${k + 1} of ${this.last + 1}`];
+    this.phase.textContent = phase;
+    this.phase.className = `phase ${step.direction}`;
+    this.what.textContent = step.what;
+    this.count.textContent = this.note ? `${count}, ${this.note}` : count;
+    this.slider.value = k;
+    this.slider.setAttribute("aria-valuetext", `${phase}, ${step.what}, ${count}`);
+    // Not `disabled`: that would take the focus from the button just pressed.
+    for (const node of this.back) node.setAttribute("aria-disabled", k === 0);
+    for (const node of this.forth) node.setAttribute("aria-disabled", k === this.last);
+  }
+
+  // What is known by now: what was given, overwritten by each step up to this one.
+  writeLabels(step) {
+    const known = new Map(this.given);
+    for (const { sets, direction } of this.steps.slice(0, this.at + 1)) {
       for (const [id, text] of sets) known.set(id, [text, direction]);
     }
     const fresh = new Set([...step.sets.map(([id]) => id), ...step.shows]);
-    for (const [id, node] of labels) {
+    for (const [id, node] of this.labels) {
       const [text, direction] = known.get(id);
       if (node.textContent !== text) node.textContent = text;
-      const kind = data.kinds[id];
-      const hidden = data.crowded && kind.startsWith("edge") && !fresh.has(id) ? " hidden" : "";
+      const kind = this.data.kinds[id];
+      const hidden = this.data.crowded && kind.startsWith("edge") && !fresh.has(id) ? " hidden" : "";
       setClass(node, `label ${kind} ${direction}${fresh.has(id) ? " fresh" : ""}${hidden}`);
     }
-
-    setFormula(symbols, step.symbols, "");
-    setFormula(numbers, step.numbers, '<mo form="infix">=</mo>');
-    sentence.textContent = step.sentence;
-    phase.textContent = PHASES[step.direction];
-    phase.className = `phase ${step.direction}`;
-    what.textContent = step.what;
-    count.textContent = `step ${k + 1} of ${last + 1}${note ? ", " + note : ""}`;
-    slider.value = k;
-    slider.setAttribute("aria-valuetext", `${PHASES[step.direction]}, ${step.what}, step ${k + 1} of ${last + 1}`);
-    // Not `disabled`: that would take the focus from the button just pressed.
-    for (const node of [back, toStart]) node.setAttribute("aria-disabled", k === 0);
-    for (const node of [forward, toEnd]) node.setAttribute("aria-disabled", k === last);
   }
 
-  function pause() {
-    clearInterval(timer);
-    timer = null;
-    play.textContent = "Play";
-    play.setAttribute("aria-label", "Play");
-    play.title = "Play";
-    sentence.setAttribute("aria-live", "polite");
+  setPlaying(timer) {
+    this.timer = timer;
+    const word = timer === null ? "Play" : "Pause";
+    this.play.textContent = this.play.title = word;
+    this.play.setAttribute("aria-label", word);
+    this.sentence.setAttribute("aria-live", timer === null ? "polite" : "off"); // a reader that speaks each step would never finish one
   }
 
-  function toggle() {
-    if (timer !== null) return pause();
-    if (at === last) show(0);
-    play.textContent = "Pause";
-    play.setAttribute("aria-label", "Pause");
-    play.title = "Pause";
-    sentence.setAttribute("aria-live", "off"); // a reader that speaks each step would never finish one
-    timer = setInterval(() => (at < last && root.isConnected ? show(at + 1) : pause()), 1000 * SECONDS_PER_STEP);
+  pause() {
+    clearInterval(this.timer);
+    this.setPlaying(null);
   }
 
-  function choose(example) {
-    ({ steps, note } = examples[example]);
-    list.replaceChildren(...steps.map((step) => make("li", { class: step.direction }, [step.sentence])));
-    show(at);
+  toggle() {
+    if (this.timer !== null) return this.pause();
+    if (this.at === this.last) this.show(0);
+    const next = () => (this.at < this.last && this.root.isConnected ? this.show(this.at + 1) : this.pause());
+    this.setPlaying(setInterval(next, 1000 * SECONDS_PER_STEP));
   }
+}
 
-  function go(k) {
-    pause();
-    show(k);
-  }
-
-  slider.addEventListener("input", () => go(Number(slider.value)));
-  slider.addEventListener("keydown", (event) => {
-    if (event.key !== " ") return;
-    event.preventDefault();
-    toggle();
-  });
-  choice.addEventListener("change", () => choose(Number(choice.value)));
-  toStart.addEventListener("click", () => go(0));
-  back.addEventListener("click", () => go(at - 1));
-  play.addEventListener("click", toggle);
-  forward.addEventListener("click", () => go(at + 1));
-  toEnd.addEventListener("click", () => go(last));
-
+export function mount(el, data) {
+  const page = new Page(data);
+  el.replaceChildren(page.root);
   // On paper there is nothing to click: the words of all steps are printed.
   const paper = window.matchMedia("print");
-  const print = () => (twin.open = paper.matches || twin.open);
+  const print = () => (page.twin.open ||= paper.matches);
   paper.addEventListener("change", print);
-
-  el.replaceChildren(root);
-  choose(0);
   return () => {
-    pause();
+    page.pause();
     paper.removeEventListener("change", print);
   };
 }

@@ -36,8 +36,11 @@ KINDS = {
     "d_bias": "derivative for a bias",
     "update": "new value",
 }
-_MODULE = files("bphelpers.teaching.widgets").joinpath("scrubber.js").read_text(encoding="utf-8")
-_STYLE = files("bphelpers.teaching.widgets").joinpath("scrubber.css").read_text(encoding="utf-8")
+_MODULE, *_STYLES = (
+    files("bphelpers.teaching.widgets").joinpath(name).read_text(encoding="utf-8")
+    for name in ("scrubber.js", "common.css", "scrubber.css")
+)
+_STYLE = "".join(_STYLES)
 
 Frames = dict[str, Any]
 
@@ -54,32 +57,13 @@ def scrubber(
     names: Mapping[str, str] | None = None,
     start: int = 0,
 ) -> "Scrubber":
-    """One training iteration with a slider over its steps: forward, backward, update.
+    """One training iteration with a slider over its steps: forward, backward, update [05].
 
-    Parameters
-    ----------
-    net, loss, x, y, lr, fixed, names
-        As :func:`bphelpers.teaching.trace.trace` takes them.
-    example
-        Row of the batch whose values the neurons show, from 0. Of several, for example ``range(4)``, the
-        reader chooses one in the widget; each takes as much space as a scrubber of its own.
-    start
-        The step that is shown first, from 0.
+    ``net, loss, x, y, lr, fixed, names`` as :func:`bphelpers.teaching.trace.trace` takes them. ``example`` is
+    the row of the batch whose values the neurons show, from 0; of several, for example ``range(4)``, the
+    reader chooses one, and each takes as much space as a scrubber of its own. ``start`` is the step that is
+    shown first.
 
-    Returns
-    -------
-    Scrubber
-        Show it by making it the last expression of a cell.
-
-    Raises
-    ------
-    ValueError
-        Whatever `trace` refuses, and a `start` that is no step.
-
-    Lesson: 05_backprop_by_hand.
-
-    Examples
-    --------
     >>> from bphelpers.teaching.trace import HalfSquares, running_example
     >>> net, x, y, lr = running_example()
     >>> scrubber(net, HalfSquares(), x, y, lr)
@@ -89,11 +73,11 @@ def scrubber(
     rows = [operator.index(row) for row in np.ravel(example)]
     start = operator.index(start)
     if not rows:
-        raise ValueError("example: expected at least one row, got none")
+        raise ValueError("example must be at least one row, got none")
     traces = [trace(net, loss, x, y, lr, example=row, fixed=fixed, names=names) for row in rows]
     steps = traces[0]
     if not 0 <= start < len(steps):
-        raise ValueError(f"start: expected 0 to {len(steps) - 1}, got {start}")
+        raise ValueError(f"start must be from 0 to {len(steps) - 1}, got {start}")
     pictures = [_Picture(layers(net), loss, _targets(net, loss, y, row), names or {}) for row in rows]
     views = [picture.frames(found) for picture, found in zip(pictures, traces, strict=True)]
     n = np.shape(x)[0] if np.ndim(x) == 2 else 1
@@ -104,24 +88,15 @@ def scrubber(
 
 
 class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
-    """What `scrubber` returns. Shown by Jupyter as a network with a slider; printed as a sentence.
+    """What `scrubber` returns: a network with a slider in Jupyter, a sentence where it is printed [05].
 
-    Attributes
-    ----------
-    steps : list of Step
-        What is shown, in order.
-    data : dict
-        All frames, as the browser gets them: ``steps`` with the texts that each sets, ``neurons``, ``edges``
-        and ``labels`` with where they stand, ``others`` with the steps of further examples.
+    ``steps`` are the `Step` objects that are shown; ``data`` is all that the browser gets: ``steps`` with the
+    texts that each sets, ``neurons``, ``edges`` and ``labels`` with where they stand, ``others`` with the
+    steps of further examples.
 
-    Notes
-    -----
-    A lesson that is stored, or saved by JupyterLab, becomes by ``jupyter nbconvert --to html`` a page in
-    which the scrubber needs nothing else; the formulas of the prose need MathJax from the network. With
+    A lesson becomes by ``jupyter nbconvert --to html`` a page in which the scrubber needs nothing else. With
     ``--execute`` nbconvert also stores the state of widgets, and then takes their program from the network;
     ``--ExecutePreprocessor.store_widget_state=False`` prevents it.
-
-    Lesson: 05_backprop_by_hand.
     """
 
     _esm = _MODULE

@@ -5,39 +5,35 @@ from typing import Any
 
 import ipywidgets
 
+from bphelpers.arguments import number, refuse
+
 
 def make(name: str, spec: Any) -> Any:
     """The widget for what `live_figure` was given under that name."""
     if isinstance(spec, ipywidgets.Widget):
         if not hasattr(spec, "value"):
-            raise ValueError(f"{name}: expected a widget with a value, got {type(spec).__name__}")
+            refuse(name, "be a widget with a value", type(spec).__name__)
         return spec
-    style = {"description_width": "initial"}
-    layout = {"width": "min(100%, 420px)"}
+    look = {"style": {"description_width": "initial"}, "layout": {"width": "min(100%, 420px)"}}
     if isinstance(spec, tuple) and len(spec) == 2:
         label, choices = spec
         return ipywidgets.SelectionSlider(
-            options=list(choices), description=label, tooltip=label, continuous_update=True, style=style,
-            layout=layout,
-        )  # fmt: skip
-    if not (isinstance(spec, tuple) and len(spec) == 5):
-        raise ValueError(
-            f"{name}: expected (label, low, high, step, start) or (label, choices), got {spec!r}"
+            options=list(choices), description=label, tooltip=label, continuous_update=True, **look
         )
-    label, low, high, step, start = spec
-    if not all(math.isfinite(number) for number in spec[1:]) or not low < high or not step > 0:
-        raise ValueError(f"{name}: expected finite low < high and a positive step, got {spec[1:]}")
+    if not (isinstance(spec, tuple) and len(spec) == 5):
+        refuse(name, "be (label, low, high, step, start) or (label, choices)", spec)
+    label, *numbers = spec
+    low, high, step, start = (number(name, one) for one in numbers)
+    if not low < high or not step > 0:
+        raise ValueError(f"{name} must have low < high and a positive step, got {spec[1:]}")
     if not low <= start <= high:
-        raise ValueError(f"{name}: expected a start within {low} to {high}, got {start}")
-    if all(isinstance(number, int) for number in spec[1:]):
-        kind, more = ipywidgets.IntSlider, {}
-    else:
-        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-        kind, more = ipywidgets.FloatSlider, {"readout_format": f".{decimals}f"}
-    return kind(
-        value=start, min=low, max=high, step=step, description=label, tooltip=label, continuous_update=True,
-        style=style, layout=layout, **more,
-    )  # fmt: skip
+        raise ValueError(f"{name} must have a start within {low} to {high}, got {start}")
+    ends = dict(zip(("min", "max", "step", "value"), numbers, strict=True))
+    ends |= {"description": label, "tooltip": label, "continuous_update": True}
+    if all(isinstance(one, int) for one in numbers):
+        return ipywidgets.IntSlider(**ends, **look)
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    return ipywidgets.FloatSlider(**ends, **look, readout_format=f".{decimals}f")
 
 
 def positions(slider: Any) -> list[Any]:
@@ -71,7 +67,7 @@ def position_of(slider: Any) -> int | None:
 
 def _has_steps(slider: Any) -> bool:
     numbers = (getattr(slider, name, None) for name in ("value", "min", "max", "step"))
-    return all(isinstance(number, int | float) for number in numbers) and slider.step > 0
+    return all(isinstance(one, int | float) for one in numbers) and slider.step > 0
 
 
 def value_of(slider: Any) -> Any:

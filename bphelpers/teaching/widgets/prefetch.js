@@ -1,4 +1,4 @@
-// The pictures of a live figure that Python has drawn ahead of the sliders. The page shows one as soon as the
+// The views of a live figure that Python has drawn before they are asked for. The page shows one as soon as the
 // sliders stand where it belongs, and asks nobody. Without this script Python sends each picture when asked.
 
 // Which of its positions a slider stands on, counted from 0.
@@ -18,16 +18,16 @@ async function initialize({ model }) {
   const picture = await follow(model.get('picture'));
   const words = await follow(model.get('words'));
   const sliders = await Promise.all(model.get('sliders').map(follow));
-  const known = new Map();
+  const kept = new Map();
 
   function show() {
-    const here = known.get(JSON.stringify(sliders.map(position)));
+    const here = kept.get(JSON.stringify(sliders.map(position)));
     if (here && here.bytes !== picture.get('value')) picture.set('value', here.bytes);
     if (here) words.set('value', here.words);
   }
   model.on('msg:custom', (message, [bytes]) => {
-    if (message.forget) return known.clear();
-    known.set(JSON.stringify(message.place), { bytes, words: message.words });
+    if (message.forget) return kept.clear();
+    kept.set(JSON.stringify(message.place), { bytes, words: message.words });
     show(); // the sliders may have come there while it was on its way
   });
   for (const slider of sliders) slider.on('change:value change:index', show);

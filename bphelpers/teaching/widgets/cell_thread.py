@@ -6,15 +6,13 @@ import threading
 from collections.abc import Callable
 
 
-class Turn:
-    """Hands work to the thread that it was made in: a notebook's, when it is made in a cell.
+class CellThread:
+    """Hands work to the thread that it was made in: a notebook's, when it is made in a cell [12].
 
     JupyterLab gives messages of widgets to a thread of their own. What they ask for would then run beside a
     cell that uses the same network or draws, and matplotlib's settings are shared by all threads.
 
-    Lesson: 12_playground.
-
-    >>> Turn().take(lambda: print("at once, where there is no other thread"))
+    >>> CellThread().run(lambda: print("at once, where there is no other thread"))
     at once, where there is no other thread
     """
 
@@ -25,18 +23,14 @@ class Turn:
         except RuntimeError:  # not in a notebook
             self._loop = None
 
-    def is_here(self) -> bool:
-        """Whether this is the thread."""
-        return threading.get_ident() == self._thread
-
-    def take(self, work: Callable[[], None]) -> None:
+    def run(self, work: Callable[[], None]) -> None:
         """Do the work now if this is the thread, else as soon as no cell is running."""
-        if self._loop is None or self._loop.is_closed() or self.is_here():
+        if self._loop is None or self._loop.is_closed() or threading.get_ident() == self._thread:
             work()
         else:
             self._loop.call_soon_threadsafe(_between_cells, work)
 
-    def later(self, seconds: float, work: Callable[[], None]) -> asyncio.TimerHandle | None:
+    def run_later(self, seconds: float, work: Callable[[], None]) -> asyncio.TimerHandle | None:
         """Do the work after some seconds, once no cell is running; nothing where there is no notebook."""
         if self._loop is None or self._loop.is_closed():
             return None
