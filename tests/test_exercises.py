@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from mini_lesson import MODULE
-from notebook_tools import FILLER, UNANSWERED
 
 from bphelpers import data, functional, lessons
 from bphelpers.teaching.exercises import (
@@ -26,6 +25,7 @@ from bphelpers.teaching.exercises import (
     predicting,
     records,
 )
+from tools.course.rules import FILLER, UNANSWERED
 
 KEYS = [
     (lesson, key)
