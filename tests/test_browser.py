@@ -36,6 +36,12 @@ from bphelpers.teaching.widgets import Scrubber, scrubber
 
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 pytestmark = pytest.mark.browser
+# Each lesson's page, but for these three, is opened by `make test-all` and by `make check LESSON=NN`.
+ALWAYS = ("00", "05", "12")
+PAGES = [
+    pytest.param(path, id=path.stem, marks=() if path.name[:2] in ALWAYS else pytest.mark.all_pages)
+    for path in LESSONS
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def test_there_are_lessons() -> None:
     assert LESSONS, "no notebooks/*.ipynb: nothing was tested"
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("lesson", PAGES)
 def test_a_lesson_runs_and_its_sliders_move_its_pictures(
     lesson: Path, browser: Browser, server: LabServer
 ) -> None:

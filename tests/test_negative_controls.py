@@ -1,8 +1,8 @@
 """The net holds: what must fail does fail, and nothing else.
 
 First every digit of every stored text is changed, one at a time, and handed to nbval's own comparison, which
-must notice; no lesson is executed for that. Then, in a kernel: small cells with one fault each fail, and clean
-ones pass.
+must notice; no lesson is executed for that. Then, in a kernel: small cells with one fault each fail, and
+clean ones pass.
 """
 
 from __future__ import annotations
