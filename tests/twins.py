@@ -8,6 +8,7 @@ import numpy as np
 from operations import OPERATIONS
 
 from bphelpers import functional, nn, numeric, optim
+from bphelpers.teaching import gradcheck
 from tools.course.solved import Run
 
 
@@ -34,7 +35,7 @@ def twin_faults(run: Run) -> list[str]:
 
 
 def _kept(name: str) -> Any:
-    for room in (functional, numeric, nn, optim):
+    for room in (functional, numeric, gradcheck, nn, optim):
         found = getattr(room, name, None)
         if getattr(found, "__module__", "").startswith(room.__name__):
             return found

@@ -63,11 +63,13 @@ def _run_cell(run: Run, index: int, source: str) -> None:
     """Like IPython: statements, then the last line's value where it is an expression."""
     tree = ast.parse(source, filename=f"<cell {index}>")
     definitions = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
         try:
             exec(compile(tree, f"<cell {index}>", "exec"), run.namespace)
-            if last is not None:
+            if isinstance(last, ast.Expr):
                 expression = compile(ast.Expression(last.value), f"<cell {index}>", "eval")
                 run.shown.append((index, eval(expression, run.namespace)))
         except Exception as error:
@@ -117,17 +119,22 @@ def slider_faults(run: Run) -> list[str]:
                 for number, position in enumerate(figure.frames()):
                     if figure.error is not None:
                         faults.append(f"{position}: {type(figure.error).__name__}: {figure.error}")
-                    elif number % 8 == 0 and (figure._scene.pixels()[..., :3] != redrawn(figure)).any():
+                    elif number % 8 == 0 and (_scene(figure).pixels()[..., :3] != redrawn(figure)).any():
                         faults.append(f"{position}: not the picture that drawing it anew gives")
     return faults
 
 
+def _scene(figure: live.LiveFigure) -> Scene:
+    assert figure._scene is not None, "never drawn"
+    return figure._scene
+
+
 def redrawn(figure: live.LiveFigure) -> NDArray[np.uint8]:
     """What the live figure should show: all drawn anew, with the axes in the places of the first picture."""
-    fresh = Scene(figure._draw, new_figure(*figure._size), figure.values).fig
-    if fresh.axes and figure._scene.settled:
+    fresh, drawn = Scene(figure._draw, new_figure(*figure._size), figure.values).fig, _scene(figure)
+    if fresh.axes and drawn.settled:
         fresh.set_layout_engine("none")
-        for ax, first in zip(fresh.axes, figure._scene.fig.axes, strict=True):
+        for ax, first in zip(fresh.axes, drawn.fig.axes, strict=True):
             ax.set_position(first.get_position(original=True))
     with mpl.rc_context(STYLE):  # by which a colour such as C0 is found when it is drawn
         return np.asarray(rendered(fresh))
