@@ -89,6 +89,12 @@ def lesson(request: pytest.FixtureRequest) -> types.ModuleType:
     return solved(path).variables
 
 
+def lesson_of(nodeid: str) -> str | None:
+    """The number of the lesson whose execution a test looks at."""
+    found = re.match(r"tests/lessons/test_(?:all\.py::\w+\[(?=\d\d_))?(\d\d)", nodeid)
+    return found[1] if found else None
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
     """A file's tests stay together, and so do all that look at one lesson: it is executed once for them."""
@@ -96,8 +102,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 
     class OneWorkerForALesson(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            of_a_lesson = re.match(r"tests/lessons/test_(?:all\.py::\w+\[(?=\d\d_))?(\d\d)", nodeid)
-            return f"lesson {of_a_lesson[1]}" if of_a_lesson else super()._split_scope(nodeid)
+            return lesson_of(nodeid) or super()._split_scope(nodeid)
 
     return OneWorkerForALesson(config, log) if config.getoption("dist") == "loadfile" else None
 

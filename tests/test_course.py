@@ -1,5 +1,6 @@
 """The linter of lessons: each rule is tried on a small lesson that breaks it, so that it is seen to fail."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ from mini_lesson import MODULE, mini_lesson, printed
 from twins import twin_faults
 
 from bphelpers import lessons
-from tools.course import rules
-from tools.course.lesson import Lesson
+from tools.course import check, rules
+from tools.course.lesson import ROOT, Lesson, lesson_paths
 from tools.course.numbers import unearned
 from tools.course.solved import run_solved, slider_faults, solution_faults
 
@@ -30,6 +31,7 @@ def test_a_lesson_that_obeys_has_no_faults(mini, rule):
 
 
 def test_a_lesson_that_obeys_runs(mini):
+    assert check.report(mini) == "98_small.ipynb: no faults by the rules"
     run = run_solved(mini)
     assert solution_faults(mini, run) == []
     assert slider_faults(run) == []
@@ -233,3 +235,38 @@ def test_a_derived_function_that_differs_is_found(mini):
 def test_a_derived_function_without_inputs_to_compare_on_is_found(mini):
     _replace("assert abs(0.25", "def diagnose(x):\n    return x\n\nassert abs(0.25")(mini)
     assert "tell BESIDES" in twin_faults(run_solved(mini))[0]
+
+
+# --- make check ---
+
+
+def test_a_report_names_the_cell_and_what_to_do(mini):
+    _replace("slope = ...", "slope = ...;")(mini)
+    _replace("0.0563", "0.0564")(mini)
+    assert check.report(mini).splitlines() == [
+        "98_small.ipynb: 2 faults by the rules",
+        "- 0.0564 is in the prose and nowhere else",
+        "    what to do: compute the number in a cell, or correct it",
+        "- cell 10: trailing semicolon   [slope = ...;]",
+        "    what to do: `make notebooks LESSON=98` executes the lesson and tidies it up",
+    ]
+
+
+def test_check_executes_all_that_is_asked_of_that_lesson():
+    """What pytest then collects: the lesson's cells, its claims, its solutions, its page, and no other's."""
+    (path,) = lesson_paths("05")
+    done = subprocess.run([*check.pytest_command(path), "--co"], capture_output=True, text=True, cwd=ROOT)
+    found = {line.split(" ")[0] for line in done.stdout.splitlines() if "::" in line}
+    for wanted in (
+        "notebooks/05_backprop_by_hand.ipynb::Cell",
+        "tests/lessons/test_05.py::test_forward_values",
+        "tests/lessons/test_all.py::test_solutions_are_right[05_backprop_by_hand]",
+        "tests/test_browser.py::test_a_lesson_runs_and_its_sliders_move_its_pictures[05_backprop_by_hand]",
+    ):
+        assert any(one.startswith(wanted) for one in found), done.stdout
+    assert all("05" in one for one in found)
+
+
+def test_check_refuses_an_unknown_lesson(capsys):
+    assert check.main(["77"]) == 1
+    assert "no lesson 77" in capsys.readouterr().err
