@@ -257,7 +257,7 @@ ROWS = [
     Operation("binary_cross_entropy", "logits: n d, y: n d", _binary_cross_entropy, needs="n",
               values={"y": Values(0.0, 1.0)}),
     Operation("softmax_cross_entropy", "logits: n d, labels: n int", _softmax_cross_entropy, needs="nd"),
-    Operation("dropout", "x: n d, mask: n d, dout: n d", lambda x, mask: x * mask, "mask", called=_dropout,
+    Operation("dropout", "x: ..., mask: ..., dout: ...", lambda x, mask: x * mask, "mask", called=_dropout,
               values={"mask": Values(0.0, 1.0)}, arranged=_kept_six_in_ten),
     Operation("batch_norm", "x: n d, gamma: d, beta: d, dout: n d", _batch_norm, "x gamma", needs="n",
               couples_rows=True, arranged=_spread(0), **NORM),

@@ -269,7 +269,9 @@ def check_losses_average(F: ModuleType) -> None:
 
 def check_any_shape(F: ModuleType) -> None:
     """What acts on each number alone takes a number, a vector, a cube, in whatever order in memory."""
-    for op in (name for name, row in OPERATIONS.items() if row.shapes.endswith("dout: ...")):
+    for op in (
+        name for name, row in OPERATIONS.items() if row.shapes.endswith("dout: ...") and not row.called
+    ):
         forward, backward = getattr(F, op), getattr(F, f"{op}_backward")
         cube = np.asfortranarray(np.random.default_rng(9).normal(size=(2, 3, 4)))
         flat = forward(cube.ravel())
@@ -374,6 +376,12 @@ def check_errors(F: ModuleType) -> None:
             shapes = [letters[name][1 if alone and name in free else 0 :] for name in arguments]
             for wrong, blamed in _wrong_arguments(shapes, values):
                 _refused(getattr(F, function), wrong, blamed)
+            if not free & set(arguments):  # one example without its batch axis, everywhere
+                rows = [
+                    value[0] if "n" in letters[name] else value
+                    for name, value in zip(arguments, values, strict=True)
+                ]
+                _refused(getattr(F, function), rows, set(range(len(rows))))
     _refused_values(F, np.ones((4, 2)), np.ones(2))
 
 
@@ -411,7 +419,7 @@ def _refused_values(F: ModuleType, x: np.ndarray, two: np.ndarray) -> None:
     """What a line of shapes cannot say: bounds, advice, statistics that come in pairs."""
     rng = np.random.default_rng(0)
     refuses(lambda: F.linear(two, np.ones((3, 2))), "x must have shape (n, d)", "(2,)", "x[None, :]")
-    refuses(lambda: F.linear(x, np.ones((3, 5))), "W must have shape", "2) ", "(4, 2)", "(3, 5)")
+    refuses(lambda: F.linear(x, np.ones((3, 5))), "W must have shape", "2)", "(3, 5)")
     for p in (-0.1, 1.0, 1.5, float("nan")):
         refuses(lambda p=p: F.dropout(x, p, rng), "p must be", f"got {p}")
     refuses(lambda: F.dropout(x, 0.5, 3), "rng must be a", "3")
