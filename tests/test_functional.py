@@ -82,4 +82,6 @@ def test_a_new_operation_without_a_test_is_noticed():
 def test_every_docstring_names_its_lesson_and_shows_an_example(name):
     text = getattr(F, name).__doc__
     assert ">>> " in text
-    assert re.search(r"\[[^\]]*\d\d|Lesson: ", text), f"{name} does not say which lesson derives it, as in [05]"
+    assert re.search(r"\[[^\]]*\d\d|Lesson: ", text), (
+        f"{name} does not say which lesson derives it, as in [05]"
+    )
