@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.15 python3.14 python3.13 python3.12 python3.1
 	if $$p -c '' >/dev/null 2>&1; then echo $$p; break; fi; done)
 RUN := $(if $(PYTHON),$(PYTHON) run.py,@echo "No Python found: install Python 3.11 or newer." >&2; false)
 
-.PHONY: help lab test lint notebooks lock test-matrix bench clean
+.PHONY: help lab test test-all check lint notebooks lock test-matrix bench clean
 help:
 	@$(RUN) --help
 
@@ -15,6 +15,13 @@ lab:
 # make test ARGS="-k lesson_05": arguments for pytest
 test:
 	@$(RUN) test $(ARGS)
+
+test-all:
+	@$(RUN) test-all $(ARGS)
+
+# make check LESSON=05: everything that is asked of one lesson
+check:
+	@$(RUN) check $(LESSON)
 
 lint:
 	@$(RUN) lint

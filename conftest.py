@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -77,22 +79,60 @@ def pytest_terminal_summary(terminalreporter) -> None:
             terminalreporter.line(f"ERROR {line}")
 
 
+@pytest.fixture(scope="module")
+def lesson(request: pytest.FixtureRequest) -> types.ModuleType:
+    """In tests/lessons/test_05.py: lesson 05, every solution in its stub; ``lesson.dw`` is its ``dw``."""
+    from tools.course.lesson import lesson_paths
+    from tools.course.solved import solved
+
+    (path,) = lesson_paths(re.fullmatch(r"test_(\d\d)", request.path.stem)[1])
+    return solved(path).variables
+
+
+def lesson_of(nodeid: str) -> str | None:
+    """The number of the lesson whose execution a test looks at."""
+    found = re.match(r"tests/lessons/test_(?:all\.py::\w+\[(?=\d\d_))?(\d\d)", nodeid)
+    return found[1] if found else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """A file's tests stay together, and so do all that look at one lesson: it is executed once for them."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneWorkerForALesson(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return lesson_of(nodeid) or super()._split_scope(nodeid)
+
+    return OneWorkerForALesson(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+# What is left out unless --all is given: see `make test-all`.
+LONG = ("all_mutants", "all_pages")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="also all mutants, and all lessons in Chromium")
+
+
 def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without PyTorch, which nothing here depends on, what compares with it live is left out, not skipped.
+    """Leave out what takes long, and without PyTorch, which nothing here depends on, what needs it.
 
     The same comparison with the numbers that PyTorch gave is always run: see tests/test_torch.py.
     """
-    if not has_torch():
-        live = [item for item in items if item.get_closest_marker("torch")]
-        items[:] = [item for item in items if item not in live]
-        if live:
-            config.hook.pytest_deselected(items=live)
+    unwanted = (() if config.getoption("all") else LONG) + (() if has_torch() else ("torch",))
+    left_out = {item for item in items if any(map(item.get_closest_marker, unwanted))}
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
 
 
-def pytest_report_header() -> list[str]:
+def pytest_report_header(config: pytest.Config) -> list[str]:
     torch = "compared with live" if has_torch() else "not installed; compared with the numbers it gave"
-    return [f"browser: {find_chromium() or 'none found'}; Python: {sys.executable}", f"PyTorch: {torch}"]
+    long = "run as well" if config.getoption("all") else "left out (--all, or make test-all)"
+    where = f"browser: {find_chromium() or 'none found'}; Python: {sys.executable}"
+    return [where, f"PyTorch: {torch}", f"all mutants, all lessons in the browser: {long}"]

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebook_tools import ADVICE, UNANSWERED, Lesson
+
+from tools.course.lesson import Lesson
+from tools.course.rules import ADVICE, UNANSWERED
+from tools.notebooks import normalise
 
 MODULE = """
 from bphelpers import functional
@@ -140,4 +143,4 @@ def mini_lesson(folder: Path) -> Lesson:
     ]
     for count, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), start=1):
         cell.execution_count = count
-    return Lesson(folder / "98_small.ipynb", new_notebook(cells=cells))
+    return Lesson(folder / "98_small.ipynb", normalise(new_notebook(cells=cells)))

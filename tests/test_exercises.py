@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from mini_lesson import MODULE
-from notebook_tools import FILLER, UNANSWERED
 
 from bphelpers import data, functional, lessons
 from bphelpers.lessons.shared import variations_of
@@ -28,6 +27,7 @@ from bphelpers.teaching.exercises import (
     predicting,
     records,
 )
+from tools.course.rules import FILLER, UNANSWERED
 
 LESSONS = [
     importlib.import_module(f"bphelpers.lessons.{module.name}") for module in iter_modules(lessons.__path__)

@@ -28,7 +28,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import bphelpers as bp
-from conftest import find_chromium, has_torch
+from conftest import find_chromium, has_torch, lesson_of
 from tools import launcher, notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -397,6 +397,23 @@ def test_workflow_runs_the_same_command_on_all_systems_and_pythons() -> None:
     assert jobs["oldest"]["steps"][-1]["run"] == "python run.py test-matrix --session oldest"
 
 
+def test_once_a_week_everything_is_run() -> None:
+    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
+    told = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+    assert told[True]["schedule"] and "schedule" in told["jobs"]["test-all"]["if"]  # YAML reads `on` as True
+    assert told["jobs"]["test-all"]["steps"][-1]["run"] == "python run.py test-all"
+
+
+def test_everything_is_this_python_and_then_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[list[str]] = []
+    monkeypatch.setattr(launcher, "ensure_extra", lambda *_: None)
+    monkeypatch.setattr(launcher, "run", lambda command: run.append(command) or len(run) == 1)
+    assert launcher.test_all("python", ["-x"]) == 1, (
+        "a failure here is kept, and the others are run all the same"
+    )
+    assert run[0][-2:] == ["--all", "-x"] and run[1] == ["python", "-m", "nox"]
+
+
 # --- the launcher ---
 
 
@@ -629,9 +646,6 @@ def fetch(address: str) -> str:
 # --- executing the lessons ---
 
 
-LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-
-
 def test_execution_stores_outputs_in_one_form_and_strict_validation_accepts_it(tmp_path: Path) -> None:
     path = write_notebook(
         tmp_path / "00_small.ipynb",
@@ -650,23 +664,9 @@ def test_execution_stores_outputs_in_one_form_and_strict_validation_accepts_it(t
     assert first.endswith(b"}\n") and b"\r" not in first
     assert notebooks.execute(path) == []
     assert path.read_bytes() == first, "a second execution changed the file"
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--rootdir",
-            str(tmp_path),
-            str(path),
-        ]
-        + ["--nbval", "--nbval-current-env", "-c", str(ROOT / "pyproject.toml")],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    command += [str(path), "--nbval", "--nbval-current-env", "-c", str(ROOT / "pyproject.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert "3 passed" in done.stdout, done.stdout
 
 
@@ -740,18 +740,6 @@ def test_normalisation_is_idempotent_and_keeps_what_was_written() -> None:
     assert "widgets" not in nb.metadata
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_committed_lessons_are_executed_and_normalised(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    nb = nbformat.reads(text, as_version=4)
-    code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source]
-    unrun = [cell.id for cell in code if not cell.execution_count]
-    assert not unrun, f"make notebooks LESSON={path.name[:2]}: not executed: {unrun}"
-    assert notebooks.complaints(nb) == []
-    again = notebooks.dumps(notebooks.normalise(nbformat.reads(text, as_version=4)))
-    assert again == text, f"make notebooks LESSON={path.name[:2]}: not in the form that is committed"
-
-
 # --- the tests' ground ---
 
 
@@ -788,6 +776,28 @@ def test_only_what_compares_with_pytorch_live_may_be_left_out(tmp_path: Path, ci
     assert said[0] in done.stdout.splitlines()[-1] and said[1] in done.stdout
     done = run_small_suite(tmp_path, LIVE + "def test_b(): pytest.skip('no reason')\n", CI=ci)
     assert done.returncode == status, done.stdout
+
+
+LONG = "import pytest\n@pytest.mark.all_pages\ndef test_long(): pass\ndef test_short(): pass\n"
+
+
+@pytest.mark.parametrize(("option", "said"), [("-rs", "1 passed, 1 deselected"), ("--all", "2 passed")])
+def test_what_takes_long_is_left_out_unless_asked_for(tmp_path: Path, option: str, said: str) -> None:
+    assert said in run_small_suite(tmp_path, LONG, option).stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("test", "lesson"),
+    [
+        ("lessons/test_05.py::test_forward_values", "05"),
+        ("lessons/test_all.py::test_sliders[05_backprop_by_hand]", "05"),
+        ("lessons/test_all.py::test_rules[13_deep_networks-link_faults]", "13"),
+        ("lessons/test_all.py::test_there_are_lessons", None),
+        ("test_browser.py::test_a_lesson_runs[05_backprop_by_hand]", None),
+    ],
+)
+def test_what_looks_at_one_lesson_stays_with_one_worker(test: str, lesson: str | None) -> None:
+    assert lesson_of(f"tests/{test}") == lesson
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", "1 error"), ("", "1 skipped")])

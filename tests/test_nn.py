@@ -653,7 +653,10 @@ def test_bad_input_of_deep_networks_is_named(nn):
         want = f"momentum must be a finite number, at least 0, at most 1, got {momentum}"
         refuses(lambda m=momentum: nn.BatchNorm1d(3, momentum=m), want)
     for slope in (-0.1, 1.1, float("nan")):
-        refuses(lambda s=slope: nn.LeakyReLU(s), f"slope must be a finite number, at least 0, at most 1, got {slope}")
+        refuses(
+            lambda s=slope: nn.LeakyReLU(s),
+            f"slope must be a finite number, at least 0, at most 1, got {slope}",
+        )
     for kind in (nn.LeakyReLU, nn.GELU):
         refuses(lambda k=kind: k()([["a"]]), "x must hold real numbers")
         layer = kind()

@@ -9,11 +9,11 @@ import ipywidgets
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from notebook_tools import redrawn
 from PIL import Image
 
 from bphelpers.teaching import plots
 from bphelpers.teaching.widgets import LiveFigure, live_figure
+from tools.course.solved import redrawn
 
 
 def draw_line(fig: Figure, slope: float, points: int) -> None:

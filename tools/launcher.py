@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from tools import copies
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LAB_LOCK = ROOT / "requirements-lab.lock"  # what a reader needs: part of the other
@@ -27,7 +29,8 @@ STAMP = VENV / "installed.stamp"  # written last: says which lock this environme
 UNFINISHED = VENV / "installing"  # there while packages are installed; one found: it was cut short
 LOG = VENV / "install.log"
 SETTINGS = VENV / "settings"  # where the home folder cannot be written to
-FIRST_LESSON = "notebooks/00_start_here.ipynb"
+MINE = ROOT / "my"  # the learner's own copies of the lessons: what is written there changes nothing here
+FIRST_LESSON = f"{MINE.name}/00_start_here.ipynb"
 # For the small lock and for the large: the environment takes 410 or 720, downloads and unpacking the rest.
 NEEDED_MB = (700, 1200)
 OLDEST = (3, 11)  # also in run.py, which an older one can read
@@ -36,6 +39,8 @@ NEWEST_TESTED = (3, 15)
 COMMANDS = {
     "lab": "open the course in JupyterLab (installs what it needs the first time)",
     "test": "run every test, every docstring example and every lesson; further arguments go to pytest",
+    "test-all": "the same, all mutants, all lessons in Chromium, and each Python found here: takes an hour",
+    "check": "one lesson: its rules, its outputs, its claims, its page (check 05)",
     "lint": "check style and types, and the workflow file",
     "notebooks": "execute the lessons again and store their outputs (notebooks 05: only lesson 05)",
     "lock": "resolve both lock files anew from pyproject.toml",
@@ -112,9 +117,15 @@ def dispatch(command: str, rest: list[str]) -> int:
         if not home_is_writable():
             print(f"Your home folder cannot be written to: Jupyter keeps its settings in {SETTINGS}.")
         print("JupyterLab starts. Press Ctrl-C in this window to stop it.", flush=True)
+        for line in copies.refresh(ROOT / "notebooks", MINE):
+            print(line, flush=True)
         become(lab_command(python, rest))
     if command == "test":
         become(test_command(python, rest))
+    if command == "test-all":
+        return test_all(python, rest)
+    if command == "check":
+        become([python, "-m", "tools.course.check", *rest])
     if command == "lint":
         return lint(python)
     if command == "notebooks":
@@ -296,7 +307,15 @@ def test_command(python: str, rest: Sequence[str] = ()) -> list[str]:
     """Return the command that runs all tests; pyproject.toml says what they are."""
     workers = min(4, os.cpu_count() or 1)
     # loadfile: the cells of one notebook share a kernel, so they stay with one worker, in order.
-    return [python, "-m", "pytest", "-n", str(workers), "--dist", "loadfile", *rest]
+    command = [python, "-m", "pytest", "-n", str(workers), "--dist", "loadfile", "--durations", "10"]
+    return [*command, *rest]
+
+
+def test_all(python: str, rest: Sequence[str] = ()) -> int:
+    """Run everything there is on this Python, then what `test` runs on each Python found here."""
+    here = run(test_command(python, ["--all", *rest]))
+    ensure_extra(python, "dev", "nox")
+    return run([python, "-m", "nox"]) or here
 
 
 def lint_commands(python: str) -> list[list[str]]:

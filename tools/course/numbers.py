@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
-from notebook_tools import ROOT, Lesson, texts, without_fences
+from tools.course.lesson import ROOT, Lesson, texts, without_fences
 
 PUBLISHED = ROOT / "bphelpers" / "datasets" / "worked_examples.json"
 

@@ -6,17 +6,9 @@ from importlib.resources import files
 import numpy as np
 import pytest
 from mpmath import exp, mp, mpf
-from notebook_tools import Lesson, lesson_paths, run_solved
 
 DIGITS = 50
-(PATH,) = [path for path in lesson_paths() if path.name.startswith("05_")]
 CLAIMS = json.loads(files("bphelpers.datasets").joinpath("worked_examples.json").read_text("utf-8"))["mazur"]
-
-
-@pytest.fixture(scope="module")
-def lesson():
-    """What the executed lesson left in its variables."""
-    return run_solved(Lesson.read(PATH)).namespace
 
 
 def sigma(z):
@@ -58,28 +50,26 @@ def agree(ours, exactly, tolerance=1e-12):
 
 def test_forward_values(lesson, exact):
     names = ("out_h1", "out_h2", "out_o1", "out_o2", "E")
-    agree([lesson[name] for name in names], exact["forward"])
+    agree([getattr(lesson, name) for name in names], exact["forward"])
 
 
 def test_eight_derivatives_and_four_of_the_biases(lesson, exact):
-    agree(lesson["dw"], exact["dw"])
-    agree(lesson["db"], exact["db"])
-    agree([lesson["dE_dw1"], lesson["dE_dw4"], lesson["dE_dw5"], lesson["dE_dw7"]],
+    agree(lesson.dw, exact["dw"])
+    agree(lesson.db, exact["db"])
+    agree([lesson.dE_dw1, lesson.dE_dw4, lesson.dE_dw5, lesson.dE_dw7],
           [exact["dw"][k] for k in (0, 3, 4, 6)])  # fmt: skip
-    agree([lesson["dE_db1"]], [exact["db"][0] + exact["db"][1]])
+    agree([lesson.dE_db1], [exact["db"][0] + exact["db"][1]])
 
 
 def test_updated_weights_and_the_error_after(lesson, exact):
-    agree(lesson["w_new"], exact["after"])
-    agree([lesson["E_new"]], [exact["E_after"]])
+    agree(lesson.w_new, exact["after"])
+    agree([lesson.E_new], [exact["E_after"]])
 
 
 def test_which_published_numbers_depart(lesson):
-    departing = {
-        name for name, value in lesson["ours"].items() if not lesson["agrees"](lesson["claims"][name], value)
-    }
+    departing = {name for name, value in lesson.ours.items() if not lesson.agrees(lesson.claims[name], value)}
     assert departing == {"dEo2_douth1", "E_after_1", "E_after_10000"}
-    assert len(lesson["ours"]) == 28
+    assert len(lesson.ours) == 28
 
 
 def hidden_part_last(w, b, rate):
@@ -96,12 +86,34 @@ def test_the_late_order_reproduces_the_published_error_after_one_update(lesson, 
     with mp.workdps(DIGITS):
         late = loss_of(hidden_part_last(exact["w"], exact["b"], mpf(1) / 2), exact["b"])[-1]
     assert round(float(late), 9) == CLAIMS["published"]["E_after_1"]
-    agree([lesson["errors_late"][1]], [late])
+    agree([lesson.errors_late[1]], [late])
 
 
 def test_both_orders_after_ten_thousand_updates(lesson):
     published = CLAIMS["published"]["out_10000"]
-    late = lesson["forward"](lesson["v_late"], lesson["c_late"])[2:4]
-    right = lesson["forward"](lesson["v"], lesson["c"])[2:4]
+    late = lesson.forward(lesson.v_late, lesson.c_late)[2:4]
+    right = lesson.forward(lesson.v, lesson.c)[2:4]
     assert [round(float(out), 9) for out in late] == published
     assert all(abs(float(out) - claim) > 1e-6 for out, claim in zip(right, published, strict=True))
+
+
+# --- what the lesson says besides, on its own variables ---
+
+
+def test_the_scrubber_s_steps_are_the_lesson_s_numbers(lesson):
+    step = {one.name: one.value for one in lesson.scrubber.steps}
+    rows = [f"dW{layer}_{j}{k}" for layer in (1, 2) for j in (1, 2) for k in (1, 2)]
+    np.testing.assert_allclose([step[row] for row in rows], lesson.dw, rtol=1e-13)
+    deltas = [step[name] for name in ("dz1_1", "dz1_2", "dz2_1", "dz2_2")]
+    np.testing.assert_allclose(deltas, lesson.db, rtol=1e-13)
+    assert step["L"] == pytest.approx(lesson.E, rel=1e-13)
+
+
+def test_the_step_does_what_its_derivative_promises(lesson):
+    promised = -lesson.lr * np.sum(lesson.dw**2)
+    assert lesson.E_new < lesson.E
+    assert promised / (lesson.E_new - lesson.E) == pytest.approx(1, abs=0.01)
+
+
+def test_four_reasons_make_up_the_whole_ratio_of_w5_to_w1(lesson):
+    assert np.prod(list(lesson.factors.values())) == pytest.approx(lesson.dE_dw5 / lesson.dE_dw1)

@@ -1,0 +1,40 @@
+"""Every lesson, as it is committed: the rules, and what it does with every solution in its stub.
+
+Strict validation (nbval) runs each lesson in a kernel and compares what it prints. Here is the rest.
+"""
+
+import pytest
+from twins import twin_faults
+
+from tools.course.lesson import Lesson, lesson_paths
+from tools.course.rules import RULES
+from tools.course.solved import slider_faults, solution_faults, solved
+
+LESSONS = lesson_paths()
+every_lesson = pytest.mark.parametrize("path", LESSONS, ids=[path.stem for path in LESSONS])
+
+
+def test_there_are_lessons():
+    assert LESSONS, "no lesson found in notebooks/"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@every_lesson
+def test_rules(path, rule):
+    lesson = Lesson.read(path)
+    assert rule(lesson) == [], RULES[rule].format(number=lesson.number)
+
+
+@every_lesson
+def test_solutions_are_right(path):
+    assert solution_faults(Lesson.read(path), solved(path)) == []
+
+
+@every_lesson
+def test_sliders_hold_over_their_whole_range(path):
+    assert slider_faults(solved(path)) == []
+
+
+@every_lesson
+def test_what_is_derived_is_what_is_kept(path):
+    assert twin_faults(solved(path)) == []
