@@ -12,8 +12,7 @@ scrubber draws it, tests compare its numbers with :mod:`bphelpers.functional`.
 Hidden neuron 1 adds up 0.15 times 0.05 plus 0.2 times 0.1 plus the bias 0.35: the weighted sum is 0.3775.
 """
 
-from bphelpers.teaching.trace.losses import HalfSquares
-from bphelpers.teaching.trace.network import Layer, layers, running_example, running_names
+from bphelpers.teaching.trace.layers import HalfSquares, Layer, layers, running_example, running_names
 from bphelpers.teaching.trace.steps import Step, trace
 
 __all__ = ["HalfSquares", "Layer", "Step", "layers", "running_example", "running_names", "trace"]

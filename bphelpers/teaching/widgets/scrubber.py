@@ -405,8 +405,8 @@ class _Picture:
         return {
             "direction": step.direction,
             "what": KINDS[step.kind],
-            "symbols": [part.mathml for part in step.symbols.parts],
-            "numbers": [part.mathml for part in step.plugged.parts],
+            "symbols": step.formula.split("\n"),
+            "numbers": step.numbers.split("\n"),
             "sentence": step.sentence,
             "neurons": [f"{l}_{j}" for l, j in step.neurons],
             "edges": edges,
