@@ -3,7 +3,7 @@
 All coordinates are inches, so that a circle has room for its text whatever the size of the network.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -35,6 +35,8 @@ _ELLIPSIS = -1  # stands for the neurons that are not drawn
 _ALONG = sorted(np.arange(0.18, 0.8, 0.02).tolist(), key=lambda t: abs(t - 0.271))
 
 Names = Sequence[Sequence[str]]
+Arrays = Sequence[NDArray[np.float64] | None]
+Weight = tuple[int, int, int]  # matrix, row, column
 
 
 @styled
@@ -72,43 +74,31 @@ def network_diagram(
         refuse("direction", "be 'forward' or 'backward'", direction)
     sizes, weights = _sizes_and_weights(layers)
     shapes = [(b, a) for a, b in pairwise(sizes)]
-    vectors = [(n,) for n in sizes]
+    rows = [(n,) for n in sizes]
     names = _weight_names(weight_names, shapes)
-    chosen = _chosen(highlight, names)
-    roomy = max(sizes) <= MOST_NEURONS and sum(a * b for a, b in shapes) <= 24
-    found = _Found(
-        weights,
-        _arrays("gradients", gradients, shapes),
-        _arrays("values", values, vectors),
-        [None, *_arrays("biases", biases, vectors[1:])],
-        _arrays("deltas", deltas, vectors),
-        None if targets is None else _arrays("targets", [targets], vectors[-1:])[0],
-    )
-    net = _Drawn(sizes, roomy, gradients is not None, digits)
-    net.draw_page(title, layer_names, targets is not None)
+    chosen = {highlight} if isinstance(highlight, str) else set(highlight)
+    if strangers := chosen - set(names.values()):
+        refuse("highlight", f"name some of the weights {sorted(names.values())}", sorted(strangers))
+    known = {
+        "weights": weights,
+        "gradients": _arrays("gradients", gradients, shapes),
+        "values": _arrays("values", values, rows),
+        "biases": [None, *_arrays("biases", biases, rows[1:])],
+        "deltas": _arrays("deltas", deltas, rows),
+        "targets": _arrays("targets", None if targets is None else [targets], rows[-1:]),
+    }
+    roomy = max(sizes) <= MOST_NEURONS and len(names) <= 24
+    net = _Drawn(sizes, known, roomy, digits)
+    net.draw_page(title, layer_names)
     net.draw_lines(names, chosen, direction)
-    net.draw_circles(found.values, neuron_names or _neuron_names(sizes))
+    net.draw_circles(neuron_names or _neuron_names(sizes))
     if roomy:
-        net.write_beside(found)
-        net.write_on_lines(found, names, chosen)  # last: these find a place between the others
+        net.write_beside()
+        net.write_on_lines(names, chosen)  # last: these find a place between the others
     return net.fig
 
 
 # ------------------------------------------------------------------------------------- what was asked for
-
-Arrays = Sequence[NDArray[np.float64] | None]
-
-
-@dataclass
-class _Found:
-    """The numbers that are known, an entry for each matrix or each layer."""
-
-    weights: Arrays
-    gradients: Arrays
-    values: Arrays
-    biases: Arrays
-    deltas: Arrays
-    targets: NDArray[np.float64] | None
 
 
 def _sizes_and_weights(layers: Sequence[Any]) -> tuple[list[int], Arrays]:
@@ -138,28 +128,19 @@ def _arrays(name: str, arrays: Sequence[Any] | None, shapes: Sequence[tuple[int,
     return [a if a is None else a.reshape(shape) for a, shape in zip(found, shapes, strict=True)]
 
 
-def _weight_names(names: Sequence[Names] | None, shapes: list[tuple[int, int]]) -> list[list[list[str]]]:
+def _weight_names(names: Sequence[Names] | None, shapes: list[tuple[int, int]]) -> dict[Weight, str]:
+    weights = [(l, i, j) for l, (d_out, d_in) in enumerate(shapes) for i, j in np.ndindex(d_out, d_in)]
     if names is None:
-        counter = iter(range(1, 1 + sum(a * b for a, b in shapes)))
-        return [[[f"w{next(counter)}" for _ in range(d_in)] for _ in range(d_out)] for d_out, d_in in shapes]
-    table = [[[str(name) for name in row] for row in matrix] for matrix in names]
-    if [(len(m), len(m[0])) for m in table] != shapes:
+        return {weight: f"w{k}" for k, weight in enumerate(weights, start=1)}
+    if [(len(m), len(m[0])) for m in names] != shapes:
         raise ValueError(f"weight_names must be tables of shapes {shapes}")
-    return table
+    return dict(zip(weights, (str(name) for matrix in names for row in matrix for name in row), strict=True))
 
 
 def _neuron_names(sizes: list[int]) -> Names:
     hidden = len(sizes) - 2
     letters = ["i", *"hklmnpqrstuv".ljust(hidden, "h")[:hidden], "o"]
     return [[f"{letter}{k}" for k in range(1, n + 1)] for letter, n in zip(letters, sizes, strict=True)]
-
-
-def _chosen(highlight: Iterable[str], names: list[list[list[str]]]) -> set[str]:
-    known = {name for matrix in names for row in matrix for name in row}
-    chosen = {highlight} if isinstance(highlight, str) else set(highlight)
-    if chosen - known:
-        refuse("highlight", f"name some of the weights {sorted(known)}", sorted(chosen - known))
-    return chosen
 
 
 # ------------------------------------------------------------------------------------- the drawing
@@ -170,27 +151,28 @@ class _Drawn:
     """A diagram while it is being drawn: where everything stands, and what is taken by labels."""
 
     sizes: list[int]
+    known: Mapping[str, Arrays]  # the numbers to write, an array for each layer or matrix
     roomy: bool  # for words in circles and on lines
-    crowded: bool
     digits: int
     slots: list[list[int]] = field(default_factory=list)  # per layer: the neurons drawn, top to bottom
     at: dict[tuple[int, int], Point] = field(default_factory=dict)  # (layer, neuron): x, y
     taken: list[Box] = field(default_factory=list)
-    lines: dict[tuple[int, int, int], Line] = field(default_factory=dict)  # matrix, row, column
+    lines: dict[Weight, Line] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.radius = 0.13 if not self.roomy else 0.36 if len(self.sizes) < 4 else 0.31
         self.equals = " = " if len(self.sizes) < 4 else " "  # lines between many layers are short
 
-    def draw_page(self, title: str, layer_names: Sequence[str], targets: bool) -> None:
+    def draw_page(self, title: str, layer_names: Sequence[str]) -> None:
         """Place every neuron, on a figure of the size that this takes. One unit is one inch."""
         self.slots = [
             list(range(n)) if n <= MOST_NEURONS else [0, 1, 2, _ELLIPSIS, n - 2, n - 1] for n in self.sizes
         ]
         rows, gaps = max(map(len, self.slots)), len(self.sizes) - 1
-        step = (1.5 if self.crowded and rows > 2 else 1.3) if self.roomy else 0.42
+        two_lines = any(gradient is not None for gradient in self.known["gradients"])
+        step = 0.42 if not self.roomy else 1.5 if two_lines and rows > 2 else 1.3
         side = self.radius + (0.45 if self.roomy else 0.5)
-        right = side + (1.0 if targets else 0.0)
+        right = side + (0.0 if self.known["targets"][0] is None else 1.0)
         gap = min(3.1 if self.roomy else 2.0, (_WIDEST - side - right) / gaps)
         edge = self.radius + 0.12 + (0.25 if self.roomy else 0.0)
         above, below = edge + (0.35 if title else 0.0), edge + (0.3 if layer_names else 0.0)
@@ -214,11 +196,11 @@ class _Drawn:
         for layer, name in enumerate(layer_names):
             self.ax.text(left + gap * layer, 0.12, name, ha="center", va="bottom", color=GREY, size=9.5)
 
-    def draw_lines(self, names: list[list[list[str]]], chosen: set[str], direction: str) -> None:
+    def draw_lines(self, names: dict[Weight, str], chosen: set[str], direction: str) -> None:
         """Each line from rim to rim; those that are chosen thick, and if any are, all others pale."""
         colour = FORWARD if direction == "forward" else BACKWARD
         for layer, i, j in self._drawn_weights():
-            lit = names[layer][i][j] in chosen
+            lit = names[layer, i, j] in chosen
             pale = bool(chosen) and not lit
             a, b = np.array(self.at[layer, j]), np.array(self.at[layer + 1, i])
             along = (b - a) / np.linalg.norm(b - a)
@@ -237,11 +219,11 @@ class _Drawn:
                 ink = colour if lit else LIGHT
                 self.ax.plot([x0, x1], [y0, y1], color=ink, lw=1.6 if lit else 0.5, ls="-")
 
-    def _drawn_weights(self) -> Iterator[tuple[int, int, int]]:
+    def _drawn_weights(self) -> Iterator[Weight]:
         for layer, (before, after) in enumerate(pairwise(self.slots)):
             yield from ((layer, i, j) for j in before for i in after if _ELLIPSIS not in (i, j))
 
-    def draw_circles(self, values: Arrays, names: Names) -> None:
+    def draw_circles(self, names: Names) -> None:
         """Each neuron, with its name and, where it is known, what it puts out."""
         for (layer, neuron), (x, y) in self.at.items():
             if neuron == _ELLIPSIS:
@@ -251,7 +233,7 @@ class _Drawn:
             self.ax.add_patch(Circle((x, y), self.radius, facecolor=PAPER, edgecolor=edge, lw=1.4, zorder=3))
             if not self.roomy:
                 continue
-            name, value = names[layer][neuron], values[layer]
+            name, value = names[layer][neuron], self.known["values"][layer]
             if value is None:
                 self.ax.text(x, y, name, ha="center", va="center", size=10, zorder=4)
             else:
@@ -259,10 +241,11 @@ class _Drawn:
                 self.ax.text(x, y + 0.03, name, ha="center", va="bottom", size=9, color=GREY, zorder=4)
                 self.ax.text(x, y + 0.01, shown, ha="center", va="top", size=9.5, color=FORWARD, zorder=4)
 
-    def write_beside(self, found: _Found) -> None:
+    def write_beside(self) -> None:
         """Biases above the circles, deltas below them, targets to the right."""
+        (targets,) = self.known["targets"]
         for (layer, neuron), (x, y) in self.at.items():
-            bias, delta = found.biases[layer], found.deltas[layer]
+            bias, delta = self.known["biases"][layer], self.known["deltas"][layer]
             if bias is not None:
                 text = f"+ b{self.equals}{self.number(bias[neuron])}"
                 self.write(x, y + self.radius + 0.05, text, va="bottom", color=GREY)
@@ -271,13 +254,13 @@ class _Drawn:
                 text = f"δ{self.equals}{self.number(delta[neuron])}"
                 self.write(x, y - self.radius - 0.06, text, va="top", color=BACKWARD)
                 self.occupy(x, y - self.radius - 0.13, _width(text), 0.18)
-            if found.targets is not None and layer == len(self.sizes) - 1:
-                text = f"target {self.number(found.targets[neuron])}"
+            if targets is not None and layer == len(self.sizes) - 1:
+                text = f"target {self.number(targets[neuron])}"
                 self.write(x + self.radius + 0.2, y, text, ha="left", va="center", size=9, color=INK)
                 left = x + self.radius + 0.12
                 self.ax.plot([left, left], [y - 0.14, y + 0.14], color=TARGET, lw=3, ls="-")
 
-    def write_on_lines(self, found: _Found, names: list[list[list[str]]], chosen: set[str]) -> None:
+    def write_on_lines(self, names: dict[Weight, str], chosen: set[str]) -> None:
         """Weights, and below them their derivatives.
 
         Flat lines first, since a label on a steep one has more heights to choose from.
@@ -285,10 +268,10 @@ class _Drawn:
         ground = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.2}
         for layer, i, j in sorted(self.lines, key=self._steepness):
             line = self.lines[layer, i, j]
-            upper, lower = names[layer][i][j], ""
+            upper, lower = names[layer, i, j], ""
             if chosen and upper not in chosen:
                 continue
-            weights, gradients = found.weights[layer], found.gradients[layer]
+            weights, gradients = self.known["weights"][layer], self.known["gradients"][layer]
             if weights is not None:
                 upper += f"{self.equals}{self.number(weights[i, j])}"
             if gradients is not None:
@@ -304,7 +287,7 @@ class _Drawn:
             else:
                 self.write(x, y, upper, va="center", bbox=ground)
 
-    def _steepness(self, weight: tuple[int, int, int]) -> tuple[float, ...]:
+    def _steepness(self, weight: Weight) -> tuple[float, ...]:
         layer, i, j = weight
         return layer, abs(self.at[layer + 1, i][1] - self.at[layer, j][1]), i, j
 
