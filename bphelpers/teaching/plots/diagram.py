@@ -204,10 +204,8 @@ class _Drawn:
             pale = bool(chosen) and not lit
             a, b = np.array(self.at[layer, j]), np.array(self.at[layer + 1, i])
             along = (b - a) / np.linalg.norm(b - a)
-            (x0, y0), (x1, y1) = (
-                (a + along * self.radius).tolist(),
-                (b - along * (self.radius + 0.02)).tolist(),
-            )
+            x0, y0 = (a + along * self.radius).tolist()
+            x1, y1 = (b - along * (self.radius + 0.02)).tolist()
             self.lines[layer, i, j] = (x0, y0), (x1, y1)
             if self.roomy:
                 ends = self.lines[layer, i, j][:: 1 if direction == "forward" else -1]

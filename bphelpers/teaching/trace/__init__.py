@@ -1,7 +1,7 @@
 """The steps of one training iteration, in the order in which backpropagation takes them.
 
-Each step says what it finds in symbols, with the numbers put in, and in words. Lessons print it, the
-scrubber draws it, tests compare its numbers with :mod:`bphelpers.functional`.
+Each step says what it finds in symbols, with the numbers put in, and in words. The scrubber draws it, tests
+compare its numbers with :mod:`bphelpers.functional`.
 
 >>> import bphelpers as bp
 >>> net, x, y, lr = bp.trace.running_example()

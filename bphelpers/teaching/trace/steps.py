@@ -221,13 +221,13 @@ class _Tracer:
             if b is not None:
                 symbols.append(self.symbol("b", l, j))
                 numbers.append(f.factor(b))
-            name, words = self.symbol("z", l, j), _sum_in_words(W, row, b)
+            name, neuron, words = self.symbol("z", l, j), self.neuron(l, j), _sum_in_words(W, row, b)
             if layer.activation is None and l == self.depth and self.squares:
                 name = self.sent(l, j) + f.EQUALS + name
             yield _step(
                 "sum", f"z{l}_{j}", {f"z{l}_{j}": z},
                 name, f.total(symbols), f.total(numbers),
-                f"{_capital(self.neuron(l, j))} adds up {words}: the weighted sum is {said(z)}.",
+                f"{neuron[0].upper()}{neuron[1:]} adds up {words}: the weighted sum is {said(z)}.",
                 ((l, j),), ((l, j, k) for k in senders),
             )  # fmt: skip
 
@@ -505,7 +505,3 @@ def _and(values: ArrayLike) -> str:
     """Numbers as words would list them: 1, 2 and 3."""
     *most, last = map(said, np.ravel(values))
     return f"{', '.join(most)} and {last}" if most else last
-
-
-def _capital(words: str) -> str:
-    return words[0].upper() + words[1:]
