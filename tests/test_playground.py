@@ -19,8 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bphelpers import data, nn, optim
 from bphelpers import functional as F
-from bphelpers.teaching.plots import plane_maps
-from bphelpers.teaching.plots.plane import CLASS_0, CLASS_1
+from bphelpers.teaching.plots import CLASS_0, CLASS_1, plane_maps
 from bphelpers.teaching.widgets import Playground, live_figure, playground
 from bphelpers.teaching.widgets.cell_thread import CellThread
 from bphelpers.teaching.widgets.experiment import Experiment, Settings

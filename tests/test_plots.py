@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import combinations, pairwise
 
 import matplotlib as mpl
@@ -19,7 +20,7 @@ from PIL import Image
 
 import bphelpers as bp
 from bphelpers.teaching import plots
-from bphelpers.teaching.plots.charts import spread
+from bphelpers.teaching.plots.labels import spread
 
 rng = np.random.default_rng(20)
 
@@ -65,22 +66,51 @@ def graph_of_a_neuron(sign: float = 1.0, **more) -> Figure:
     return plots.computation_graph(NEURON, NEURON_AT, values=numbers, derivatives=numbers, **more)
 
 
-def graph_with_a_value_used_twice(sign: float = 1.0) -> Figure:
+def used_twice(sign: float = 1.0) -> Figure:
     numbers = dict.fromkeys(TWICE_AT, sign * 1.25)
     parts = {("y", "q"): sign * 0.5, ("y", "L"): sign * 0.75}
     return plots.computation_graph(
-        TWICE, TWICE_AT, values=numbers, derivatives=numbers | parts, title="y is used twice"
+        TWICE, TWICE_AT, values=numbers, derivatives=numbers | parts, title="Twice"
     )
+
+
+def doubled(**more) -> Figure:
+    return plots.computation_graph(DOUBLED, DOUBLED_AT, **more)
 
 
 PLANE = (0.5, 0.25, 1.8)
 
 
-def plane_of(n: int, size: int = 32) -> np.ndarray:
-    across, down = np.meshgrid(np.linspace(-1, 1, size), np.linspace(1, -1, size))
-    return np.stack([np.sin((k + 1) * across) + down for k in range(n)])
+def plane_of(n: int, **more) -> Figure:
+    across, down = np.meshgrid(np.linspace(-1, 1, 32), np.linspace(1, -1, 32))
+    maps = [np.sin((k + 1) * across) + down for k in range(n)]
+    return plots.plane_maps(maps, PLANE, title="A border", **more)
 
 
+def net(*layers: object, **more: object) -> Callable[[], Figure]:
+    return lambda: plots.network_diagram(layers, **more)
+
+
+def graph(at: dict | None = None, steps: dict = TWICE, **more: object) -> Callable[[], Figure]:
+    return lambda: plots.computation_graph(steps, TWICE_AT | (at or {}), **more)
+
+
+def curve(*values: float, **more: object) -> Callable[[], Figure]:
+    return lambda: plots.learning_curves({"E": values}, title="", **more)
+
+
+def maps(*shape: int, fill: float = 0.0, **more: object) -> Callable[[], Figure]:
+    return lambda: plots.plane_maps(np.full(shape, fill), PLANE, title="", **more)
+
+
+def bars(first: np.ndarray, second: np.ndarray) -> Figure:
+    return plots.bars_compared([f"w{k}" for k in range(len(first))], first, second, title="Equal")
+
+
+FALLING = {
+    name: np.exp(-np.arange(30) / k) + 0.01 for k, name in enumerate(["a", "bee", "sea", "d"], start=3)
+}
+CLASSES = np.arange(9) % 2
 EXAMPLES = {
     "network 2-2-2 forward": lambda: full_network(2, 2, 2),
     "network 2-2-2 backward": lambda: full_network(2, 2, 2, direction="backward", digits=4),
@@ -88,59 +118,37 @@ EXAMPLES = {
     "network 4-2-2-1 backward": lambda: full_network(4, 2, 2, 1, direction="backward"),
     "network 1-1": lambda: full_network(1, 1),
     "network 3-1": lambda: full_network(3, 1),
-    "network sizes": lambda: plots.network_diagram([2, 2, 2], highlight="w1", title="One weight"),
-    "network wide": lambda: plots.network_diagram([64, 32, 16, 10], layer_names=["64", "32", "16", "10"]),
+    "network sizes": net(2, 2, 2, highlight="w1", title="One weight"),
+    "network wide": net(64, 32, 16, 10, layer_names=["64", "32", "16", "10"]),
     "graph": lambda: graph_of_a_neuron(title="Forward and back"),
     "graph of negative numbers": lambda: graph_of_a_neuron(sign=-1.0, now="z"),
     "graph without numbers": lambda: plots.computation_graph(NEURON, NEURON_AT, title="Not yet"),
-    "graph used twice": graph_with_a_value_used_twice,
-    "graph used twice, negative": lambda: graph_with_a_value_used_twice(-1.0),
-    "graph used twice by one node": lambda: plots.computation_graph(
-        DOUBLED, DOUBLED_AT, values=dict.fromkeys(DOUBLED_AT, -3.0), derivatives=DOUBLED_BACK, title="Doubled"
+    "graph used twice": used_twice,
+    "graph used twice, negative": lambda: used_twice(-1.0),
+    "graph used twice by one node": lambda: doubled(
+        values=dict.fromkeys(DOUBLED_AT, -3.0), derivatives=DOUBLED_BACK, title="Doubled"
     ),
-    "curves": lambda: plots.learning_curves(
-        {name: np.exp(-np.arange(30) / k) + 0.01 for k, name in enumerate(["a", "bee", "sea", "d"], start=3)},
-        title="All fall",
-        log_y=True,
-        marks={12: "here"},
-    ),
-    "curve of one point": lambda: plots.learning_curves({"one": [1.0]}, title="One"),
-    "curve log log": lambda: plots.learning_curves(
-        {"E": 1 / np.arange(1, 500)}, title="x", log_x=True, log_y=True
-    ),
-    "bars": lambda: plots.bars_compared(
-        [f"w{i}" for i in range(1, 9)], rng.normal(size=8), rng.normal(size=8), title="Equal"
-    ),
-    "bars of nothing": lambda: plots.bars_compared(["w1", "w2"], [0.0, 0.0], [0.0, 0.0], title="All zero"),
+    "curves": lambda: plots.learning_curves(FALLING, title="All fall", log_y=True, marks={12: "here"}),
+    "curve of one point": curve(1.0),
+    "curve log log": curve(*(1 / np.arange(1, 500)), log_x=True, log_y=True),
+    "bars": lambda: bars(rng.normal(size=8), rng.normal(size=8)),
+    "bars of nothing": lambda: bars(np.zeros(2), np.zeros(2)),
     "confusion": lambda: plots.confusion_matrix(rng.integers(0, 50, (10, 10)), title="Many mistakes"),
     "confusion without mistakes": lambda: plots.confusion_matrix(np.eye(3, dtype=int) * 7, title="None"),
-    "gallery": lambda: plots.image_gallery(
-        rng.random((23, 28, 28)), [f"{i % 10} for 8" for i in range(23)], columns=8, title="Mistakes"
-    ),
+    "gallery": lambda: plots.image_gallery(rng.random((23, 28, 28)), ["7 for 8"] * 23, title="Mistakes"),
     "gallery of one blank": lambda: plots.image_gallery(np.zeros((1, 8, 8))),
-    "weights": lambda: plots.weight_images(
-        rng.normal(size=(10, 64)), (8, 8), titles=[str(i) for i in range(10)], title="Templates"
-    ),
+    "weights": lambda: plots.weight_images(rng.normal(size=(10, 64)), (8, 8), titles=["7"] * 10, title="Ten"),
     "weights 28x28": lambda: plots.weight_images(
         rng.normal(size=(40, 784)), (28, 28), columns=8, title="Many"
     ),
     "weights all zero": lambda: plots.weight_images(np.zeros((3, 4)), (2, 2)),
-    "plane": lambda: plots.plane_maps(
-        plane_of(2),
-        PLANE,
-        rng.normal(size=(9, 2)),
-        np.arange(9) % 2,
-        titles=["before", "after"],
-        title="Bent",
-        columns=2,
-        center=0.5,
+    "plane": lambda: plane_of(
+        2, X=rng.normal(size=(9, 2)), y=CLASSES, titles=["before", "after"], columns=2, center=0.5
     ),
-    "plane of sixteen": lambda: plots.plane_maps(plane_of(16), PLANE, title="Two rows", columns=8),
-    "plane of seven in rows": lambda: plots.plane_maps(
-        plane_of(7), PLANE, title="Three rows", columns=3, titles=list("abcdefg")
-    ),
-    "plane of one": lambda: plots.plane_maps(plane_of(1), PLANE, title="One"),
-    "plane all equal": lambda: plots.plane_maps(np.zeros((2, 8, 8)), PLANE, title="No border"),
+    "plane of sixteen": lambda: plane_of(16, columns=8),
+    "plane of seven in rows": lambda: plane_of(7, columns=3, titles=list("abcdefg")),
+    "plane of one": lambda: plane_of(1),
+    "plane all equal": maps(2, 8, 8),
 }
 
 
@@ -195,7 +203,7 @@ def test_a_graph_says_what_it_was_given_and_no_more() -> None:
 
 
 def test_a_graph_has_a_line_for_each_use() -> None:
-    fig = plots.computation_graph(DOUBLED, DOUBLED_AT, derivatives=DOUBLED_BACK, digits=0)
+    fig = doubled(derivatives=DOUBLED_BACK, digits=0)
     words = sorted(text.get_text() for text in fig.axes[0].texts)
     assert [word for word in words if word.isdigit()] == ["1", "1", "2", "2"]
     assert len(graph_lines(fig)) == 2 + 2 + 1
@@ -327,17 +335,18 @@ def test_show_emits_one_picture_with_its_words(monkeypatch: pytest.MonkeyPatch) 
     assert metadata == {"image/png": {"alt": "Four curves fall."}}
 
 
-@pytest.mark.parametrize("alt", ["", "  \n"])
-def test_show_wants_words(alt: str) -> None:
-    with pytest.raises(ValueError, match="alt"):
-        plots.show(plots.new_figure(1, 1), alt)
-
-
-def test_show_wants_a_figure() -> None:
-    with pytest.raises(TypeError, match="Figure"):
-        plots.show("figure", "words")
-    with pytest.raises(TypeError, match="alt"):
-        plots.show(plots.new_figure(1, 1), None)
+@pytest.mark.parametrize(
+    ("fig", "alt", "error", "words"),
+    [
+        (plots.new_figure(1, 1), "", ValueError, "alt must say in words"),
+        (plots.new_figure(1, 1), "  \n", ValueError, "alt must say in words"),
+        (plots.new_figure(1, 1), None, TypeError, "alt must be a string, got NoneType"),
+        ("figure", "words", TypeError, "fig must be a matplotlib Figure, got str"),
+    ],
+)
+def test_show_wants_a_figure_and_words(fig: object, alt: object, error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        plots.show(fig, alt)
 
 
 def test_show_closes_a_figure_of_pyplot(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,73 +361,58 @@ def test_show_closes_a_figure_of_pyplot(monkeypatch: pytest.MonkeyPatch) -> None
 # ------------------------------------------------------------------------------------- bad input
 
 NAN = np.array([[1.0, np.nan], [0.0, 1.0]])
+BACK_AND_FORTH = {"a": ("+", ("b",)), "b": ("+", ("a",))}
 BAD = {
-    "nan weight": (lambda: plots.network_diagram([NAN]), r"layers\[0\]: expected finite"),
-    "nan value": (
-        lambda: plots.network_diagram([1, 1], values=[[np.inf], None]),
-        r"values\[0\]: expected finite",
-    ),
-    "one layer": (lambda: plots.network_diagram([3]), "at least two sizes"),
-    "no layer": (lambda: plots.network_diagram([]), "got nothing"),
-    "weights that do not fit": (
-        lambda: plots.network_diagram([np.ones((2, 2)), np.ones((1, 3))]),
-        "2 columns",
-    ),
-    "too many values": (
-        lambda: plots.network_diagram([1, 1], values=[[1], [1, 2]]),
-        "expected 1 numbers, got 2",
-    ),
-    "missing layer": (lambda: plots.network_diagram([1, 1], values=[[1]]), "2 entries, one per layer, got 1"),
-    "gradient shape": (lambda: plots.network_diagram([2, 1], gradients=[np.ones((2, 1))]), "shape"),
-    "unknown weight": (lambda: plots.network_diagram([2, 1], highlight=["w9"]), "no weight is called"),
-    "direction": (lambda: plots.network_diagram([2, 1], direction="up"), "direction"),
-    "names": (lambda: plots.network_diagram([2, 1], weight_names=[[["a"]]]), "weight_names"),
-    "empty graph": (lambda: plots.computation_graph({}, {}), "at least one"),
-    "place missing": (lambda: plots.computation_graph(TWICE, {"x": (0, 0)}), "at: expected a place for each"),
-    "place outside": (
-        lambda: plots.computation_graph(TWICE, TWICE_AT | {"x": (0, -1)}),
-        "at: expected columns and rows from 0 on",
-    ),
-    "place nowhere": (
-        lambda: plots.computation_graph(TWICE, TWICE_AT | {"x": (np.nan, 0)}),
-        "at: expected finite",
-    ),
-    "used before": (
-        lambda: plots.computation_graph({"a": ("+", ("b",)), "b": ("+", ("a",))}, {"a": (0, 0), "b": (1, 0)}),
-        "a uses b before it is computed",
-    ),
-    "stranger": (lambda: plots.computation_graph(TWICE, TWICE_AT, values={"w": 1}), "the graph has no 'w'"),
-    "stranger line": (
-        lambda: plots.computation_graph(TWICE, TWICE_AT, derivatives={("x", "L"): 1}),
-        r"the graph has no \('x', 'L'\)",
-    ),
-    "part of a value used once": (
-        lambda: plots.computation_graph(TWICE, TWICE_AT, derivatives={("x", "q"): 1}),
-        r"'x' is used once, so it has no part \('x', 'q'\)",
-    ),
-    "which of two lines": (
-        lambda: plots.computation_graph(DOUBLED, DOUBLED_AT, derivatives={("a", "b"): 1}),
-        r"the graph has no \('a', 'b'\)",
-    ),
-    "nan in graph": (
-        lambda: plots.computation_graph(TWICE, TWICE_AT, values={"x": np.nan}),
-        "values: expected finite",
-    ),
-    "stranger now": (lambda: plots.computation_graph(TWICE, TWICE_AT, now="w"), "the graph has no 'w'"),
-    "nan curve": (lambda: plots.learning_curves({"E": [1, np.nan]}, title="x"), "1 of 2 that are NaN"),
-    "empty curve": (lambda: plots.learning_curves({"E": []}, title="x"), "at least one value"),
-    "no curve": (lambda: plots.learning_curves({}, title="x"), "at least one curve"),
-    "log of zero": (lambda: plots.learning_curves({"E": [1, 0]}, title="x", log_y=True), "positive"),
-    "wrong x": (lambda: plots.learning_curves({"E": [1, 2]}, x=[1], title="x"), "expected 2 positions"),
-    "accent": (lambda: plots.learning_curves({"E": [1, 2]}, accent="F", title="x"), "no curve is called"),
+    "nan weight": (net(NAN), r"layers\[0\] must hold finite"),
+    "nan value": (net(1, 1, values=[[np.inf], None]), r"values\[0\] must hold finite"),
+    "one layer": (net(3), "at least two sizes"),
+    "half a neuron": (net(3, 1.5), "layers must be a whole number, at least 1, got 1.5"),
+    "no layer": (net(), "layers must hold sizes or weight matrices"),
+    "weights that do not fit": (net(np.ones((2, 2)), np.ones((1, 3))), r"layers\[1\] must have 2 columns"),
+    "too many values": (net(1, 1, values=[[1], [1, 2]]), r"values\[1\] must have shape \(1,\), .*\(2,\)"),
+    "missing layer": (net(1, 1, values=[[1]]), "values must have 2 entries, got 1"),
+    "gradient shape": (net(2, 1, gradients=[np.ones((2, 1))]), r"gradients\[0\] must have shape \(1, 2\)"),
+    "targets": (net(2, 1, targets=[1, 2]), r"targets\[0\] must have shape \(1,\)"),
+    "unknown weight": (net(2, 1, highlight=["w9"]), r"highlight must name some .*'w2'\], got \['w9'\]"),
+    "direction": (net(2, 1, direction="up"), "direction must be 'forward' or 'backward', got 'up'"),
+    "names": (net(2, 1, weight_names=[[["a"]]]), "weight_names must be tables of shapes"),
+    "empty graph": (graph(steps={}), "steps must hold at least one"),
+    "place too many": (graph({"z": (0, 0)}), "at must have a place for each"),
+    "place missing": (lambda: plots.computation_graph(TWICE, {"x": (0, 0)}), "at must have a place for each"),
+    "place outside": (graph({"x": (0, -1)}), "at must count columns and rows from 0 on"),
+    "place nowhere": (graph({"x": (np.nan, 0)}), "at must hold finite"),
+    "used before": (graph(steps=BACK_AND_FORTH), "a uses b first"),
+    "stranger": (graph(values={"w": 1}), "which has no 'w'"),
+    "stranger line": (graph(derivatives={("x", "L"): 1}), r"which has no \('x', 'L'\)"),
+    "part of a value used once": (graph(derivatives={("x", "q"): 1}), r"'x' is used once.* \('x', 'q'\)"),
+    "which of two lines": (lambda: doubled(derivatives={("a", "b"): 1}), r"which has no \('a', 'b'\)"),
+    "nan in graph": (graph(values={"x": np.nan}), "values must hold finite"),
+    "stranger now": (graph(now="w"), "which has no 'w'"),
+    "nan curve": (curve(1, np.nan), r"curves\['E'\] must hold finite numbers, got 1 of 2 that are not"),
+    "empty curve": (curve(), "at least one value"),
+    "no curve": (lambda: plots.learning_curves({}, title="x"), "curves must hold at least one curve"),
+    "log of zero": (curve(1, 0, log_y=True), "positive"),
+    "wrong x": (curve(1, 2, x=[1]), "x must hold 2 positions for 'E'"),
+    "accent": (curve(1, 2, accent="F"), r"accent must be one of \['E'\], got 'F'"),
     "bars": (lambda: plots.bars_compared(["a"], [1, 2], [1, 2], title="x"), "equal lengths"),
-    "not square": (lambda: plots.confusion_matrix(np.ones((2, 3)), title="x"), "square"),
+    "not square": (lambda: plots.confusion_matrix(np.ones((2, 3)), title="x"), "counts must be a square"),
     "not counts": (lambda: plots.confusion_matrix([[0.5]], title="x"), "whole numbers"),
-    "flat images": (lambda: plots.image_gallery(np.ones((3, 64))), "3 dimension"),
-    "titles": (lambda: plots.image_gallery(np.ones((3, 2, 2)), ["a"]), "expected 3"),
-    "columns": (lambda: plots.image_gallery(np.ones((3, 2, 2)), columns=0), "at least 1"),
-    "weight shape": (lambda: plots.weight_images(np.ones((3, 5)), (2, 2)), "expected 4 columns"),
-    "nan weights": (lambda: plots.weight_images(np.full((1, 4), np.nan), (2, 2)), "finite"),
+    "flat images": (lambda: plots.image_gallery(np.ones((3, 64))), "images must have 3 dimension"),
+    "titles": (lambda: plots.image_gallery(np.ones((3, 2, 2)), ["a"]), "titles must hold 3"),
+    "columns": (lambda: plots.image_gallery(np.ones((3, 2, 2)), columns=0), "at least 1, got 0"),
+    "weight shape": (lambda: plots.weight_images(np.ones((3, 5)), (2, 2)), "W must have 4 columns"),
+    "nan weights": (lambda: plots.weight_images(np.full((1, 4), np.nan), (2, 2)), "W must hold finite"),
+    "one flat map": (maps(8, 8), "maps must have 3 dimension"),
+    "nan map": (maps(1, 8, 8, fill=np.nan), "maps must hold finite"),
+    "titles of maps": (maps(1, 8, 8, titles=["a", "b"]), "titles must hold 1, one for each picture, got 2"),
+    "columns of maps": (maps(1, 8, 8, columns=0), "columns must be a whole number, at least 1, got 0"),
+    "points without classes": (maps(1, 8, 8, X=np.zeros((3, 2))), "X, y must both be given"),
+    "points and classes": (
+        maps(1, 8, 8, X=np.zeros((3, 2)), y=np.zeros(4)),
+        r"X must have shape \(4, 2\) to go with y, got \(3, 2\)",
+    ),
+    "a third class": (maps(1, 8, 8, X=np.zeros((1, 2)), y=[2]), "y must hold classes 0 and 1"),
+    "no plane": (maps(1, 8, 8, reach=0.0), "must hold a positive half side and reach"),
 }
 
 
@@ -460,17 +454,3 @@ def test_a_map_of_probabilities_has_its_border_at_one_half() -> None:
     (ax,) = plots.plane_maps([across], (0.0, 0.0, 1.0), title="Half", center=0.5).axes
     np.testing.assert_allclose(ax.collections[0].get_paths()[0].vertices[:, 0], 0.0, atol=1e-12)
     assert ax.images[0].get_clim() == (-0.5, 0.5)
-
-
-def test_impossible_maps_are_refused_by_name() -> None:
-    for arguments, message in [
-        ({"maps": np.zeros((8, 8))}, "maps"),
-        ({"maps": np.full((1, 8, 8), np.nan)}, "maps"),
-        ({"titles": ["a", "b"]}, "titles: expected 1, one per map, got 2"),
-        ({"columns": 0}, "columns: expected at least 1, got 0"),
-        ({"X": np.zeros((3, 2))}, "X, y: expected both or neither"),
-        ({"X": np.zeros((3, 2)), "y": np.zeros(4)}, r"X: expected shape \(4, 2\) to go with y, got \(3, 2\)"),
-    ]:
-        given = {"maps": np.zeros((1, 8, 8)), "plane": PLANE, "title": ""} | arguments
-        with pytest.raises(ValueError, match=message):
-            plots.plane_maps(**given)

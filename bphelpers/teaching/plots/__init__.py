@@ -10,16 +10,10 @@ Line styles and markers differ as well, so that a figure survives a black-and-wh
 'Figure'
 """
 
-from bphelpers.teaching.plots.charts import (
-    bars_compared,
-    confusion_matrix,
-    image_gallery,
-    learning_curves,
-    weight_images,
-)
+from bphelpers.teaching.plots.charts import bars_compared, confusion_matrix, learning_curves
+from bphelpers.teaching.plots.diagram import network_diagram
 from bphelpers.teaching.plots.graph import computation_graph
-from bphelpers.teaching.plots.network import network_diagram
-from bphelpers.teaching.plots.plane import CLASS_0, CLASS_1, plane_maps
+from bphelpers.teaching.plots.labels import free_place
 from bphelpers.teaching.plots.style import (
     BACKWARD,
     DPI,
@@ -32,40 +26,17 @@ from bphelpers.teaching.plots.style import (
     STYLE,
     TARGET,
     UPDATE,
-    close,
     new_figure,
     png_bytes,
     rendered,
     show,
     use_style,
 )
+from bphelpers.teaching.plots.tiles import CLASS_0, CLASS_1, image_gallery, plane_maps, weight_images
 
 __all__ = [
-    "BACKWARD",
-    "CLASS_0",
-    "CLASS_1",
-    "DPI",
-    "FORWARD",
-    "GREY",
-    "INK",
-    "LIGHT",
-    "MAX_PNG_BYTES",
-    "PAPER",
-    "STYLE",
-    "TARGET",
-    "UPDATE",
-    "bars_compared",
-    "close",
-    "computation_graph",
-    "confusion_matrix",
-    "image_gallery",
-    "learning_curves",
-    "network_diagram",
-    "new_figure",
-    "plane_maps",
-    "png_bytes",
-    "rendered",
-    "show",
-    "use_style",
-    "weight_images",
-]
+    "BACKWARD", "CLASS_0", "CLASS_1", "DPI", "FORWARD", "GREY", "INK", "LIGHT", "MAX_PNG_BYTES", "PAPER",
+    "STYLE", "TARGET", "UPDATE", "bars_compared", "computation_graph", "confusion_matrix", "free_place",
+    "image_gallery", "learning_curves", "network_diagram", "new_figure", "plane_maps", "png_bytes",
+    "rendered", "show", "use_style", "weight_images",
+]  # fmt: skip

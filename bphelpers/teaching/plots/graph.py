@@ -10,22 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from bphelpers.teaching.plots.style import (
-    BACKWARD,
-    FORWARD,
-    GREY,
-    INK,
-    LIGHT,
-    PAPER,
-    finite,
-    new_figure,
-    styled,
-)
+from bphelpers.arguments import refuse
+from bphelpers.teaching.numbers import finite, number
+from bphelpers.teaching.plots.labels import Point
+from bphelpers.teaching.plots.style import BACKWARD, FORWARD, GREY, INK, LIGHT, PAPER, new_figure, styled
 
 Steps = Mapping[str, tuple[str, Sequence[str]]]
 Line = tuple[str, str] | tuple[str, str, int]  # from, to; and which one, where several lead there
 Derivatives = Mapping[str | Line, float]
-Point = tuple[float, float]
 
 _COLUMN, _ROW = 1.45, 0.62  # inches between columns and between rows
 _HALF = 0.19  # half the height of a node
@@ -44,45 +36,16 @@ def computation_graph(
     title: str = "",
     ax: Axes | None = None,
 ) -> Figure:
-    """A formula as a graph: values flow forward along its lines, derivatives flow back.
+    """A formula as a graph: values flow forward along its lines, derivatives of the output flow back. [04]
 
-    A value that is used once has its numbers on its line: forward above, backward below. One that is used
-    several times has them at its node, and each of its lines carries the part that comes back through it: a
-    line for each use, so two lines lead to a node that uses the value twice, as ``a + a`` does.
+    ``steps`` gives each computed value, in the order of computation, its operation and what goes in; ``at``
+    gives each value, inputs included, the column (from the left) and row (from the top) of its node. Names
+    in ``values`` and ``derivatives`` get numbers, with ``digits`` decimals. The line of ``now`` is thick.
 
-    Parameters
-    ----------
-    steps
-        Name of each computed value to its operation, as it is to be written, and the names of what goes in:
-        ``{"z": ("+", ("u", "b"))}``. In the order of computation; the last is the output.
-    at
-        Name of each value, inputs included, to the place of its node: column, counted from the left, and row,
-        counted from the top. Fractions are welcome.
-    values
-        Name to number, as far as they are known: names without one are left blank.
-    derivatives
-        Name to the derivative of the output with respect to it, written ``dname``; and, for a value that
-        is used several times, ``(name, user)`` to the part of it that comes through that user, or
-        ``(name, user, 0)`` and ``(name, user, 1)`` where that user uses it twice.
-    now
-        The value that is being computed: its line is thick.
-    digits
-        Decimals of all numbers.
-    title
-        The finding.
-    ax
-        Axes to draw in, for a picture that moves. Default: a new figure of the right size.
+    A value that is used once has its numbers on its line. One that is used several times has them at its
+    node, and each of its lines carries the part that comes back through it: ``derivatives[name, user]``, or
+    ``[name, user, 0]`` and ``[name, user, 1]`` where one user uses it twice, as ``a + a`` does.
 
-    Raises
-    ------
-    ValueError
-        If a value has no place or one outside of the picture, is used before it is computed, a number is not
-        finite or belongs to nothing, or a part is given of a value that is used once.
-
-    Lesson: 04_chain_rule.
-
-    Examples
-    --------
     >>> fig = computation_graph({"u": ("×", ("x", "w"))}, {"x": (0, 0), "w": (0, 1), "u": (1, 0.5)},
     ...                         values={"x": 2, "w": 3, "u": 6}, derivatives={"u": 1, "w": 2}, digits=0)
     >>> sorted(text.get_text() for text in fig.axes[0].texts)
@@ -96,8 +59,7 @@ def computation_graph(
     width = left + _COLUMN * (max(column for column, _ in at.values()) + 1) + 0.2
     height = top + _ROW * max(row for _, row in at.values()) + 0.45
     if ax is None:
-        fig = new_figure(width, height, layout=None)
-        ax = fig.add_axes((0.0, 0.0, 1.0, 1.0))
+        ax = new_figure(width, height, layout=None).add_axes((0.0, 0.0, 1.0, 1.0))
     ax.set(xlim=(0, width), ylim=(0, height), aspect="equal", anchor="NW")
     ax.set_axis_off()
     if title:
@@ -105,8 +67,8 @@ def computation_graph(
     places = {name: (left + _COLUMN * c, height - top - _ROW * r) for name, (c, r) in at.items()}
     for name, lines in uses.items():
         often = len(lines) > 1
+        labels = _labels(name, values, derivatives, digits)
         for line in (*lines,) or (None,):
-            user = line[1] if line else None
             back = derivatives.get(line if often and line else name)
             colour = BACKWARD if back is not None else FORWARD if name in values else LIGHT
             route = _route(places, steps, name, line, often)
@@ -114,16 +76,15 @@ def computation_graph(
             if often:
                 bend, end = route[1:]
                 spot = _middle(bend, end) if len(line or ()) < 3 else (bend[0] + 0.22, bend[1])
-                _write(ax, spot, "", "" if back is None else _number(back, digits))
+                part = "" if back is None else number(back, style="label", decimals=digits)
+                _write(ax, spot, ("", part))
             else:
-                level = route[:2] if user else route[::2]
-                _write(ax, _middle(*level), *_labels(name, values, derivatives, digits))
-        if often:
-            labels = _labels(name, values, derivatives, digits)
-            if name in steps:
-                _write(ax, places[name], *labels, away=_HALF + 0.04)
-            else:  # out of the way of the lines, which leave to the right
-                _write(ax, (places[name][0] + 0.1, places[name][1]), *labels, away=0.07, align="right")
+                level = route[:2] if line else route[::2]
+                _write(ax, _middle(*level), labels)
+        if often and name in steps:
+            _write(ax, places[name], labels, away=_HALF + 0.04)
+        elif often:  # out of the way of the lines, which leave to the right
+            _write(ax, (places[name][0] + 0.1, places[name][1]), labels, away=0.07, align="right")
     for name, place in places.items():
         _node(ax, place, steps[name][0] if name in steps else "")
     figure = ax.figure
@@ -148,40 +109,37 @@ def _refuse(
     now: str | None,
 ) -> None:
     if not steps:
-        raise ValueError("steps: expected at least one, got none")
+        refuse("steps", "hold at least one", steps)
     known = {name for _, sources in steps.values() for name in sources} - set(steps)
     for name, (_, sources) in steps.items():
-        late = [source for source in sources if source not in known]
-        if late:
-            raise ValueError(f"steps: {name} uses {late[0]} before it is computed")
+        for source in sources:
+            if source not in known:
+                raise ValueError(f"steps must stand in the order of computation: {name} uses {source} first")
         known.add(name)
     if set(at) != known:
-        raise ValueError(f"at: expected a place for each of {sorted(known)}, got {sorted(at)}")
+        refuse("at", f"have a place for each of {sorted(known)}", sorted(at))
     if finite("at", list(at.values())).min() < 0:
-        raise ValueError(f"at: expected columns and rows from 0 on, got {dict(at)}")
-    uses = {name: _lines_from(name, steps) for name in at}
-    lines = [line for leaving in uses.values() for line in leaving]
-    asked = (*values, *derivatives, *(() if now is None else (now,)))
-    strangers = [key for key in asked if key not in known and key not in lines]
-    if strangers:
-        raise ValueError(f"values, derivatives, now: the graph has no {strangers[0]!r}")
-    for name, leaving in uses.items():
+        refuse("at", "count columns and rows from 0 on", dict(at))
+    lines = {name: _lines_from(name, steps) for name in at}
+    places = {*known, *(line for leaving in lines.values() for line in leaving)}
+    for key in (*values, *derivatives, *([] if now is None else [now])):
+        if key not in places:
+            raise ValueError(f"values, derivatives, now must be of the graph, which has no {key!r}")
+    for name, leaving in lines.items():
         if len(leaving) == 1 and leaving[0] in derivatives:
-            raise ValueError(f"derivatives: {name!r} is used once, so it has no part {leaving[0]!r}")
+            raise ValueError(
+                f"derivatives must be whole: {name!r} is used once, it has no part {leaving[0]!r}"
+            )
     for what, numbers in (("values", values), ("derivatives", derivatives)):
         if numbers:
             finite(what, list(numbers.values()))
 
 
-def _number(value: float, digits: int) -> str:
-    rounded = round(value, digits) + 0.0  # minus zero is no number to show
-    return f"{rounded:.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _labels(name: str, values: Mapping[str, float], derivatives: Derivatives, digits: int) -> tuple[str, str]:
-    upper = f"{name} = {_number(values[name], digits)}" if name in values else name
-    lower = f"d{name} = {_number(derivatives[name], digits)}" if name in derivatives else ""
-    return upper, lower
+    """What stands above the line of a value, and what below it."""
+    upper = f"{name} = {number(values[name], style='label', decimals=digits)}" if name in values else name
+    back = derivatives.get(name)
+    return upper, "" if back is None else f"d{name} = {number(back, style='label', decimals=digits)}"
 
 
 def _half_width(word: str) -> float:
@@ -221,9 +179,9 @@ def _line(ax: Axes, route: Sequence[Point], colour: str, backward: bool, width: 
 
 
 def _write(
-    ax: Axes, place: Point, upper: str, lower: str, *, away: float = 0.03, align: str = "center"
+    ax: Axes, place: Point, labels: tuple[str, str], *, away: float = 0.03, align: str = "center"
 ) -> None:
-    x, y = place
+    (x, y), (upper, lower) = place, labels
     if upper:
         colour = FORWARD if "=" in upper else GREY
         ax.text(x, y + away, upper, ha=align, va="bottom", size=9, color=colour, zorder=3)

@@ -12,8 +12,9 @@ import numpy as np
 from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
 from PIL import Image
+
+from bphelpers.arguments import refuse
 
 # Okabe and Ito's colours, which readers with any common kind of colour vision can tell apart.
 FORWARD = "#0072B2"
@@ -74,22 +75,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-# --------------------------------------------------------------------------------------------------
-# Style and display
-# --------------------------------------------------------------------------------------------------
-
-
 def use_style() -> None:
     """Make matplotlib draw in the course's style from now on. ``bp.setup()`` calls it.
 
-    Lesson: 00_start_here.
-
-    Examples
-    --------
-    >>> import matplotlib
-    >>> with matplotlib.rc_context():
+    >>> with mpl.rc_context():
     ...     use_style()
-    ...     matplotlib.rcParams["axes.spines.top"]
+    ...     mpl.rcParams["axes.spines.top"]
     False
     """
     mpl.rcParams.update(STYLE)
@@ -114,10 +105,7 @@ def new_figure(width: float, height: float, layout: str | None = "constrained") 
 
 
 def rendered(fig: Figure) -> Image.Image:
-    """The figure as pixels.
-
-    Lesson: 05_backprop_by_hand.
-    """
+    """The figure as pixels."""
     canvas = FigureCanvasAgg(fig)
     with warnings.catch_warnings():
         # Said of figures that hold only text or hand-placed axes: there is nothing to lay out, and no harm.
@@ -127,22 +115,10 @@ def rendered(fig: Figure) -> Image.Image:
 
 
 def png_bytes(fig: Figure, *, max_bytes: int = MAX_PNG_BYTES) -> bytes:
-    """The figure as a small PNG whose bytes are the same on every run.
+    """The figure as a small PNG whose bytes are the same on every run: no date, no version, a palette.
 
-    The picture is reduced to a palette of at most 256 colours, fewer if it would exceed `max_bytes`;
-    no date, version or program name is written into it.
+    Above `max_bytes` the palette shrinks; a picture that is larger even with 16 colours stays as it is.
 
-    Parameters
-    ----------
-    fig
-        Any matplotlib figure.
-    max_bytes
-        Wished upper limit for the size. A picture that is still larger with 16 colours is returned as it is.
-
-    Lesson: 00_start_here.
-
-    Examples
-    --------
     >>> png_bytes(new_figure(2.0, 1.0))[1:4]
     b'PNG'
     """
@@ -160,30 +136,11 @@ def png_bytes(fig: Figure, *, max_bytes: int = MAX_PNG_BYTES) -> bytes:
 
 
 def show(fig: Figure, alt: str) -> None:
-    """Show a figure in a notebook, together with words that replace it, and close it.
+    """Show a figure in a notebook, with a sentence or two for a reader who does not see it, and close it.
 
-    One output is made. It carries the picture, and as its plain text the words in `alt`: that is what a
-    terminal shows, and what the comparison of stored outputs checks. So put the computed
-    numbers of the picture into `alt`.
+    The words are the plain text of the output: a terminal shows them, and nbval compares them. So put the
+    computed numbers of the picture into them. [00]
 
-    Parameters
-    ----------
-    fig
-        Any matplotlib figure.
-    alt
-        What the figure shows, in a sentence or two, for a reader who does not see it.
-
-    Raises
-    ------
-    ValueError
-        If `alt` is empty.
-    TypeError
-        If `fig` is not a figure or `alt` not a string.
-
-    Lesson: 00_start_here.
-
-    Examples
-    --------
     >>> import bphelpers as bp
     >>> fig = bp.plots.learning_curves({"loss": [2.0, 1.0]}, title="The loss halves")
     >>> bp.plots.show(fig, alt="The loss falls from 2 to 1.")
@@ -192,14 +149,15 @@ def show(fig: Figure, alt: str) -> None:
     from IPython.display import display
 
     if not isinstance(fig, Figure):
-        raise TypeError(f"fig: expected a matplotlib Figure, got {type(fig).__name__}")
+        raise TypeError(f"fig must be a matplotlib Figure, got {type(fig).__name__}")
     if not isinstance(alt, str):
-        raise TypeError(f"alt: expected a string, got {type(alt).__name__}")
+        raise TypeError(f"alt must be a string, got {type(alt).__name__}")
     words = " ".join(alt.split())
     if not words:
-        raise ValueError("alt: expected words that say what the figure shows, got an empty string")
+        refuse("alt", "say in words what the figure shows", alt)
     png = png_bytes(fig)
-    close(fig)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close(fig)  # or the notebook shows it a second time
     display(_Shown(png, words))
 
 
@@ -207,37 +165,10 @@ class _Shown:
     """What `show` hands to IPython: a picture and, in one piece, the words for it."""
 
     def __init__(self, png: bytes, words: str) -> None:
-        self.png = png
-        self.words = words
+        self.png, self.words = png, words
 
     def __repr__(self) -> str:
         return self.words
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        data = {"image/png": self.png, "text/plain": self.words}
-        return data, {"image/png": {"alt": self.words}}
-
-
-def close(fig: Figure) -> None:
-    """Close a figure, also one made by ``plt.figure()``, so that it is not shown a second time.
-
-    Lesson: 00_start_here.
-    """
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        pyplot.close(fig)
-
-
-def finite(name: str, values: ArrayLike, ndim: int | None = None) -> NDArray[np.float64]:
-    """The values as an array of floats; a clear ``ValueError`` where they are not what a picture needs."""
-    array = np.asarray(values, dtype=np.float64)
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name}: expected {ndim} dimension(s), got shape {array.shape}")
-    if array.size == 0:
-        raise ValueError(f"{name}: expected at least one value, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise ValueError(
-            f"{name}: expected finite numbers, got {bad} of {array.size} that are NaN or infinite"
-        )
-    return array
+        return {"image/png": self.png, "text/plain": self.words}, {"image/png": {"alt": self.words}}

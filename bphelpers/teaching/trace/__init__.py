@@ -1,7 +1,7 @@
 """The steps of one training iteration, in the order in which backpropagation takes them.
 
-Each step says what it finds in symbols, with the numbers put in, and in words. Lessons print it, the
-scrubber draws it, tests compare its numbers with :mod:`bphelpers.functional`.
+Each step says what it finds in symbols, with the numbers put in, and in words. The scrubber draws it, tests
+compare its numbers with :mod:`bphelpers.functional`.
 
 >>> import bphelpers as bp
 >>> net, x, y, lr = bp.trace.running_example()
@@ -12,8 +12,7 @@ scrubber draws it, tests compare its numbers with :mod:`bphelpers.functional`.
 Hidden neuron 1 adds up 0.15 times 0.05 plus 0.2 times 0.1 plus the bias 0.35: the weighted sum is 0.3775.
 """
 
-from bphelpers.teaching.trace.losses import HalfSquares
-from bphelpers.teaching.trace.network import Layer, layers, running_example, running_names
+from bphelpers.teaching.trace.layers import HalfSquares, Layer, layers, running_example, running_names
 from bphelpers.teaching.trace.steps import Step, trace
 
 __all__ = ["HalfSquares", "Layer", "Step", "layers", "running_example", "running_names", "trace"]

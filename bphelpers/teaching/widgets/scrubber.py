@@ -21,8 +21,12 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from bphelpers import nn
+from bphelpers.teaching.numbers import number
+from bphelpers.teaching.plots.labels import Line, free_place
 from bphelpers.teaching.trace import Layer, Step, layers, trace
 
+#: Parts of a line that its label may stand at, best first.
+ALONG = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8)
 MOST_LABELLED_WEIGHTS, MOST_ROOMY_NEURONS, MOST_ROOMY_LAYERS = 24, 4, 3
 KINDS = {
     "input": "the inputs",
@@ -149,9 +153,7 @@ def short(value: float, significant: int = 3) -> str:
     >>> short(0.0821670), short(-12345.0), short(4.5e-5), short(0.0)
     ('0.0822', '−1.23e4', '4.5e−5', '0')
     """
-    mantissa, _, exponent = f"{value:.{significant}g}".partition("e")
-    text = "0" if mantissa == "-0" else mantissa
-    return (f"{text}e{int(exponent)}" if exponent else text).replace("-", "\N{MINUS SIGN}")
+    return number(float(value), significant, "label")
 
 
 class _Picture:
@@ -273,43 +275,36 @@ class _Picture:
         if self.crowded:  # shown only while the line is lit: at its end, the lines that meet are apart
             t = 0.3 if self.sizes[int(edge["id"][0]) - 1] > 1 else 0.7
             return edge["x1"] + t * (edge["x2"] - edge["x1"]), edge["y1"] + t * (edge["y2"] - edge["y1"])
-        best: tuple[float, tuple[float, float]] | None = None
-        for t in (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8):
-            x = edge["x1"] + t * (edge["x2"] - edge["x1"])
-            y = edge["y1"] + t * (edge["y2"] - edge["y1"])
-            box = (x - 39, y - 17, x + 39, y + 19)
-            cost = 4 * sum(_overlap(box, other) for other in self.boxes)
-            cost += 300 * sum(_crosses(other, box) for other in self.edges if other is not edge)
-            cost += 100 * abs(t - 0.5)
-            if best is None or cost < best[0]:
-                best = cost, (x, y)
-        assert best is not None
-        x, y = best[1]
-        self.boxes.append((x - 39, y - 17, x + 39, y + 19))
-        return best[1]
+        others = [_ends(other) for other in self.edges if other is not edge]
+        label = (-39, -17, 39, 19)
+        place, box = free_place(
+            _ends(edge), label, self.boxes, others, along=ALONG, area=4 / 300, detour=1 / 3
+        )
+        self.boxes.append(box)
+        return place
 
     # ------------------------------------------------------------------------------------ texts
 
     def _text(self, name: str, value: float) -> str:
         """What a label says once its quantity has a value."""
         name = name.removesuffix(" new")
-        number = short(float(value), self.digits)
+        shown = short(float(value), self.digits)
         letter = name.rstrip("0123456789_")
         own = self.names.get(name, "").replace("_", "")
         if letter in ("x", "a", "L"):
-            return number
+            return shown
         if letter == "W":
-            return f"{own} {number}" if own and not self.crowded else number
+            return f"{own} {shown}" if own and not self.crowded else shown
         if letter == "dW":
-            return f"∂ {number}"
+            return f"∂ {shown}"
         if letter in ("da", "db"):
             of = self.names.get(name[1:], "ŷ" if self._is_hat(name) else letter[1]).partition("_")[0]
-            return f"∂{of} {number}"
+            return f"∂{of} {shown}"
         if letter == "dz":
-            return f"δ {number}"
+            return f"δ {shown}"
         if own:
             letter = self.names[name].partition("_")[0]
-        return f"{letter.rstrip('0123456789')} {number}"
+        return f"{letter.rstrip('0123456789')} {shown}"
 
     def _is_hat(self, name: str) -> bool:
         return self.squares and name.startswith(f"da{self.depth}_")
@@ -380,8 +375,8 @@ class _Picture:
         return {
             "direction": step.direction,
             "what": KINDS[step.kind],
-            "symbols": [part.mathml for part in step.symbols.parts],
-            "numbers": [part.mathml for part in step.plugged.parts],
+            "symbols": step.formula.split("\n"),
+            "numbers": step.numbers.split("\n"),
             "sentence": step.sentence,
             "neurons": [f"{l}_{j}" for l, j in step.neurons],
             "edges": edges,
@@ -400,19 +395,5 @@ class _Picture:
         )
 
 
-Box = tuple[float, float, float, float]
-
-
-def _overlap(a: Box, b: Box) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return max(width, 0.0) * max(height, 0.0)
-
-
-def _crosses(edge: Mapping[str, Any], box: Box) -> bool:
-    """Whether a line passes through a box, tried at forty of its points."""
-    return any(
-        box[0] < edge["x1"] + t * (edge["x2"] - edge["x1"]) < box[2]
-        and box[1] < edge["y1"] + t * (edge["y2"] - edge["y1"]) < box[3]
-        for t in np.linspace(0, 1, 40)
-    )
+def _ends(edge: Mapping[str, Any]) -> Line:
+    return (edge["x1"], edge["y1"]), (edge["x2"], edge["y2"])

@@ -10,30 +10,49 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bphelpers import data, nn, optim
-from bphelpers.teaching.trace.losses import HalfSquares
+from bphelpers.arguments import refuse
+from bphelpers.teaching.numbers import finite
 
 Array = NDArray[np.floating]
 
 MOST_LAYERS, MOST_NEURONS = 5, 8  # more can neither be drawn nor followed
+
+
+class HalfSquares(nn.MSELoss):
+    """Half of ``nn.MSELoss``: the loss of the running example, whose half cancels the 2. [05]
+
+    >>> HalfSquares()([[3.0]], [[1.0]])
+    2.0
+    """
+
+    def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
+        """Half the mean of the squares."""
+        return super().forward(y_hat, y) / 2
+
+    def backward(self) -> Array:
+        """The miss, over the number of examples."""
+        return super().backward() / 2
+
+
 ACTIVATIONS: dict[type[nn.Module], str] = {nn.Sigmoid: "σ", nn.Tanh: "tanh", nn.ReLU: "ReLU"}
 LOSSES = (HalfSquares, nn.MSELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss)
 
 
 @dataclass
 class Layer:
-    """One layer of neurons: a ``Linear``, and the activation after it if there is one.
+    """One layer of neurons: a ``Linear``, the activation after it if there is one, and what they found.
 
     The arrays are ``(n, d)``, one example a row; ``dz`` is the gradient of the loss with respect to ``z``.
     """
 
     linear: nn.Linear
     activation: nn.Module | None = None
-    inputs: Array = field(default_factory=lambda: np.empty((0, 0)))
-    z: Array = field(default_factory=lambda: np.empty((0, 0)))
-    a: Array = field(default_factory=lambda: np.empty((0, 0)))
-    slope: Array = field(default_factory=lambda: np.empty((0, 0)))
-    da: Array = field(default_factory=lambda: np.empty((0, 0)))
-    dz: Array = field(default_factory=lambda: np.empty((0, 0)))
+    inputs: Array = field(init=False)
+    z: Array = field(init=False)
+    a: Array = field(init=False)
+    slope: Array = field(init=False)  # of the activation, where there is one
+    da: Array = field(init=False)
+    dz: Array = field(init=False)
 
     @property
     def function(self) -> str:
@@ -55,67 +74,60 @@ class Iteration:
 
 
 def layers(net: nn.Sequential) -> list[Layer]:
-    """The layers of neurons of a network.
-
-    Raises
-    ------
-    ValueError
-        Where the network holds something else than Linear, Sigmoid, Tanh, ReLU and switched-off Dropout,
-        is larger than 5 layers of 8, or has an activation without a Linear before it.
-
-    Lesson: 05_backprop_by_hand.
+    """The layers of neurons of a network: 1 to 5 of up to 8 neurons, dropout switched off. [05]
 
     >>> net, *_ = running_example()
     >>> [layer.function for layer in layers(net)]
     ['σ', 'σ']
     """
     if not isinstance(net, nn.Sequential):
-        raise ValueError(f"net: expected a Sequential, got {type(net).__name__}")
+        refuse("net", "be a Sequential", net)
     found: list[Layer] = []
-    for leaf in net.chain():
+    for leaf in nn.walk(net, into=nn.Sequential):
         if isinstance(leaf, nn.Linear):
             found.append(Layer(leaf))
         elif type(leaf) in ACTIVATIONS:
             if not found or found[-1].activation is not None:
-                raise ValueError(f"net: expected a Linear before each activation, got {leaf!r} without one")
+                refuse("net", "have a Linear before each activation", leaf)
             found[-1].activation = leaf
         elif not isinstance(leaf, nn.Dropout):
-            raise ValueError(f"net: expected Linear, Sigmoid, Tanh, ReLU or Dropout, got {leaf!r}")
+            refuse("net", "consist of Linear, Sigmoid, Tanh, ReLU and Dropout", leaf)
         elif leaf.training and leaf.p > 0:
-            raise ValueError("net: dropout draws at random; call net.eval() first")
+            refuse("net", "draw nothing at random", leaf, "call net.eval() first")
     sizes = [size for layer in found for size in layer.linear.W.data.shape]
     if not 1 <= len(found) <= MOST_LAYERS or max(sizes) > MOST_NEURONS:
         raise ValueError(
-            f"net: expected 1 to {MOST_LAYERS} layers of at most {MOST_NEURONS} neurons and inputs, got "
+            f"net must have 1 to {MOST_LAYERS} layers of at most {MOST_NEURONS} neurons and inputs, got "
             f"{len(found)} layers of up to {max(sizes, default=0)}"
         )
     return found
 
 
-def run(net: nn.Sequential, loss: nn.Loss, x: ArrayLike, y: ArrayLike, lr: float | None) -> Iteration:
+def iterate(net: nn.Sequential, loss: nn.Loss, x: ArrayLike, y: ArrayLike, lr: float | None) -> Iteration:
     """One iteration on a copy: forward, loss, backward, update."""
     net, loss = copy.deepcopy(net), copy.deepcopy(loss)
     found = layers(net)
     if type(loss) not in LOSSES:
-        raise ValueError(f"loss: expected one of {', '.join(c.__name__ for c in LOSSES)}, got {loss!r}")
+        refuse("loss", f"be one of {', '.join(c.__name__ for c in LOSSES)}", loss)
     x, y = _batch(x, y, found[0].linear.W.data.shape[1], isinstance(loss, nn.CrossEntropyLoss))
     for p in net.parameters():
-        _finite(p.name, p.data)
+        finite(p.name, p.data)
 
+    leaves = list(nn.walk(net))
     outs, out = {}, x
-    for leaf in net.leaves():
+    for leaf in leaves:
         out = outs[leaf] = leaf.forward(out)
-    _finite("the network's output", out)
-    costs = [loss.forward(out[i : i + 1], y[i : i + 1]) for i in range(len(out))]
-    value = loss.forward(out, y)  # the last call: what backward starts from
-    _finite("the loss", np.asarray(value))
+    finite("the network's output", out)
+    costs = [loss(out[i : i + 1], y[i : i + 1]) for i in range(len(out))]
+    value = loss(out, y)  # the last call: what backward starts from
+    finite("the loss", value)
 
     upstream, grad = {}, loss.backward()
-    for leaf in reversed(list(net.leaves())):
+    for leaf in reversed(leaves):
         upstream[leaf] = grad
         grad = leaf.backward(grad)
     for p in net.parameters():
-        _finite(f"the gradient of {p.name}", np.asarray(p.grad))
+        finite(f"the gradient of {p.name}", np.asarray(p.grad))
 
     inputs = x
     for layer in found:
@@ -131,11 +143,9 @@ def run(net: nn.Sequential, loss: nn.Loss, x: ArrayLike, y: ArrayLike, lr: float
 def _updated(net: nn.Sequential, lr: float | None) -> dict[str, Array]:
     if lr is None:
         return {}
-    before = net.state_dict()
-    optim.SGD(lr).step(net.parameters())  # the network is a copy
-    after = net.state_dict()
-    net.load_state_dict(before)
-    return after
+    moved = copy.deepcopy(net)
+    optim.SGD(lr).step(moved.parameters())
+    return moved.state_dict()
 
 
 def _batch(x: ArrayLike, y: ArrayLike, d_in: int, classes: bool) -> tuple[Array, Array]:
@@ -143,25 +153,17 @@ def _batch(x: ArrayLike, y: ArrayLike, d_in: int, classes: bool) -> tuple[Array,
     if X.ndim == 1:  # one example
         X, Y = X[None, :], Y[None, ...]
     if X.ndim != 2 or X.shape[1] != d_in or not len(X):
-        raise ValueError(f"x: expected shape ({d_in},) or (n, {d_in}), got {np.shape(x)}")
+        raise ValueError(f"x must have shape ({d_in},) or (n, {d_in}), got {np.shape(x)}")
     if Y.ndim != (1 if classes else 2) or len(Y) != len(X):
-        expected = f"({len(X)},), the number of each example's class" if classes else f"({len(X)}, outputs)"
-        raise ValueError(f"y: expected shape {expected}, got {np.shape(y)}")
-    _finite("x", X)
-    _finite("y", Y)
+        wanted = f"({len(X)},), the number of each example's class" if classes else f"({len(X)}, outputs)"
+        raise ValueError(f"y must have shape {wanted}, got {np.shape(y)}")
+    finite("x", X)
+    finite("y", Y)
     return (X if X.dtype.kind == "f" else X.astype(float)), Y
 
 
-def _finite(name: str, array: Array) -> None:
-    bad = array.size if array.dtype.kind not in "fiub" else np.sum(~np.isfinite(array))
-    if bad:
-        raise ValueError(f"{name}: expected finite numbers, got {bad} of {array.size} that are not")
-
-
 def running_example() -> tuple[nn.Sequential, Array, Array, float]:
-    """The running example of the course as a network, with its input, target and learning rate.
-
-    Lesson: 05_backprop_by_hand.
+    """The running example of the course as a network, with its input, target and learning rate. [05]
 
     >>> net, x, y, lr = running_example()
     >>> net(x).round(3)
@@ -175,19 +177,18 @@ def running_example() -> tuple[nn.Sequential, Array, Array, float]:
 
 
 def running_names() -> dict[str, str]:
-    """What the running example's author calls the quantities: w1 to w8, net, out, E.
+    """What the running example's author calls the quantities: w1 to w8, net, out, E. [05]
 
     The author has one bias for each layer; here each neuron's is named in the same manner.
-    Lesson: 05_backprop_by_hand.
 
     >>> running_names()["W2_11"]
     'w_5'
     """
     names = {"L": "E"}
     for j in (1, 2):
-        names |= {f"x_{j}": f"i_{j}", f"y_{j}": f"t_{j}", f"b1_{j}": f"b_h{j}", f"b2_{j}": f"b_o{j}"}
+        names |= {f"x_{j}": f"i_{j}", f"y_{j}": f"t_{j}"}
         for layer, letter in ((1, "h"), (2, "o")):
             names |= {f"z{layer}_{j}": f"net_{letter}{j}", f"a{layer}_{j}": f"out_{letter}{j}"}
-            names |= {f"dz{layer}_{j}": f"δ_{letter}{j}"}
+            names |= {f"dz{layer}_{j}": f"δ_{letter}{j}", f"b{layer}_{j}": f"b_{letter}{j}"}
             names |= {f"W{layer}_{j}{k}": f"w_{4 * layer + 2 * j + k - 6}" for k in (1, 2)}
     return names
