@@ -119,9 +119,12 @@ def slider_faults(run: Run) -> list[str]:
                 for number, position in enumerate(figure.frames()):
                     if figure.error is not None:
                         faults.append(f"{position}: {type(figure.error).__name__}: {figure.error}")
-                    elif number % 8 == 0 and (_drawn(figure).pixels()[..., :3] != redrawn(figure)).any():
+                    elif number % 8 == 0 and (_pixels(_drawn(figure))[..., :3] != redrawn(figure)).any():
                         faults.append(f"{position}: not the picture that drawing it anew gives")
     return faults
+
+
+_pixels = BlittedFigure.pixels
 
 
 def _drawn(figure: live.LiveFigure) -> BlittedFigure:
@@ -151,10 +154,11 @@ def _rendered_now_and_then(figure: Any) -> Iterator[None]:
     stride = max(1, positions // 60)
     count = itertools.count()
 
-    def sometimes(fig: Any) -> bytes:
+    def sometimes(drawn: BlittedFigure) -> NDArray[np.uint8]:
         number = next(count)
-        return render(fig) if number % stride == 0 or number >= positions else b""
+        return (
+            _pixels(drawn) if number % stride == 0 or number >= positions else np.zeros((1, 1, 4), np.uint8)
+        )
 
-    render = live._png
-    with mock.patch.object(live, "_png", sometimes):
+    with mock.patch.object(BlittedFigure, "pixels", sometimes):
         yield

@@ -5,6 +5,7 @@ All values come from the network's own layers and from the loss; nothing is comp
 
 import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
