@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -104,6 +105,9 @@ def fit(
     if validation is not None:
         validation = _same_length("validation", validation)
     from tqdm.auto import tqdm  # costs an import of ipywidgets in a notebook, so not before it is needed
+
+    if sys.platform in ("emscripten", "wasi"):
+        tqdm.monitor_interval = 0  # there are no threads for it
 
     history = History()
     net.train()

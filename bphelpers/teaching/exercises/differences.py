@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bphelpers.teaching.exercises.wording import number, roughly, side_by_side
+from bphelpers.teaching.exercises.wording import roughly, side_by_side
+from bphelpers.teaching.numbers import number
 
 
 class Unreadable(Exception):

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from bphelpers.teaching.exercises.records import Prediction, find_prediction
-from bphelpers.teaching.exercises.wording import in_one_line, number, say
+from bphelpers.teaching.exercises.wording import in_one_line, say
+from bphelpers.teaching.numbers import number
 
 _guesses: dict[str, Any] = {}
 _revealed: set[str] = set()
@@ -88,7 +89,7 @@ def _range(prediction: Prediction) -> str:
 
 def _apart(guess: float, truth: float, unit: str | None) -> str:
     """The difference in words, for numbers whose ratio means little, such as two shares."""
-    gap = number(abs(guess - truth), scale=max(abs(guess), abs(truth)))
+    gap = number(abs(guess - truth), zero_below=1e-12 * max(abs(guess), abs(truth)))
     if gap == "0":
         return "Exactly right."
     return f"That is {_with_unit(gap, unit)} too {'high' if guess > truth else 'low'}."

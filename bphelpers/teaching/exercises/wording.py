@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from bphelpers.teaching.numbers import number
+
 SHOWN = 8  # arrays with more entries are described, not printed
 WIDTH = 88  # columns; JupyterLab breaks longer lines in the middle of a word
 NO_BREAK = "\u00a0"  # a space at which textwrap does not break
@@ -19,20 +21,6 @@ def say(text: str) -> None:
 def in_one_line(text: str) -> str:
     """``text`` such that :func:`say` does not break it."""
     return text.replace(" ", NO_BREAK)
-
-
-def number(value: Any, scale: float = 0.0, digits: int = 6) -> str:
-    """``value`` to ``digits`` significant digits; rounding noise next to ``scale`` is printed as 0.
-
-    >>> number(0.08216704056423078), number(3), number(1e-18, scale=1.0)
-    ('0.082167', '3', '0')
-    """
-    value = np.asarray(value).item()
-    if isinstance(value, (bool, int)):
-        return str(value)
-    if abs(value) < 1e-12 * scale:
-        return "0"
-    return f"{value:.{digits}g}"
 
 
 def side_by_side(found: Any, truth: Any) -> str:
@@ -77,7 +65,7 @@ def _judged(a: float, truth: np.ndarray) -> str:
 
 def _told_apart(found: Any, truth: Any) -> tuple[str, str]:
     for digits in (6, 8, 10, 12):
-        pair = number(found, digits=digits), number(truth, digits=digits)
+        pair = number(found, digits), number(truth, digits)
         if pair[0] != pair[1]:
             break
     return pair
@@ -103,5 +91,5 @@ def described(value: Any) -> str:
 
 def _nested(array: np.ndarray, scale: float) -> str:
     if array.ndim == 0:
-        return number(array, scale)
+        return number(array, zero_below=1e-12 * scale)
     return "[" + ", ".join(_nested(row, scale) for row in array) + "]"

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from bphelpers.arguments import refuse, whole
 from bphelpers.numeric import Array, error_above, float64_copy
 from bphelpers.teaching.gradcheck.mistakes import TABLE, mistakes_in, sentence_for
+from bphelpers.teaching.numbers import number
 
 
 @dataclass(frozen=True)
@@ -160,21 +161,5 @@ def _unnamed_factor(found: Array, truth: Array) -> list[Candidate]:
     if different < 3:
         return []
     factor = float(np.vdot(found, truth) / np.vdot(truth, truth))
-    sentence = sentence_for("factor", factor=steady(factor, 6))
+    sentence = sentence_for("factor", factor=number(factor, steady=True))
     return [Candidate("factor", factor * truth, sentence, abs(factor))]
-
-
-def steady(value: float, digits: int = 4, zero_below: float = 0.0) -> str:
-    """Format a measured number in digits that survive another BLAS.
-
-    Round-off, below ``zero_below``, prints as 0. A nudge keeps a number that sits on the border between two
-    roundings on one side of it, whatever its last bits.
-
-    >>> steady(0.12345 + 1e-12), steady(0.12345 - 1e-12), steady(-3e-13, zero_below=1e-9)
-    ('0.1235', '0.1235', '0')
-    """
-    if not np.isfinite(value):
-        return str(float(value))
-    if abs(value) <= zero_below:
-        return "0"
-    return f"{value * (1 + 1e-7):.{digits}g}"

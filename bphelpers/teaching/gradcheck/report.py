@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from bphelpers.numeric import Array, Index, Kink, error_above
-from bphelpers.teaching.gradcheck.diagnosis import Diagnosis, steady
+from bphelpers.teaching.gradcheck.diagnosis import Diagnosis
+from bphelpers.teaching.numbers import number
 
 KINKS_SHOWN = 3
 
@@ -94,8 +95,10 @@ class ArrayCheck:
             return self.name, shape, verdict, "", "", ""
         if self.worst is None:
             return self.name, shape, f"shape, not {self.measured.shape}", "", "", ""
-        error = steady(self.error, 3) if np.isfinite(self.error) else "not finite"
-        numbers = (steady(value, zero_below=self.noise) for value in (self.analytic, self.numeric))
+        error = number(self.error, 3, steady=True) if np.isfinite(self.error) else "not finite"
+        numbers = (
+            number(value, 4, zero_below=self.noise, steady=True) for value in (self.analytic, self.numeric)
+        )
         return self.name, shape, error, str(list(self.worst)), *numbers
 
     def sentences(self) -> list[str]:
@@ -107,7 +110,9 @@ class ArrayCheck:
             *_, got, expected = self.row()
             said.append(f"{self._at(self.worst)}: got {got}, expected {expected}.")
         for kink in self.kinks[:KINKS_SHOWN]:
-            left, right = (steady(value, 3, self.noise) for value in (kink.left, kink.right))
+            left, right = (
+                number(value, 3, zero_below=self.noise, steady=True) for value in (kink.left, kink.right)
+            )
             said.append(
                 f"{self._at(kink.index)}: a kink of the loss, slope {left} on the left, {right} on the "
                 "right; any number from one to the other counts as right."
@@ -115,6 +120,9 @@ class ArrayCheck:
         if len(self.kinks) > KINKS_SHOWN:
             said.append(f"{self.name}: {len(self.kinks) - KINKS_SHOWN} more entries sit on a kink.")
         return said
+
+    def _shown(self, value: float, digits: int) -> str:
+        return number(value, digits, zero_below=self.noise, steady=True)
 
     def _at(self, index: Index) -> str:
         return f"{self.name}{list(index)}" if index else self.name

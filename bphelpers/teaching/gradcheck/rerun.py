@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from bphelpers import nn
 from bphelpers.numeric import Array
-from bphelpers.teaching.gradcheck.diagnosis import Candidate, same, steady
+from bphelpers.teaching.gradcheck.diagnosis import Candidate, same
 from bphelpers.teaching.gradcheck.mistakes import MISTAKES, Gradients, Mistake, mistakes_in, sentence_for
 from bphelpers.teaching.gradcheck.operations import OPERATIONS, Operation
+from bphelpers.teaching.numbers import number
 
 # The operation of a layer is given x and the layer's parameters, in their order; that of a loss y_hat and y.
 KNOWN = {
@@ -183,7 +184,7 @@ class Rerun:
             names = [p.name for p in steps[-2].layer.parameters()]
             lr = _fitted_rate(found, right, self.backward(at(1.0)), names)
         if lr is not None:
-            yield f"At learning rate {steady(lr)}", at(lr)
+            yield f"At learning rate {number(lr, 4, steady=True)}", at(lr)
 
 
 def _fitted_rate(found: Gradients, right: Gradients, at_one: Gradients, names: list[str]) -> float | None:
