@@ -176,12 +176,14 @@ def op(
     shapes = {name.strip(): shape.strip() for name, shape in (part.split(":") for part in spec.split(","))}
 
     def with_shapes(formula: Callable[..., R]) -> Op[R]:
-        names = list(inspect.signature(formula).parameters)
+        signature = inspect.signature(formula)
+        names = list(signature.parameters)
+        needed = {name for name, p in signature.parameters.items() if p.default is p.empty}
 
         def look(*args: Any, **kwargs: Any) -> dict[str, Any]:
-            if len(args) > len(names):
-                raise TypeError(f"{formula.__name__} takes {len(names)} arguments, got {len(args)}")
             given = dict(zip(names, args, strict=False)) | kwargs
+            if needed - given.keys() or len(given) < len(args) + len(kwargs):
+                signature.bind(*args, **kwargs)  # raises Python's own TypeError
             lengths: Lengths = {}
             for name, shape in shapes.items():
                 if given.get(name) is not None:

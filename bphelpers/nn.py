@@ -6,6 +6,7 @@ and their gradients parts of another: so a rule moves a network by one call, and
 ``.grad``. [05] is the lesson.
 """
 
+import inspect
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -84,8 +85,11 @@ class Parameter:
             place[...] = array
 
     def live_in(self, data: Array, grad: Array, home: "Joined | None" = None) -> None:
-        """From now on be these two arrays, with the values of now."""
+        """Move into these two arrays, keeping the values."""
         data[...], grad[...] = self._data, self._grad
+        for joined, change in ((self.home, -1), (home, 1)):
+            if joined is not None:
+                joined.present += change
         self._data, self._grad, self.home = data, grad, home
 
     def __getstate__(self) -> dict[str, Any]:
@@ -99,6 +103,8 @@ class Parameter:
 class Joined(Parameter):
     """Parameters laid one after another into one array; each is a part of it from then on."""
 
+    present = 0  # how many of the parts are here: one may have moved into another network
+
     def __init__(self, parts: list[Parameter]) -> None:
         rows = [p.data.ravel() for p in parts]
         super().__init__(np.concatenate(rows) if rows else [], "all")
@@ -110,6 +116,7 @@ class Joined(Parameter):
         for p, place in zip(self.parts, self.places(), strict=True):
             data, grad = (array[place].reshape(p.data.shape) for array in (self.data, self.grad))
             p.live_in(data, grad, self)
+        self.present = len(self.parts)
 
     def places(self) -> Iterator[slice]:
         """Where each part lies."""
@@ -141,7 +148,7 @@ class Module(_Remembers):
     asked = True  # for the gradient of its input: in training nobody asks the first layer
 
     def __call__(self, x: ArrayLike) -> Array:
-        """Look at ``x``, then ``forward``."""
+        """Validate ``x``, then run ``forward``."""
         with np.errstate(over="ignore"):  # where a sigmoid's exponential is infinite, 1 over it is 0
             return self.forward(self.entering(x))
 
@@ -182,11 +189,11 @@ class Module(_Remembers):
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers by name."""
-        return {p.name: p.data.copy() for p in [*self.parameters(), *self.buffers()]}
+        return {name: p.data.copy() for name, p in self._by_name().items()}
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
         """Put back what :meth:`state_dict` gave. Nothing is changed unless all names and shapes fit."""
-        own = {p.name: p for p in [*self.parameters(), *self.buffers()]}
+        own = self._by_name()
         if own.keys() != state.keys():
             raise ValueError(f"state must hold exactly {sorted(own)}, got {sorted(state)}")
         for name, p in own.items():
@@ -194,6 +201,13 @@ class Module(_Remembers):
                 raise ValueError(f"{name} must have shape {p.data.shape}, got {np.shape(state[name])}")
         for name, p in own.items():
             p.data = state[name]
+
+    def _by_name(self) -> dict[str, Parameter]:
+        kept = [*self.parameters(), *self.buffers()]
+        named = {p.name: p for p in kept}
+        if len(named) < len(kept):  # a network made of some of these layers has named them anew
+            raise ValueError(f"parameters must have different names, got {[p.name for p in kept]}")
+        return named
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the parameters and buffers to ``path`` as a NumPy ``.npz`` archive, without pickle."""
@@ -212,7 +226,7 @@ class Module(_Remembers):
 def walk(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
     """The layers that have none inside, from input to output.
 
-    With ``into=Sequential`` only plain networks are opened: a :class:`Residual`, or an heir of Sequential,
+    With ``into=Sequential`` only plain networks are opened: a :class:`Residual`, or a subclass of Sequential,
     which may feed its layers in another way, counts as one layer.
     """
     opened = isinstance(net, Sequential) or bool(net.children()) if into is None else type(net) is into
@@ -268,7 +282,7 @@ class Linear(Module):
 
     def forward(self, x: Array) -> Array:
         W = self.W._data
-        if x.dtype is not W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
+        if x.dtype != W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
             x = self.entering(x)
         self._kept = x
         return _linear(x, W, None if self.b is None else self.b._data)
@@ -307,8 +321,8 @@ class Activation(Module):
 
     def __init_subclass__(cls) -> None:
         cls.function, cls.gradient = _plain(cls.pair)
-        forward, backward = cls.pair
-        cls._keeps_input = next(iter(backward.shapes)) in forward.shapes
+        taken, asked_for = (list(inspect.signature(function).parameters) for function in cls.pair)
+        cls._keeps_input = asked_for[1] in taken  # the argument after dout
 
     def forward(self, x: Array) -> Array:
         out = self.function(x, *self.options)
@@ -531,7 +545,7 @@ class Sequential(Module):
             if why := _kept_apart(parts):
                 raise ValueError(f"flat must have parameters that fit into one array, got {why}")
             self._joined = Joined(parts)
-        elif any(p.home is not self._joined for p in parts):
+        elif self._joined.present < len(parts):
             self._joined.lay_out()
         return self._joined
 
@@ -627,7 +641,7 @@ class Loss(_Remembers):
             cls.function, cls.gradient = _plain(cls.pair)  # type: ignore[method-assign]
 
     def __call__(self, y_hat: ArrayLike, y: ArrayLike) -> float:
-        """Look at both, then ``forward``."""
+        """Validate both, then run ``forward``."""
         return self.forward(*self.entering(y_hat, y))
 
     def entering(self, y_hat: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[Any]]:
@@ -667,6 +681,10 @@ class BCEWithLogitsLoss(Loss):
     """:func:`~bphelpers.functional.binary_cross_entropy` with memory [02]."""
 
     pair = F.binary_cross_entropy, F.binary_cross_entropy_backward
+
+    def backward(self) -> Array:
+        with np.errstate(over="ignore"):  # where a sigmoid's exponential is infinite, 1 over it is 0
+            return super().backward()
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
         right: NDArray[np.bool_] = np.all((np.asarray(y_hat) > 0) == (np.asarray(y) > 0.5), axis=1)

@@ -56,13 +56,15 @@ class _Rule:
     def _together(self, parts: list[Parameter]) -> list[Parameter]:
         """The one array that all of them make up, unless they have been moved apart before."""
         home = _whole(parts)
-        if home and (home in self.memory or self.memory.keys().isdisjoint(parts)):
+        if home in self.memory:
             return [home]
-        for home in {p.home for p in usable(parts) if p.home in self.memory}:
-            self._part(home)
-        return parts
+        usable(parts)
+        for other in [known for known in self.memory if isinstance(known, Joined)]:
+            if not set(other.parts).isdisjoint(parts):
+                self._part(other)
+        return [home] if home and self.memory.keys().isdisjoint(parts) else parts
 
-    def _part(self, joined: Any) -> None:
+    def _part(self, joined: Joined) -> None:
         """What is remembered of all becomes what is remembered of each."""
         kept = self.memory.pop(joined)
         for p, place in zip(joined.parts, joined.places(), strict=True):
@@ -315,8 +317,9 @@ def usable(parameters: Iterable[Parameter]) -> list[Parameter]:
 def _whole(parts: list[Parameter]) -> Joined | None:
     """The one array that they make up, if its gradients are fit for a step."""
     home = parts[0].home if parts else None
-    fit = home is not None and home.parts == parts and math.isfinite(np.vdot(home._grad, home._grad))
-    return home if fit else None
+    if home is None or home.present < len(parts) or home.parts != parts:
+        return None
+    return home if math.isfinite(np.vdot(home._grad, home._grad)) else None
 
 
 def _mixed(mean: Array | None, new: Array, keep: float) -> Array:

@@ -99,6 +99,8 @@ def fit(
     (array([[3.]]), array([1.]))
     """
     X, y = _same_length("data", data)
+    if y.dtype.kind == "f":  # float64 targets must not slow a float32 network
+        y = y.astype(next((p.data.dtype for p in net.parameters()), y.dtype), copy=False)
     whole("epochs", epochs, 0)
     whole("batch_size", batch_size, 1)
     net.entering(X[:1])

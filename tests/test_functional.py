@@ -85,3 +85,11 @@ def test_every_docstring_names_its_lesson_and_shows_an_example(name):
     assert re.search(r"\[[^\]]*\d\d|Lesson: ", text), (
         f"{name} does not say which lesson derives it, as in [05]"
     )
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: F.softmax(), lambda: F.dropout([1.0], 0.5), lambda: F.sigmoid(1.0, z=2.0)]
+)
+def test_arguments_that_are_missing_or_given_twice(call):
+    with pytest.raises(TypeError, match="argument"):
+        call()

@@ -169,7 +169,7 @@ def test_lock_serves_every_supported_python_and_system() -> None:
 
 
 # The rooms as the design draws them, from the ground up: the core, the teaching apparatus, the lessons.
-CORE = ("arguments", "functional", "data", "numeric", "nn", "optim", "autodiff", "training")
+CORE = ("arguments", "functional", "data", "numeric", "nn", "optim", "training")
 TEACHING = ("results", "numbers", "counting", "gradcheck", "trace", "plots", "exercises", "widgets")
 ROOMS = (*CORE, *(f"teaching.{room}" for room in TEACHING), "lessons")
 
@@ -282,7 +282,7 @@ def test_importing_the_package_loads_numpy_and_nothing_heavy() -> None:
 
 def test_the_core_runs_without_the_teaching_apparatus() -> None:
     """The wall from the other side: what really loads, not what the text says."""
-    loaded = import_times("import " + ", ".join(f"bphelpers.{room}" for room in CORE if room != "autodiff"))
+    loaded = import_times("import " + ", ".join(f"bphelpers.{room}" for room in CORE))
     assert "bphelpers.training" in loaded
     above = [name for name in loaded if name.startswith(("bphelpers.teaching", "bphelpers.lessons"))]
     assert above == []

@@ -667,7 +667,7 @@ def test_bad_input_of_deep_networks_is_named(nn):
         before = layer.backward([[1, 1]])
         whole[:] = 0  # integers were copied on the way in
         np.testing.assert_array_equal(layer.backward([[1, 1]]), before)
-        refuses(lambda la=layer: la.backward([[1.0]]), "dout must have the shape of x, (1, 2), got (1, 1)")
+        refuses(lambda la=layer: la.backward([[1.0]]), "dout must have shape (1, 2), got (1, 1)")
     same = [nn.LeakyReLU(0), nn.LeakyReLU(1)]
     assert [layer([[-2.0, 3.0]]).tolist() for layer in same] == [[[0, 3]], [[-2, 3]]]
 
@@ -859,6 +859,24 @@ def test_a_copy_has_an_array_of_its_own(nn):
     lone = copy.deepcopy(net.parameters())
     lone[0].data += 1
     assert (lone[0].data == net.parameters()[0].data + 1).all() and lone[0].home is None
+
+
+def test_names_that_stand_twice_are_refused_and_not_lost(nn):
+    net = small_net(nn)
+    nn.Sequential(net[2])  # has named W2 anew: W1
+    for call in (net.state_dict, lambda: net.load_state_dict({})):
+        refuses(call, "parameters must have different names, got ['W1', 'b1', 'W1', 'b1']")
+
+
+def test_an_activation_of_one_s_own(nn):
+    """The array that its backward names is the one that is kept, in whatever order shapes are told."""
+
+    class Softplus(nn.Activation):
+        pair = (lambda z: np.log1p(np.exp(z)), lambda dout, z: dout / (1 + np.exp(-z)))
+
+    layer = Softplus()
+    layer(np.zeros((1, 1)))
+    assert layer.backward(np.ones((1, 1))).tolist() == [[0.5]]
 
 
 def test_a_layer_put_in_later_is_asked_for_as_well(nn):

@@ -14,6 +14,7 @@ from oracles import refuses
 
 from bphelpers import nn
 from bphelpers.nn import Parameter
+from bphelpers.teaching import gradcheck
 
 
 @pytest.fixture
@@ -496,6 +497,37 @@ def test_two_networks_and_one_rule(optim):
         rule.step(nets[turn].parameters())
         own[turn].step(twins[turn].parameters())
         np.testing.assert_array_equal(nets[turn].flat.data, twins[turn].flat.data)
+
+
+def test_layers_that_have_moved_elsewhere_go_on_learning(optim):
+    """Bit for bit as in a network that nobody touched, whatever takes layers away or looks at them."""
+    thefts = [
+        lambda net: nn.Sequential(net[2]),
+        lambda net: nn.Sequential(net[2]).flat,
+        lambda net: nn.Sequential(*net.layers, nn.Linear(1, 1, rng=np.random.default_rng(0))),
+        lambda net: copy.copy(net).flat,
+        lambda net: gradcheck.check_network(net, nn.MSELoss(), np.ones((1, 2)), np.ones((1, 1))),
+    ]
+    for theft in thefts:
+        net, twin, rng = network(), network(), np.random.default_rng(3)
+        rule, its_rule = optim.Adam(), optim.Adam()
+        for turn in range(4):
+            some_gradient(net, rng)
+            for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+                q.grad = p.grad
+            rule.step(net.parameters())
+            its_rule.step(twin.parameters())
+            for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+                np.testing.assert_array_equal(p.data, q.data, err_msg=f"{turn} {p.name}")
+            if turn == 1:
+                theft(net)
+
+
+def test_a_check_leaves_a_network_in_one_piece(optim):
+    net, rule = network(), optim.SGD(0.1)
+    gradcheck.check_network(net, nn.MSELoss(), np.ones((1, 2)), np.ones((1, 1)))
+    rule.step(net.parameters())
+    assert list(rule.memory) == [net.flat]
 
 
 def test_a_copied_network_and_rule_go_on_as_the_originals_do(optim):

@@ -542,3 +542,16 @@ def test_on_epoch_is_called_after_every_epoch(training):
     seen = []
     run(training, epochs=3, on_epoch=lambda history: seen.append(history.epochs))
     assert seen == [1, 2, 3]
+
+
+def test_float64_targets_do_not_slow_a_float32_network(training):
+    seen = []
+
+    class Loss(nn.MSELoss):
+        def forward(self, y_hat, y):
+            seen.append((y_hat.dtype, y.dtype))
+            return super().forward(y_hat, y)
+
+    net = nn.Sequential(nn.Linear(1, 1, rng=np.random.default_rng(0), dtype=np.float32))
+    run(training, net, Loss())
+    assert set(seen) == {(np.dtype(np.float32), np.dtype(np.float32))}

@@ -2,8 +2,8 @@
 
 A batch is rows, ``x: n d``. Weights are ``W: k d``, one receiving neuron a row. ``d`` + name is the gradient
 of the loss with respect to name. A backward takes the upstream gradient ``dout``, then exactly the forward
-values that it needs; it returns gradients in the order of the forward's arguments and writes into none of
-them. A loss averages over the n examples and sums over the outputs of one; the chain begins there, so its
+values that it needs; it returns gradients in the order of the forward's arguments and never writes into its
+inputs. A loss averages over the n examples and sums over the outputs of one; the chain begins there, so its
 backward takes no ``dout``.
 
 The line above each function is its shapes, checked at every call: float32 stays, whole numbers become
@@ -42,9 +42,9 @@ def linear_backward(
     db: Array | None = None,
     ask_dx: bool = True,
 ) -> tuple[Array, Array, Array]:
-    """``dx, dW, db``: an input is told of every neuron it fed; the batch adds up [05, in matrices 06].
+    """``dx`` sums over the neurons that each input feeds, ``dW`` and ``db`` over the batch [05, 06].
 
-    A layer has dW and db written into arrays of its own; in training nobody asks the first one for its dx.
+    A layer passes arrays of its own to write dW and db into; training skips the dx of the first layer.
 
     >>> linear_backward([[2.0]], [[1.0, 2.0]], [[3.0, 4.0]])
     (array([[6., 8.]]), array([[2., 4.]]), array([2.]))
@@ -476,7 +476,7 @@ def dropout(x: Array, p: float, rng: np.random.Generator) -> tuple[Array, Array]
 
 @op("mask: ..., dout: ...")
 def dropout_backward(dout: Array, mask: Array) -> Array:
-    """What was dropped gets none, what was kept is scaled alike [11].
+    """Dropped entries get no gradient, the others are scaled as they were [11].
 
     >>> dropout_backward([[3.0, 3.0]], [[2.0, 0.0]])
     array([[6., 0.]])

@@ -161,9 +161,9 @@ def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
     """The parameters by name, which live in float64 copies, and their values; afterwards all is as it was."""
     parameters = _by_name(net.parameters())
     held = [*parameters.values(), *getattr(net, "buffers", list)()]
-    homes = [(p, p.data, p.grad, p.data.astype(np.float64)) for p in held]
+    homes = [(p, p.data, p.grad, getattr(p, "home", None), p.data.astype(np.float64)) for p in held]
     try:
-        for p, _, _, values in homes:
+        for p, *_, values in homes:
             if hasattr(p, "live_in"):  # it would not become float64 by assignment
                 p.live_in(np.empty(values.shape), np.empty(values.shape))
             else:
@@ -171,9 +171,9 @@ def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
         with np.errstate(over="ignore"):  # where a sigmoid's exponential is infinite, 1 over it is 0
             yield parameters, {name: home[-1] for name, home in zip(parameters, homes, strict=False)}
     finally:
-        for p, data, grad, values in homes:
+        for p, data, grad, home, values in homes:
             if hasattr(p, "live_in"):
-                p.live_in(data, grad)
+                p.live_in(data, grad, home)
                 p.data = values
             else:
                 p.data = data
