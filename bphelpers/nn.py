@@ -223,7 +223,7 @@ class Module(_Remembers):
         return f"{type(self).__name__}()"
 
 
-def walk(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
+def leaves(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
     """The layers that have none inside, from input to output.
 
     With ``into=Sequential`` only plain networks are opened: a :class:`Residual`, or a subclass of Sequential,
@@ -234,7 +234,7 @@ def walk(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
         yield net
         return
     for child in net.children():
-        yield from walk(child, into)
+        yield from leaves(child, into)
 
 
 def _floats(dtype: DTypeLike) -> DTypeLike:
@@ -529,10 +529,10 @@ class Sequential(Module):
             self._joined = Joined(parts)  # else some belong to a larger network: ask for flat to have them
 
     def _name(self) -> None:
-        leaves = list(walk(self))
-        if len(set(leaves)) < len(leaves):
+        own_layers = list(leaves(self))
+        if len(set(own_layers)) < len(own_layers):
             raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
-        with_numbers = [own for own in ([*leaf.parameters(), *leaf.buffers()] for leaf in leaves) if own]
+        with_numbers = [own for own in ([*leaf.parameters(), *leaf.buffers()] for leaf in own_layers) if own]
         for count, own in enumerate(with_numbers, start=1):
             for p in own:
                 p.name = p.name.rstrip("0123456789") + str(count)

@@ -209,7 +209,13 @@ def test_names_count_the_layers_that_have_parameters(nn):
     inner = nn.Sequential(nn.Linear(3, 3, rng=rng, bias=False), nn.ReLU())
     net = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.Sigmoid(), inner, nn.Linear(3, 1, rng=rng))
     assert [p.name for p in net.parameters()] == ["W1", "b1", "W2", "W3", "b3"]
-    assert [type(leaf).__name__ for leaf in nn.walk(net)] == ["Linear", "Sigmoid", "Linear", "ReLU", "Linear"]
+    assert [type(leaf).__name__ for leaf in nn.leaves(net)] == [
+        "Linear",
+        "Sigmoid",
+        "Linear",
+        "ReLU",
+        "Linear",
+    ]
     assert net.layers == [net[0], net[1], inner, net[3]], "a list, as it was given"
     assert net[-1] is net.layers[3] and len(net) == 4
     assert [p.name for p in nn.Linear(1, 1, rng=rng).parameters()] == ["W", "b"]
@@ -605,9 +611,9 @@ def test_residual_adds_what_went_in(nn):
     assert layer.parameters() == [inside.W, inside.b] and layer.buffers() == []
     net = nn.Sequential(nn.ReLU(), layer, nn.Sequential(nn.GELU(), nn.Linear(3, 1, rng=seeded())))
     assert [p.name for p in net.parameters()] == ["W1", "b1", "W2", "b2"]
-    names = [type(leaf).__name__ for leaf in nn.walk(net)]
+    names = [type(leaf).__name__ for leaf in nn.leaves(net)]
     assert names == ["ReLU", "Linear", "Tanh", "GELU", "Linear"]
-    assert [type(link).__name__ for link in nn.walk(net, into=nn.Sequential)] == [
+    assert [type(link).__name__ for link in nn.leaves(net, into=nn.Sequential)] == [
         "ReLU",
         "Residual",
         "GELU",
@@ -787,9 +793,9 @@ def test_walking_into_plain_networks_only(nn):
             return super().forward(x)
 
     deep = nn.Sequential(nn.Sequential(nn.Sequential(nn.ReLU()), nn.Tanh()), Own(nn.ReLU()), nn.Sequential())
-    assert [type(link) for link in nn.walk(deep, into=nn.Sequential)] == [nn.ReLU, nn.Tanh, Own]
-    assert [type(link) for link in nn.walk(deep)] == [nn.ReLU, nn.Tanh, nn.ReLU]
-    assert list(nn.walk(deep[1], into=nn.Sequential)) == [deep[1]]
+    assert [type(link) for link in nn.leaves(deep, into=nn.Sequential)] == [nn.ReLU, nn.Tanh, Own]
+    assert [type(link) for link in nn.leaves(deep)] == [nn.ReLU, nn.Tanh, nn.ReLU]
+    assert list(nn.leaves(deep[1], into=nn.Sequential)) == [deep[1]]
 
 
 # --- One array ----------------------------------------------------------------------------------------

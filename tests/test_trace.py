@@ -68,7 +68,7 @@ def by_functional(case: Case, example: int, lr: float) -> dict[str, float]:
     found: dict[str, np.ndarray] = {"x": x[example]}
     tape: list[tuple[str, Any, Any]] = []
     out, l = x, 0
-    for leaf in nn.walk(net):
+    for leaf in nn.leaves(net):
         if isinstance(leaf, nn.Linear):
             l += 1
             W, b = leaf.W.data, None if leaf.b is None else leaf.b.data
@@ -194,7 +194,7 @@ def test_the_formula_in_symbols_gives_the_value(case: Callable[[], Case]) -> Non
         known |= {f"{p.name}_{''.join(str(i + 1) for i in at)}": float(v) for at, v in np.ndenumerate(p.data)}
     classes = isinstance(loss, nn.CrossEntropyLoss)
     known |= {f"y_{j}": float(v) for j, v in enumerate(np.eye(3)[y[0]] if classes else y[0], 1)}
-    depth = sum(isinstance(leaf, nn.Linear) for leaf in nn.walk(net))
+    depth = sum(isinstance(leaf, nn.Linear) for leaf in nn.leaves(net))
     tried = 0
     for step in trace(net, loss, x[:1], y[:1], lr=0.3):
         if step.kind != "input" and len(step.finds) == 1:

@@ -182,7 +182,7 @@ def test_validation_does_not_disturb_training(training):
             training, net, nn.CrossEntropyLoss(), optimizer, points(30, 1), validation=validation, epochs=4
         )
         results.append((net.state_dict(), history.loss))
-        assert all(layer.training for layer in nn.walk(net))
+        assert all(layer.training for layer in nn.leaves(net))
     (plain, losses), (validated, same_losses) = results
     assert losses == same_losses
     for name in plain:
@@ -225,7 +225,7 @@ def test_evaluate(training):
         )
         assert loss == pytest.approx((2 * np.log(2) + np.log1p(np.exp(-9)) + 9 + np.log1p(np.exp(-9))) / 4)
         assert accuracy == 0.75 and type(accuracy) is float
-        assert {layer.training for layer in [eye, *nn.walk(eye)]} == {mode}, "the mode is put back"
+        assert {layer.training for layer in [eye, *nn.leaves(eye)]} == {mode}, "the mode is put back"
     loss, accuracy = training.evaluate(eye, nn.MSELoss(), [[3, 4]], [[0, 0]])
     assert loss == 25 and accuracy is None
 

@@ -84,7 +84,7 @@ def layers(net: nn.Sequential) -> list[Layer]:
     if not isinstance(net, nn.Sequential):
         refuse("net", "be a Sequential", net)
     found: list[Layer] = []
-    for leaf in nn.walk(net, into=nn.Sequential):
+    for leaf in nn.leaves(net, into=nn.Sequential):
         if isinstance(leaf, nn.Linear):
             found.append(Layer(leaf))
         elif type(leaf) in ACTIVATIONS:
@@ -114,7 +114,7 @@ def iterate(net: nn.Sequential, loss: nn.Loss, x: ArrayLike, y: ArrayLike, lr: f
     for p in net.parameters():
         finite(p.name, p.data)
 
-    leaves = list(nn.walk(net))
+    leaves = list(nn.leaves(net))
     outs, out = {}, x
     for leaf in leaves:
         out = outs[leaf] = leaf.forward(out)

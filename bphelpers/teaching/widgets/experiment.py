@@ -177,7 +177,7 @@ class Experiment:
         if net is not None:
             _columns(net)
             self.start = net.state_dict()
-            dropouts = [leaf for leaf in nn.walk(net) if isinstance(leaf, nn.Dropout)]
+            dropouts = [leaf for leaf in nn.leaves(net) if isinstance(leaf, nn.Dropout)]
             self._dropouts = [(leaf.rng, leaf.rng.bit_generator.state) for leaf in dropouts]
         self.restart()
 
@@ -421,7 +421,7 @@ def _columns(net: nn.Sequential) -> list[Column]:
     if not isinstance(net, nn.Sequential):
         refuse("net", "be a Sequential", net)
     columns: list[Column] = []
-    for layer in nn.walk(net, into=nn.Sequential):
+    for layer in nn.leaves(net, into=nn.Sequential):
         if isinstance(layer, nn.Linear):
             columns.append(Column(layer))
         elif columns:
