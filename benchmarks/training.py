@@ -318,7 +318,11 @@ def scikit_learn(work: Work) -> Round:
         model.fit(work.X[:500], work.y[:500])  # to have arrays to write to
     model.coefs_ = [W.T.copy() for W, _ in work.weights]
     model.intercepts_ = [b.copy() for _, b in work.weights]
-    model.max_iter = epochs = work.steps // per_epoch
+    epochs = work.steps // per_epoch
+    if work.rule == "plain":
+        model.max_iter = epochs
+    else:
+        del model._optimizer  # which has seen those rows; partial_fit makes one, and keeps it
 
     def run() -> float:
         rows = next(batches)
@@ -326,7 +330,11 @@ def scikit_learn(work: Work) -> Round:
         _multilayer_perceptron.shuffle = lambda order, random_state: next(orders)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(work.X, work.y)
+            if work.rule == "plain":
+                model.fit(work.X, work.y)
+            else:
+                for _ in range(epochs):
+                    model.partial_fit(work.X, work.y)
         return float(np.mean(model.loss_curve_[-epochs:]))
 
     return run
@@ -456,7 +464,8 @@ def measure(work: Work) -> list[Result]:
     counted = slice(1 if work.rounds > 2 else 0, None)  # the first round warms up
     for name, loss in losses.items():
         if name != "products" and not math.isclose(loss, losses[OURS], rel_tol=EQUAL[work.name]):
-            raise SystemExit(f"{work.name}: {name} ends at loss {loss}, {OURS} at {losses[OURS]}")
+            print(f"{work.name}: {name} is refused: it ends at loss {loss}, {OURS} at {losses[OURS]}")
+            del taken[name]
     return [
         Result(
             name,

@@ -281,11 +281,11 @@ class Linear(Module):
         return shaped("x", x, "n d", {"d": W.shape[1]}).astype(W.dtype, copy=False)
 
     def forward(self, x: Array) -> Array:
-        W = self.W._data
-        if x.dtype != W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
-            x = self.entering(x)
+        W, b = self.W._data, None if self.b is None else self.b._data
+        if x.ndim != 2 or x.shape[1] != W.shape[1]:
+            self.entering(x)  # says what does not fit
         self._kept = x
-        return _linear(x, W, None if self.b is None else self.b._data)
+        return _linear(x, W, b)
 
     def backward(self, dout: Array) -> Array:
         x, W, dW = self._kept, self.W._data, self.W._grad
@@ -316,24 +316,27 @@ class Activation(Module):
     pair: tuple[Op[Array], Op[Array]]
     function: Callable[..., Array]
     gradient: Callable[..., Array]
-    options: tuple[float, ...] = ()
     _keeps_input: bool
 
     def __init_subclass__(cls) -> None:
-        cls.function, cls.gradient = _plain(cls.pair)
+        if "function" not in vars(cls):
+            cls.function, cls.gradient = _plain(cls.pair)
         taken, asked_for = (list(inspect.signature(function).parameters) for function in cls.pair)
         cls._keeps_input = asked_for[1] in taken  # the argument after dout
 
     def forward(self, x: Array) -> Array:
-        out = self.function(x, *self.options)
+        out = self.function(x)
         self._kept = x if self._keeps_input else out
         return out
 
     def backward(self, dout: Array) -> Array:
         kept = self._kept
-        if kept is None or type(dout) is not np.ndarray or dout.shape != kept.shape:
-            dout = _shaped_as(self._remembered(), dout)
-        return self.gradient(dout, kept, *self.options)
+        try:
+            if dout.shape == kept.shape:
+                return self.gradient(dout, kept)
+        except AttributeError:  # a list, or nothing that was remembered
+            pass
+        return self.gradient(_shaped_as(self._remembered(), dout), kept)
 
 
 def _shaped_as(kept: Array, dout: Array) -> Array:
@@ -375,7 +378,14 @@ class LeakyReLU(Activation):
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = number("slope", slope, least=0, most=1)
-        self.options = (self.slope,)
+
+    def function(self, x: Array) -> Array:  # type: ignore[override]
+        """With this slope."""
+        return F.leaky_relu.plain(x, self.slope)
+
+    def gradient(self, dout: Array, x: Array) -> Array:  # type: ignore[override]
+        """With this slope."""
+        return F.leaky_relu_backward.plain(dout, x, self.slope)
 
     def __repr__(self) -> str:
         return f"LeakyReLU({self.slope})"
@@ -657,7 +667,7 @@ class Loss(_Remembers):
 
     def backward(self) -> Array:
         """Gradient of the loss with respect to ``y_hat`` of the latest ``forward``."""
-        return self.gradient(*self._remembered())
+        return self.gradient(*(self._kept or self._remembered()))
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_] | None:
         """Which predictions name the right class; None where the loss knows no classes."""

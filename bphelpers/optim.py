@@ -43,7 +43,10 @@ class _Rule:
             w, g = p.data, p.grad
             if self.weight_decay:
                 g = self._decayed(w, g)
-            w -= self.lr * self.direction(w, g, self.memory.setdefault(p, {}))
+            kept = self.memory.get(p)
+            if kept is None:
+                kept = self.memory[p] = {}
+            w -= self.lr * self.direction(w, g, kept)
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
         """What the learning rate multiplies, from values, gradient and what is remembered of them."""

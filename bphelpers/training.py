@@ -100,7 +100,7 @@ def fit(
     """
     X, y = _same_length("data", data)
     if y.dtype.kind == "f":  # float64 targets must not slow a float32 network
-        y = y.astype(next((p.data.dtype for p in net.parameters()), y.dtype), copy=False)
+        y = y.astype(_own_dtype(net.parameters()), copy=False)
     whole("epochs", epochs, 0)
     whole("batch_size", batch_size, 1)
     net.entering(X[:1])
@@ -121,7 +121,10 @@ def fit(
             parameters = net.parameters()
             for _ in range(epochs):
                 trained = _one_epoch(net, parameters, loss, optimizer, X, y, batch_size, rng, history)
-                _record(history, trained, *_validate(net, loss, validation, history))
+                if validation is None:
+                    history.loss.append(trained)
+                else:
+                    _record(history, trained, *_validate(net, loss, validation, history))
                 bar.update()
                 if on_epoch is not None:
                     if on_epoch(history):
@@ -159,12 +162,12 @@ def _one_epoch(
     rng: np.random.Generator,
     history: History,
 ) -> float:
-    total, first, floats = 0.0, _first(net), X.dtype.kind == "f"
+    total, first, fits = 0.0, _first(net), X.dtype == _own_dtype(parameters)
     first.asked = type(first) is not Linear  # nobody needs the gradient of the inputs
     try:
         for rows in minibatches(len(X), batch_size, rng):
             x = X.take(rows, 0)  # X[rows], but faster
-            y_hat = net.forward(x if floats else net.entering(x))
+            y_hat = net.forward(x if fits else net.entering(x))
             if history.steps == 0:  # the targets are looked at once, all of them
                 loss.entering(np.broadcast_to(y_hat[:1], (len(y), *y_hat.shape[1:])), y)
             value = loss.forward(y_hat, y.take(rows, 0))
@@ -182,6 +185,10 @@ def _one_epoch(
     return total / len(X)
 
 
+def _own_dtype(parameters: list[Parameter]) -> np.dtype[Any]:
+    return parameters[0].data.dtype if parameters else np.dtype(np.float64)
+
+
 def _first(net: Module) -> Module:
     while type(net) is Sequential and net.layers:
         net = net.layers[0]
@@ -192,11 +199,7 @@ def _where(history: History) -> str:
     return f"epoch {history.epochs + 1}, step {history.steps + 1}"
 
 
-def _validate(
-    net: Module, loss: Loss, validation: Pair | None, history: History
-) -> tuple[float | None, float | None]:
-    if validation is None:
-        return None, None
+def _validate(net: Module, loss: Loss, validation: Pair, history: History) -> tuple[float, float | None]:
     value, accuracy = evaluate(net, loss, *validation)
     if not math.isfinite(value):
         where = f"epoch {history.epochs + 1}, after step {history.steps}"

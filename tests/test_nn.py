@@ -211,12 +211,6 @@ def test_names_count_the_layers_that_have_parameters(nn):
     assert [p.name for p in net.parameters()] == ["W1", "b1", "W2", "W3", "b3"]
     kinds = [nn.Linear, nn.Sigmoid, nn.Linear, nn.ReLU, nn.Linear]
     assert [type(leaf) for leaf in nn.leaves(net)] == kinds
-        "Linear",
-        "Sigmoid",
-        "Linear",
-        "ReLU",
-        "Linear",
-    ]
     assert net.layers == [net[0], net[1], inner, net[3]], "a list, as it was given"
     assert net[-1] is net.layers[3] and len(net) == 4
     assert [p.name for p in nn.Linear(1, 1, rng=rng).parameters()] == ["W", "b"]
