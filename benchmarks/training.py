@@ -145,10 +145,14 @@ def our_loss(work: Work) -> nn.Loss:
 MOMENTUM, EPS = 0.9, 1e-12  # an epsilon so small that where it stands in Adam's fraction does not matter
 
 
+def rate(work: Work) -> float:
+    return work.lr / {"plain": 1, "momentum": 10, "Adam": 100}[work.rule]
+
+
 def our_rule(work: Work) -> Any:
     if work.rule == "Adam":
-        return optim.Adam(work.lr / 100, eps=EPS)
-    return optim.SGD(work.lr, momentum=MOMENTUM if work.rule == "momentum" else 0.0)
+        return optim.Adam(rate(work), eps=EPS)
+    return optim.SGD(rate(work), momentum=MOMENTUM if work.rule == "momentum" else 0.0)
 
 
 def loop(work: Work, step: Callable[[Any], float]) -> Round:
@@ -228,10 +232,10 @@ def pytorch(work: Work, manual: bool = False, fused: bool = False) -> Round:
     net = torch.nn.Sequential(*layers[: None if work.activation == "sigmoid" else -1])
     parameters = list(net.parameters())
     if work.rule == "Adam":
-        optimizer = torch.optim.Adam(parameters, lr=work.lr / 100, eps=EPS, fused=fused or None)
+        optimizer = torch.optim.Adam(parameters, lr=rate(work), eps=EPS, fused=fused or None)
     else:
         momentum = MOMENTUM if work.rule == "momentum" else 0.0
-        optimizer = torch.optim.SGD(parameters, lr=work.lr, momentum=momentum, fused=fused or None)
+        optimizer = torch.optim.SGD(parameters, lr=rate(work), momentum=momentum, fused=fused or None)
 
     def loss(y_hat: Any, target: Any) -> Any:
         if work.activation == "sigmoid":
@@ -302,7 +306,7 @@ def scikit_learn(work: Work) -> Round:
         rule = {"solver": "adam", "epsilon": EPS}
     model = MLPClassifier(
         hidden,
-        learning_rate_init=work.lr / (100 if work.rule == "Adam" else 1),
+        learning_rate_init=rate(work),
         batch_size=work.batch_size,
         max_iter=1,
         warm_start=True,
