@@ -129,6 +129,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=list(left_out))
+    # What takes longest is begun first: else one worker is still busy with it when the other has finished.
+    files_with_browser = {item.path for item in items if item.get_closest_marker("browser")}
+    lessons = {item for item in items if lesson_of(item.nodeid) or item.path.suffix == ".ipynb"}
+    items.sort(key=lambda item: 0 if item.path in files_with_browser else 1 if item in lessons else 2)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

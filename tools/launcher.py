@@ -307,7 +307,8 @@ def test_command(python: str, rest: Sequence[str] = ()) -> list[str]:
     """Return the command that runs all tests; pyproject.toml says what they are."""
     workers = min(4, os.cpu_count() or 1)
     # loadfile: the cells of one notebook share a kernel, so they stay with one worker, in order.
-    command = [python, "-m", "pytest", "-n", str(workers), "--dist", "loadfile", "--durations", "10"]
+    command = [python, "-m", "pytest", "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
+    command += ["--durations", "10"]
     return [*command, *rest]
 
 
