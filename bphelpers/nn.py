@@ -282,8 +282,8 @@ class Linear(Module):
 
     def forward(self, x: Array) -> Array:
         W, b = self.W._data, None if self.b is None else self.b._data
-        if x.ndim != 2 or x.shape[1] != W.shape[1]:
-            self.entering(x)  # says what does not fit
+        if x.dtype is not W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
+            x = self.entering(x)
         self._kept = x
         return _linear(x, W, b)
 

@@ -847,16 +847,27 @@ def test_layers_that_two_networks_share(nn):
         assert (net[0].W.data == 3).all() and flat.data.size == sum(p.data.size for p in owner.parameters())
 
 
+def check_twin(net, twin):
+    before = net.flat.data.copy()
+    np.testing.assert_array_equal(twin.flat.data, before)
+    assert all(lies_in(twin, p) for p in twin.parameters()) and (twin.flat.grad == 1).all()
+    twin.flat.data += 1
+    np.testing.assert_array_equal(net.flat.data, before)
+    np.testing.assert_array_equal(twin.parameters()[0].data, net.parameters()[0].data + 1)
+
+
+def test_a_pickled_network_has_an_array_of_its_own():
+    from bphelpers import nn
+
+    net = deep_net(nn)
+    net.flat.grad[:] = 1
+    check_twin(net, pickle.loads(pickle.dumps(net)))
+
+
 def test_a_copy_has_an_array_of_its_own(nn):
     net = deep_net(nn)
     net.flat.grad[:] = 1
-    for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
-        before = net.flat.data.copy()
-        np.testing.assert_array_equal(twin.flat.data, before)
-        assert all(lies_in(twin, p) for p in twin.parameters()) and (twin.flat.grad == 1).all()
-        twin.flat.data += 1
-        np.testing.assert_array_equal(net.flat.data, before)
-        np.testing.assert_array_equal(twin.parameters()[0].data, net.parameters()[0].data + 1)
+    check_twin(net, copy.deepcopy(net))
     lone = copy.deepcopy(net.parameters())
     lone[0].data += 1
     assert (lone[0].data == net.parameters()[0].data + 1).all() and lone[0].home is None

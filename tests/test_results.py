@@ -82,12 +82,16 @@ def test_the_stored_times_are_whole():
     peers = {"PyTorch", "JAX", "scikit-learn", "autograd", "micrograd", "NumPy", "Python", "bphelpers"}
     assert peers == set(stored["versions"])
     for name, work in stored["work"].items():
-        rows = {row["name"]: row for row in work["rows"]}
-        assert rows["bphelpers"]["times"] == 1 and "products" in rows
-        assert {"PyTorch, optim.SGD", "JAX, jit", "autograd"} <= set(rows)
-        assert ("scikit-learn" in rows) == (name != "W1") and ("micrograd" in rows) == (name == "W1")
-        for row in rows.values():
-            assert row["times"] == pytest.approx(row["step"] / rows["bphelpers"]["step"], rel=0.25)
+        assert list(work) == ["title", "plain", "momentum", "Adam"]
+        for rule in ("plain", "momentum", "Adam"):
+            rows = {row["name"]: row for row in work[rule]}
+            assert rows["bphelpers"]["times"] == 1 and {"products", "PyTorch, its optimizer"} <= set(rows)
+            assert ({"JAX, jit", "autograd"} <= set(rows)) == (rule == "plain")
+            assert ("PyTorch, fused optimizer" in rows) == (rule != "plain")
+            assert ("scikit-learn" in rows) == (name != "W1")
+            assert ("micrograd" in rows) == (name == "W1" and rule == "plain")
+            for row in rows.values():
+                assert row["times"] == pytest.approx(row["step"] / rows["bphelpers"]["step"], rel=0.25)
 
 
 def test_the_readme_tells_the_stored_times():
@@ -95,12 +99,16 @@ def test_the_readme_tells_the_stored_times():
     told = readme.split("![Time of a training step")[1].split("](docs/speed.png)")[0]
     for name, work in results.step_times()["work"].items():
         sentence = told.split(work["title"].split(",")[0] + ": ")[1].split(". ")[0]
-        times = {row["name"]: f"{row['times']:.2g}" for row in work["rows"]}
+        times = {row["name"]: f"{row['times']:.2g}" for row in work["plain"]}
         wanted = [value for name, value in times.items() if not name.startswith(("bphelpers", "products"))]
         assert all(value in sentence.replace(",", "").split() for value in wanted), (name, wanted, sentence)
         assert times["products"] in told.split("The matrix products alone take ")[1]
-    after = readme.split("](docs/speed.png)")[1].split("## Start")[0]
-    for name in ("bphelpers, training.fit", "bphelpers, layer by layer"):
+    after = " ".join(readme.split("](docs/speed.png)")[1].split("## Start")[0].split())
+    for rule, name in [
+        ("plain", "bphelpers, layer by layer"),
+        ("Adam", "PyTorch, its optimizer"),
+        ("Adam", "PyTorch, fused optimizer"),
+    ]:
         works = results.step_times()["work"].values()
-        a, b, c = (next(row["times"] for row in work["rows"] if row["name"] == name) for work in works)
-        assert f"{a:.2f}, {b:.2f} and {c:.2f}" in " ".join(after.split())
+        a, b, c = (next(row["times"] for row in work[rule] if row["name"] == name) for work in works)
+        assert f"{a:.2f}, {b:.2f} and {c:.2f}" in after
