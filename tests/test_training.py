@@ -9,6 +9,7 @@ import io
 import warnings
 from itertools import chain
 from typing import ClassVar
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -498,6 +499,7 @@ def test_refused_data_leave_the_network_alone(training):
     net = line()
     net.eval()
     refuses(lambda: run(training, net, validation=(X, Y[:-1])), "validation")
+    refuses(lambda: run(training, net, batch_size=0), "batch_size")
     assert not net.training and np.isnan(net[0].W.grad).all()
 
 
@@ -555,3 +557,21 @@ def test_float64_targets_do_not_slow_a_float32_network(training):
     net = nn.Sequential(nn.Linear(1, 1, rng=np.random.default_rng(0), dtype=np.float32))
     run(training, net, Loss())
     assert set(seen) == {(np.dtype(np.float32), np.dtype(np.float32))}
+
+
+def test_nobody_asks_for_the_gradient_of_the_inputs_while_training(training):
+    rng, asked = np.random.default_rng(0), []
+    net = nn.Sequential(nn.Sequential(nn.Linear(1, 2, rng=rng)), nn.Tanh(), nn.Linear(2, 1, rng=rng))
+    backward = nn._linear_backward
+
+    def spy(*arguments):
+        asked.append(arguments[-1])
+        return backward(*arguments)
+
+    def between_epochs(history):
+        asked.append("now" if net[0][0].asked else "still not")
+
+    with mock.patch.object(nn, "_linear_backward", spy):
+        run(training, net, epochs=2, batch_size=len(X), on_epoch=between_epochs)
+    assert asked == [True, False, "now"] * 2
+    assert net[0][0].asked and net[2].asked
