@@ -165,7 +165,8 @@ def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
     try:
         for p, *_, values in homes:
             if hasattr(p, "live_in"):  # it would not become float64 by assignment
-                p.live_in(np.empty(values.shape), np.empty(values.shape))
+                if p.data.dtype != np.float64:
+                    p.live_in(np.empty(values.shape), np.empty(values.shape))
             else:
                 p.data = values
         with np.errstate(over="ignore"):  # where a sigmoid's exponential is infinite, 1 over it is 0
@@ -173,7 +174,8 @@ def _on_copies(net: Any) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
     finally:
         for p, data, grad, home, values in homes:
             if hasattr(p, "live_in"):
-                p.live_in(data, grad, home)
+                if p.data is not data:
+                    p.live_in(data, grad, home)
                 p.data = values
             else:
                 p.data = data
