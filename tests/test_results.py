@@ -112,3 +112,15 @@ def test_the_readme_tells_the_stored_times():
         works = results.step_times()["work"].values()
         a, b, c = (next(row["times"] for row in work[rule] if row["name"] == name) for work in works)
         assert f"{a:.2f}, {b:.2f} and {c:.2f}" in after
+
+
+def test_what_lesson_07_and_the_readme_say_of_the_stored_times():
+    """What they say in words: a new measurement that says otherwise needs other words."""
+    works = results.step_times()["work"].values()
+    small, middle, large = ({row["name"]: row["times"] for row in work["plain"]} for work in works)
+    assert all(0.75 < times["JAX, jit"] < 1.3 for times in (small, large)) and middle["JAX, jit"] > 1.3
+    assert large["products"] > 0.5, "on the largest network products are most of our bill"
+    assert small["PyTorch, its optimizer"] > 1.2 * small["PyTorch, update by hand"]
+    slower = ("PyTorch", "scikit-learn", "micrograd", "autograd")
+    for times in (small, middle, large):
+        assert all(ratio > 1.5 for name, ratio in times.items() if name.startswith(slower))
