@@ -1,14 +1,14 @@
 """From a wrong gradient to its mistake: apply those of the table to the truth, compare, never guess."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bphelpers.arguments import refuse, whole
 from bphelpers.numeric import Array, error_above, float64_copy
-from bphelpers.teaching.gradcheck.mistakes import TABLE, mistakes_in, sentence_for
+from bphelpers.teaching.gradcheck.mistakes import TABLE, Counts, mistakes_in, sentence_for, variants
 from bphelpers.teaching.numbers import number
 
 
@@ -36,6 +36,31 @@ class Candidate:
     magnified: float = 0.0
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known around a gradient, beside the truth; ``noise`` is the absolute error in each entry of it.
+
+    The noise is infinite in an entry where nothing can be decided.
+    """
+
+    rtol: float
+    noise: Array
+    counts: Counts = Counts()
+    others: Mapping[str, Array] = field(default_factory=dict)
+    parameter: Array | None = None
+    refutes_the_loss: bool = False  # a right gradient in the same network
+
+    def same(self, found: Array, expected: Array, magnified: float = 1.0) -> bool:
+        """Whether two arrays agree within tolerance and noise."""
+        noise = np.where(np.isinf(self.noise), np.inf, self.noise * magnified)
+        return same(found, expected, self.rtol, noise)
+
+    def explains(self, candidate: Candidate, found: Array, truth: Array) -> bool:
+        """Whether it gives what was found, and is not as near to the truth itself."""
+        told_apart = not same(candidate.array, truth, 10 * self.rtol, self.noise)
+        return told_apart and self.same(found, candidate.array, candidate.magnified)
+
+
 def diagnose(
     found: ArrayLike,
     truth: ArrayLike,
@@ -49,9 +74,9 @@ def diagnose(
 
     ``mistakes``: what each mistake that you have in mind would give, by name; they come first. Known without
     it: sign, factors (those of the batch size if you say it), transposed, bias not summed, a wrong shape, all
-    zero, NaN, a gradient of ``others``, and an unnamed factor where three different numbers agree on it. Two
-    numbers are the same up to ``rtol``; those below a hundredth of the largest are compared as if they were
-    that size.
+    zero, NaN, decimals cut off, a gradient of ``others``, and an unnamed factor where three different numbers
+    agree on it. Two numbers are the same up to ``rtol``; those below a hundredth of the largest are compared
+    as if they were that size.
 
     >>> diagnose([-1.0, 2.0], [1.0, -2.0]).mistake
     'sign'
@@ -65,7 +90,8 @@ def diagnose(
     found, truth = float64_copy("found", found), float64_copy("truth", truth)
     if not np.isfinite(truth).all():
         refuse("truth", "be finite", truth)
-    return explain(found, truth, given, elsewhere, batch_size, rtol, np.zeros_like(truth))
+    counts = counted(batch_size, [found])
+    return explain(found, truth, given, Surroundings(rtol, np.zeros_like(truth), counts, elsewhere))
 
 
 def given_candidate(mistake: str, array: ArrayLike) -> Candidate:
@@ -73,37 +99,28 @@ def given_candidate(mistake: str, array: ArrayLike) -> Candidate:
     return Candidate(mistake, float64_copy(f"mistakes[{mistake!r}]", array), sentence_for(mistake))
 
 
-def explain(
-    found: Array,
-    truth: Array,
-    given: Sequence[Candidate],
-    others: Mapping[str, Array],
-    batch_size: int | None,
-    rtol: float,
-    noise: Array,
-) -> Diagnosis | None:
-    """Do what :func:`diagnose` does; ``noise`` is the absolute error in each entry of ``truth``."""
-    if batch_size is not None:
-        whole("batch_size", batch_size, 1)
+def counted(batch_size: int | None, outputs: Sequence[Array]) -> Counts:
+    """The counts of a loss of which no more is known: its outputs may be an array with a row an example."""
+    n = None if batch_size is None else whole("batch_size", batch_size, 1)
+    k = next((array.shape[1] for array in outputs if array.ndim == 2 and len(array) == n), None)
+    return Counts(n, k, p=0.5)
+
+
+def explain(found: Array, truth: Array, given: Sequence[Candidate], known: Surroundings) -> Diagnosis | None:
+    """Do what :func:`diagnose` does; ``given`` are tried before what needs nothing but the truth."""
     if not np.isfinite(found).all():
         return _not_finite(found)
-    largest = max(np.abs(found).max(initial=0.0), np.abs(truth).max(initial=0.0))
+    largest = max(np.abs(array).max(initial=0.0) for array in (found, truth))
+    noise = known.noise[np.isfinite(known.noise)].max(initial=0.0)
     # Where noise is not far below the numbers, agreement would be a guess.
-    if same(found, truth, rtol, noise) or 1e3 * noise.max(initial=0.0) > largest:
+    if known.same(found, truth) or 1e3 * noise > largest:
         return None
-    zero, *factors = _factors(truth, batch_size)
-    candidates = [zero, *given, *factors, *_anywhere(found, truth)]
-    # Rows cannot be made from their sum, so here the missing step is applied to what was found.
-    rows = len(found) if found.ndim == truth.ndim + 1 else 0
-    if rows and batch_size in (None, rows) and same(found.sum(axis=0), truth, rtol, noise):
-        candidates.append(Candidate("bias not summed", found, sentence_for("bias not summed")))
-    candidates += [
-        Candidate("another parameter", array, sentence_for("another parameter", name=name), 1.0)
-        for name, array in others.items()
-        if array.shape == truth.shape
-    ]
-    for rank in (candidates, _unnamed_factor(found, truth)):
-        fitting = [c for c in rank if same(found, c.array, rtol, noise * c.magnified)]
+    zero, *factors = _factors(truth, known)
+    if np.abs(found).max(initial=0.0) <= 1e-12 * largest:  # 0 but for round-off
+        return Diagnosis(zero.mistake, zero.sentence)
+    ranks = ([*given, *factors, *_anywhere(found, truth, known)], _fitted(found, truth, known))
+    for rank in ranks:
+        fitting = [c for c in rank if known.explains(c, found, truth)]
         if fitting:
             first = fitting[0]
             alternatives = dict.fromkeys(c.mistake for c in fitting if c.mistake != first.mistake)
@@ -130,36 +147,63 @@ def _not_finite(found: Array) -> Diagnosis:
     return Diagnosis("NaN", sentence_for("NaN", bad=len(bad), all=found.size, where=where))
 
 
-def _factors(truth: Array, batch_size: int | None) -> Iterator[Candidate]:
+def _factors(truth: Array, known: Surroundings) -> Iterator[Candidate]:
     """The truth times each factor of the table, all zero first, then the same with the sign flipped."""
-    n = batch_size if batch_size is not None and batch_size > 1 else None
-    factors = {row.name: row.factor(n) for row in TABLE if row.factor}
+    possible = [row for row in TABLE if row.factor and not (row.of_the_loss and known.refutes_the_loss)]
+    factors = {row.name: row.factor(known.counts) for row in possible if row.factor}
     for flipped in (False, True):
         for name, factor in factors.items():
-            if factor is None or (flipped and factor <= 0):
+            if factor is None or factor == 1 or (flipped and factor <= 0):
                 continue
             sign, both, place = (-1, "sign and ", "With the sign flipped") if flipped else (1, "", "")
             yield Candidate(both + name, sign * factor * truth, sentence_for(name, place), abs(factor))
 
 
-def _anywhere(found: Array, truth: Array) -> Iterator[Candidate]:
-    """What needs nothing but the truth."""
+def _anywhere(found: Array, truth: Array, known: Surroundings) -> Iterator[Candidate]:
+    """What needs nothing but the truth, the other gradients and the parameter."""
     for row in mistakes_in("gradient"):
-        array = row.rules["gradient"](found, truth)
-        if array is not None:
-            yield Candidate(
-                row.name, array, sentence_for(row.name, found=found.shape, right=truth.shape), 1.0
-            )
+        for rule in variants(row.rules["gradient"]):
+            array = rule(found, truth)
+            if array is not None:
+                sentence = sentence_for(row.name, found=found.shape, right=truth.shape)
+                yield Candidate(row.name, array, sentence, 1.0)
+    # Rows cannot be made from their sum, so here the missing step is applied to what was found.
+    for axis in (0, -1) if found.ndim == truth.ndim + 1 else ():
+        fits = known.counts.n in (None, found.shape[axis])
+        if fits and known.same(found.sum(axis=axis), truth):
+            yield Candidate("bias not summed", found, sentence_for("bias not summed", in_rows=axis == 0))
+    for name, array in known.others.items():
+        mistake = "another parameter" if array.shape == truth.shape else "another order"
+        yield Candidate(mistake, array, sentence_for(mistake, name=name), 1.0)
 
 
-def _unnamed_factor(found: Array, truth: Array) -> list[Candidate]:
-    """An unnamed factor, if at least three different numbers agree on it: one number always has a factor."""
+def _fitted(found: Array, truth: Array, known: Surroundings) -> list[Candidate]:
+    """A multiple of the truth, or the truth and a multiple of the parameter.
+
+    At least three different numbers must agree on it: one number always is some multiple.
+    """
     if found.shape != truth.shape:
         return []
-    levels = np.unique(np.abs(truth[np.abs(truth) > 1e-2 * np.abs(truth).max(initial=0.0)]))
-    different = 1 + np.count_nonzero(np.diff(levels) > 1e-3 * levels[1:]) if levels.size else 0
-    if different < 3:
-        return []
-    factor = float(np.vdot(found, truth) / np.vdot(truth, truth))
-    sentence = sentence_for("factor", factor=number(factor, steady=True))
-    return [Candidate("factor", factor * truth, sentence, abs(factor))]
+    candidates, decided = [], np.isfinite(known.noise)
+    if _levels(truth) >= 3:
+        factor = _multiple(found[decided], truth[decided])
+        sentence = sentence_for("factor", factor=number(factor, steady=True))
+        candidates.append(Candidate("factor", factor * truth, sentence, abs(factor)))
+        if abs(factor) < 1 and known.counts.lr is None:
+            rate = "learning rate multiplied in"
+            candidates.append(Candidate(rate, factor * truth, sentence_for(rate), abs(factor)))
+    if known.parameter is not None and _levels(known.parameter) >= 3:
+        times = _multiple((found - truth)[decided], known.parameter[decided])
+        sentence = sentence_for("L2 term", factor=number(times, steady=True))
+        candidates.append(Candidate("L2 term", truth + times * known.parameter, sentence, 1.0))
+    return candidates
+
+
+def _multiple(of: Array, unit: Array) -> float:
+    return float(np.vdot(of, unit) / np.vdot(unit, unit))
+
+
+def _levels(array: Array) -> int:
+    """How many clearly different sizes its numbers have."""
+    levels = np.unique(np.abs(array[np.abs(array) > 1e-2 * np.abs(array).max(initial=0.0)]))
+    return 1 + np.count_nonzero(np.diff(levels) > 1e-3 * levels[1:]) if levels.size else 0

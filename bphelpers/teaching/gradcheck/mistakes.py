@@ -14,30 +14,93 @@ from bphelpers import functional as F
 from bphelpers.numeric import Array
 
 Gradients = dict[str, Array]
-# A rule of an operation is given dout, the arguments and the output, that of a loss its two arguments. It
-# returns the wrong gradient of the one argument; where there are several, those that it changes, by argument.
-# Where shapes do not fit, NumPy's ValueError says that the mistake cannot have been made.
-# "early update" is linear at a learning rate. "gradient" is any, whatever it belongs to: its rule is given
-# what was found and the right one, and returns None where it cannot be that.
+# A rule of an operation is given dout, the arguments and the output, that of a loss its two arguments, both
+# also the operation's options. It returns the wrong gradient of the one argument; where there are several,
+# those that it changes, by argument. Where shapes do not fit, NumPy's ValueError says that the mistake cannot
+# have been made. "early update" is linear at a learning rate, "residual" is given dout and what came through
+# the layers, "slope" an activation with the slope of another. "gradient" is any, whatever it belongs to: its
+# rule is given what was found and the right one, and returns None where it cannot be that.
 Rule = Callable[..., Any]
 
 
 @dataclass(frozen=True)
+class Counts:
+    """What a factor may come from; None where it is not known or does not occur."""
+
+    n: float | None = None  # examples
+    k: float | None = None  # outputs
+    lr: float | None = None
+    p: float | None = None  # of dropout
+
+
+@dataclass(frozen=True)
 class Mistake:
-    """A row. ``factor`` says by what a mistake multiplies any gradient, given the batch size or None."""
+    """A row. ``factor``: what a mistake multiplies by; ``in_rows``: the sentence for a linear layer.
+
+    ``of_the_loss``: made where the chain begins, so that it reaches every gradient.
+    """
 
     name: str  # stable: exercises, museum and tests refer to it
     sentence: str
-    rules: Mapping[str, Rule] = field(default_factory=dict)
-    factor: Callable[[int | None], float | None] | None = None
+    rules: Mapping[str, Rule | tuple[Rule, ...]] = field(default_factory=dict)
+    factor: Callable[[Counts], float | None] | None = None
+    of_the_loss: bool = False
+    in_rows: str = ""
 
 
-def _one_hot(logits: Array, labels: Any) -> Array:
-    return np.eye(logits.shape[1])[labels]
+def _one_hot(logits: Array, labels: Any, shift: int = 0) -> Array:
+    return np.eye(logits.shape[1])[(labels + shift) % logits.shape[1]]
 
 
-def _passed_on(dout: Array, z: Array, a: Array) -> Array:
+def _passed_on(dout: Array, *_: Array, **options: Any) -> Array:
     return dout
+
+
+def _local_slope(backward: Callable[..., Array], at: int) -> Rule:
+    return lambda dout, *saved, **options: backward(np.ones_like(dout), saved[at], **options)
+
+
+def _one_example(row: int) -> dict[str, Rule]:
+    """The rules of a backward pass in which one example alone counts."""
+
+    def of_loss(backward: Callable[..., Array]) -> Rule:
+        def rule(y_hat: Array, y: Any) -> Array:
+            gradient = backward(y_hat, y)
+            return np.where(np.arange(len(gradient))[:, None] == row % len(gradient), gradient, 0.0)
+
+        return rule
+
+    return {
+        "linear": lambda dout, x, W, *_: {"W": np.outer(dout[row], x[row]), "b": dout[row]},
+        "mse": of_loss(F.mse_backward),
+        "binary_cross_entropy": of_loss(F.binary_cross_entropy_backward),
+        "softmax_cross_entropy": of_loss(F.softmax_cross_entropy_backward),
+    }
+
+
+def _statistics(mean_moves: bool, variance_moves: bool) -> dict[str, Rule]:
+    """The rules of a normalisation that forgets that its statistics move with x."""
+
+    def over(axis: int) -> Rule:
+        def rule(
+            dout: Array, x: Array, gamma: Array, *_: Any, eps: float = 1e-5, mean: Any = None, var: Any = None
+        ):
+            if mean is not None:  # in evaluation they do not
+                return {}
+            std = np.sqrt(x.var(axis=axis, keepdims=True) + eps)
+            x_hat, d = (x - x.mean(axis=axis, keepdims=True)) / std, dout * gamma
+            through_mean = d.mean(axis=axis, keepdims=True) * mean_moves
+            through_variance = x_hat * (d * x_hat).mean(axis=axis, keepdims=True) * variance_moves
+            return {"x": (d - through_mean - through_variance) / std}
+
+        return rule
+
+    return {"batch_norm": over(0), "layer_norm": over(1)}
+
+
+def _cut_off(found: Array, truth: Array) -> Array | None:
+    whole = np.trunc(truth)
+    return whole if whole.any() and (found == np.trunc(found)).all() else None
 
 
 def _reshaped(found: Array, truth: Array) -> Array | None:
@@ -55,32 +118,93 @@ TABLE = (
         "all zero",
         "Every number is 0 and the right ones are not: look for a gradient that is never filled in, or that "
         "is stopped on its way back.",
-        factor=lambda n: 0.0,
+        factor=lambda c: 0.0,
     ),
     Mistake(
         "sign",
         "These are the right numbers with the sign flipped: look for a minus sign lost or gained, often a "
         "target minus prediction where prediction minus target belongs.",
-        factor=lambda n: -1.0,
+        factor=lambda c: -1.0,
     ),
     Mistake(
         "not averaged",
         "Every number is the right one times the batch size: the loss averages over the batch, so its "
         "gradient is divided by the batch size, once.",
-        factor=lambda n: n,
+        factor=lambda c: c.n,
     ),
     Mistake(
         "averaged twice",
         "Every number is the right one divided by the batch size once too often: the loss has averaged "
         "already, so dW and db add up over the batch, with a sum and not a mean.",
-        factor=lambda n: n and 1 / n,
+        factor=lambda c: c.n and 1 / c.n,
     ),
-    Mistake("factor 2", _SQUARE.format(times="twice"), factor=lambda n: 2.0),
-    Mistake("factor 1/2", _SQUARE.format(times="half"), factor=lambda n: 0.5),
+    Mistake("factor 2", _SQUARE.format(times="twice"), factor=lambda c: 2.0, of_the_loss=True),
+    Mistake("factor 1/2", _SQUARE.format(times="half"), factor=lambda c: 0.5, of_the_loss=True),
+    Mistake(
+        "not averaged over the outputs",
+        "Every number is the right one times the number of outputs: this loss averages over the outputs too, "
+        "so its gradient is divided by their number.",
+        factor=lambda c: c.k,
+        of_the_loss=True,
+    ),
+    Mistake(
+        "averaged over the outputs too",
+        "Every number is the right one divided by the number of outputs: this loss averages over the "
+        "examples and adds up over the outputs.",
+        factor=lambda c: c.k and 1 / c.k,
+        of_the_loss=True,
+    ),
+    Mistake(
+        "not averaged at all",
+        "Every number is the right one times the number of all outputs of the batch: this loss averages over "
+        "examples and outputs, so its gradient is divided by both numbers.",
+        factor=lambda c: c.n and c.k and c.n * c.k,
+        of_the_loss=True,
+    ),
+    Mistake(
+        "added to an old gradient",
+        "Every number is twice the right one: look for a gradient that was added to one from before, such as "
+        "a .grad that was not cleared.",
+        factor=lambda c: 2.0,
+    ),
+    Mistake(
+        "dropout scale twice",
+        "Every number is the right one divided by dropout's 1 - p once too often: kept units are scaled "
+        "once.",
+        factor=lambda c: c.p and 1 / (1 - c.p),
+    ),
+    Mistake(
+        "dropout scale missing",
+        "These numbers come out when kept units are not scaled on the way back: the forward pass divided "
+        "them by 1 - p, so is their gradient.",
+        {"dropout": lambda dout, x, out, mask: dout * (mask > 0)},
+        factor=lambda c: c.p and 1 - c.p,
+    ),
+    Mistake(
+        "learning rate multiplied in",
+        "Every number is the right one times the learning rate: a gradient is the slope alone, the rate "
+        "belongs in the update.",
+        factor=lambda c: c.lr,
+    ),
     Mistake("factor", "Every number is {factor} times the right one: a constant factor was lost or gained."),
     Mistake(
         "another parameter",
         "This is the gradient of {name}, of the same shape: look at what is stored under which name.",
+    ),
+    Mistake(
+        "another order",
+        "This is the gradient of {name}: gradients are returned in the order of the forward's arguments.",
+    ),
+    Mistake(
+        "L2 term",
+        "What is off is {factor} times the parameter itself: look at the gradient of a penalty on the "
+        "weights (L2, weight decay), whether it is missing, twice there, or without the 2 of its square.",
+    ),
+    Mistake(
+        "whole numbers",
+        "These are the right numbers without their decimals: an array of whole numbers cuts them off, so "
+        "make it one of floats.",
+        {"gradient": _cut_off},
     ),
     Mistake(
         "NaN",
@@ -90,12 +214,13 @@ TABLE = (
     # --- in weights and biases ---
     Mistake(
         "transposed",
-        "This is the transpose of the right gradient: dW has the shape of W, one receiving neuron a row, so "
-        "it is dz.T @ a and not a.T @ dz.",
+        "This is the transpose of the right gradient: a gradient has the shape of what it belongs to.",
         {
             "gradient": lambda found, truth: truth.T if truth.ndim == 2 else None,
             "linear": lambda dout, x, W, *_: {"W": x.T @ dout},
         },
+        in_rows="This is the transpose of the right gradient: dW has the shape of W, one receiving neuron a "
+        "row, so it is dz.T @ a and not a.T @ dz.",
     ),
     Mistake(
         "shape",
@@ -104,15 +229,22 @@ TABLE = (
     ),
     Mistake(
         "bias not summed",
-        "This has one row for each example: a bias is shared by the whole batch, so add up the rows with "
-        "dz.sum(axis=0).",
+        "This has one number for each example: a bias is shared by the whole batch, so add up over the "
+        "examples.",
         {"linear": lambda dout, x, W, *_: {"b": dout}},
+        in_rows="This has one row for each example: a bias is shared by the whole batch, so add up the rows "
+        "with dz.sum(axis=0).",
     ),
     Mistake(
         "bias summed over the wrong axis",
         "These numbers come out when the bias gradient is added up over the neurons: rows are examples, so "
         "add up over the rows with dz.sum(axis=0).",
-        {"linear": lambda dout, x, W, *_: {"b": dout.sum(axis=1)}},
+        {
+            "linear": tuple(
+                lambda dout, x, W, *_, k=keepdims: {"b": dout.sum(axis=1, keepdims=k)}
+                for keepdims in (False, True)
+            )
+        },
     ),
     Mistake(
         "weights transposed on the way back",
@@ -137,6 +269,17 @@ TABLE = (
         "These numbers come out when the weights of the layer above are updated before the gradient has "
         "passed through them: compute all gradients first, then update.",
         {"early update": lambda dout, x, W, *_, lr: {"x": dout @ (W - lr * (dout.T @ x))}},
+    ),
+    Mistake(
+        "only the last example",
+        "These numbers come out when the last example alone counts: add up over the batch (in a loop, += and "
+        "not =).",
+        _one_example(-1),
+    ),
+    Mistake(
+        "only the first example",
+        "These numbers come out when the first example alone counts: add up over the batch.",
+        _one_example(0),
     ),
     # --- in activations ---
     Mistake(
@@ -181,6 +324,60 @@ TABLE = (
         "the sign of z in the forward pass.",
         {"relu": lambda dout, z, a: dout * (dout > 0)},
     ),
+    Mistake(
+        "upstream left out",
+        "These numbers come out when the derivative of the activation stands alone: on its way back, the "
+        "gradient that arrives is multiplied by it.",
+        {
+            "sigmoid": _local_slope(F.sigmoid_backward, 1),
+            "tanh": _local_slope(F.tanh_backward, 1),
+            "relu": _local_slope(F.relu_backward, 0),
+            "leaky_relu": _local_slope(F.leaky_relu_backward, 0),
+            "gelu": _local_slope(F.gelu_backward, 0),
+        },
+    ),
+    Mistake(
+        "another layer's slope",
+        "These numbers come out when the derivative is that of another layer's activation: each layer takes "
+        "it at its own z.",
+        {"slope": lambda dout, *_, slope: dout * slope},
+    ),
+    # --- in layers that do more ---
+    Mistake(
+        "mean path missing",
+        "These numbers come out when the mean is taken for a constant: it moves with x, so one more term is "
+        "subtracted, the mean of dout * gamma.",
+        _statistics(False, True),
+    ),
+    Mistake(
+        "variance path missing",
+        "These numbers come out when the variance is taken for a constant: it moves with x, so one more term "
+        "is subtracted, x_hat times the mean of dout * gamma * x_hat.",
+        _statistics(True, False),
+    ),
+    Mistake(
+        "both statistics taken as constants",
+        "These numbers come out when mean and variance are taken for constants: both move with x, so two "
+        "more terms are subtracted.",
+        _statistics(False, False),
+    ),
+    Mistake(
+        "dropout mask missing",
+        "These numbers come out when dropped units get a gradient too: on the way back, multiply by the mask "
+        "of the forward pass.",
+        {
+            "dropout": (
+                lambda dout, x, out, mask: dout * mask.max(),
+                lambda dout, x, out, mask: dout,
+            )
+        },
+    ),
+    Mistake(
+        "skip missing",
+        "These numbers come out when the gradient comes back through the layers alone: x reaches the sum "
+        "directly too, so dout is added.",
+        {"residual": lambda dout, through: through},
+    ),
     # --- at the output ---
     Mistake(
         "softmax Jacobian diagonal only",
@@ -200,8 +397,9 @@ TABLE = (
             "binary_cross_entropy": lambda z, y: F.sigmoid_backward(
                 F.binary_cross_entropy_backward(z, y), F.sigmoid(z)
             ),
-            "softmax_cross_entropy": lambda z, y: F.sigmoid_backward(
-                F.softmax_cross_entropy_backward(z, y), F.softmax(z)
+            "softmax_cross_entropy": tuple(
+                lambda z, y, p=p: F.sigmoid_backward(F.softmax_cross_entropy_backward(z, y), p(z))
+                for p in (F.softmax, F.sigmoid)
             ),
         },
     ),
@@ -212,6 +410,47 @@ TABLE = (
         {
             "binary_cross_entropy": lambda z, y: F.sigmoid(z) / len(z),
             "softmax_cross_entropy": lambda z, y: F.softmax(z) / len(z),
+            "mse": lambda y_hat, y: 2 * y_hat / len(y_hat),
+        },
+    ),
+    Mistake(
+        "output slope left out",
+        "These numbers come out when dL/dp is handed on as if it were dL/dz: multiplied by the slope of the "
+        "sigmoid, p * (1 - p), it becomes p - y.",
+        {
+            "binary_cross_entropy": lambda z, y: (
+                (F.sigmoid(z) - y) / F.sigmoid_backward(np.ones_like(z), F.sigmoid(z)) / len(z)
+            )
+        },
+    ),
+    Mistake(
+        "sign between the two terms",
+        "These numbers come out when the two terms of dL/dp have the same sign: it is (1 - y) / (1 - p) "
+        "minus y / p.",
+        {
+            "binary_cross_entropy": tuple(
+                lambda z, y, s=s: s * (y * (1 - F.sigmoid(z)) + (1 - y) * F.sigmoid(z)) / len(z)
+                for s in (-1, 1)
+            )
+        },
+    ),
+    Mistake(
+        "softmax over the batch",
+        "These numbers come out when the softmax is taken over the batch: rows are examples, so the numbers "
+        "of a row add up to 1, with axis=1.",
+        {
+            "softmax": lambda dout, z, a: a * (dout - (dout * a).sum(axis=0)),
+            "softmax_cross_entropy": lambda z, y: (F.softmax(z.T).T - _one_hot(z, y)) / len(z),
+        },
+    ),
+    Mistake(
+        "labels shifted by one",
+        "These numbers come out when every label is one too high or too low: classes are counted from 0, as "
+        "columns are.",
+        {
+            "softmax_cross_entropy": tuple(
+                lambda z, y, s=s: (F.softmax(z) - _one_hot(z, y, s)) / len(z) for s in (1, -1)
+            )
         },
     ),
 )
@@ -223,9 +462,15 @@ def mistakes_in(operation: str) -> list[Mistake]:
     return [mistake for mistake in TABLE if operation in mistake.rules]
 
 
-def sentence_for(mistake: str, place: str = "", **numbers: Any) -> str:
+def variants(rule: Rule | tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """The ways in which one mistake is made in one operation."""
+    return rule if isinstance(rule, tuple) else (rule,)
+
+
+def sentence_for(mistake: str, place: str = "", in_rows: bool = False, **numbers: Any) -> str:
     """The sentence of a mistake, the place in front; a plain one for a name that is not in the table."""
     if mistake not in MISTAKES:
         return f"These numbers come out with this mistake: {mistake}."
-    sentence = MISTAKES[mistake].sentence.format(**numbers)
+    row = MISTAKES[mistake]
+    sentence = ((in_rows and row.in_rows) or row.sentence).format(**numbers)
     return f"{place}: {sentence[0].lower()}{sentence[1:]}" if place else sentence

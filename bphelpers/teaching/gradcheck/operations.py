@@ -1,8 +1,9 @@
 """The operations of :mod:`bphelpers.functional`, whose backward can be checked alone."""
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from bphelpers import functional as F
 from bphelpers.numeric import Array, float64_copy
-from bphelpers.teaching.gradcheck.gradients import check_gradients
-from bphelpers.teaching.gradcheck.mistakes import Gradients, Mistake, mistakes_in
+from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare
+from bphelpers.teaching.gradcheck.mistakes import Counts, Gradients, Mistake, mistakes_in, variants
 from bphelpers.teaching.gradcheck.report import GradientReport
 
 Values = Mapping[str, Any]
@@ -32,7 +33,9 @@ class Operation:
         return self.takes[:1] if self.is_loss else self.takes
 
     def forward(self, values: Values, **options: Any) -> Any:
-        """The function of the package."""
+        """The function of the package; dropout with the mask that was drawn."""
+        if self.name == "dropout":
+            return values["x"] * options["mask"]
         return getattr(F, self.name)(*values.values(), **options)
 
     def backward(
@@ -44,14 +47,12 @@ class Operation:
         **options: Any,
     ) -> Gradients:
         """Gradients by argument, found by the package or by somebody's own backward."""
-        known = {**values, "out": out}
-        given = (
-            [known[key] for key in self.saved]
-            if dout is None
-            else [dout, *(known[key] for key in self.saved)]
-        )
+        known = {**values, "out": out, "dout": dout}
+        given = [known[key] for key in (*(() if self.is_loss else ("dout",)), *self.saved)]
         returned = (own or getattr(F, f"{self.name}_backward"))(*given, **options)
-        gradients = returned if isinstance(returned, tuple) else (returned,)
+        gradients = (
+            returned if isinstance(returned, tuple | list) and len(self.with_gradient) > 1 else (returned,)
+        )
         names = self.with_gradient
         if len(gradients) != len(names):
             raise ValueError(
@@ -60,19 +61,28 @@ class Operation:
             )
         return dict(zip(names, gradients, strict=True))
 
-    def with_mistake(self, mistake: Mistake, dout: Array | None, values: Values, out: Any) -> Gradients:
-        """The gradients that the mistake changes, by argument; none where its shapes do not fit."""
-        given = values.values() if dout is None else (dout, *values.values(), out)
-        try:
-            wrong = mistake.rules[self.name](*given)
-        except ValueError:
-            return {}
-        return wrong if isinstance(wrong, dict) else {self.takes[0]: wrong}
+    def with_mistake(
+        self, mistake: Mistake, dout: Array | None, values: Values, out: Any, **options: Any
+    ) -> list[Gradients]:
+        """The gradients that the mistake changes, by argument, for each way to make it that shapes allow."""
+        given = values.values() if self.is_loss else (dout, *values.values(), out)
+        made = []
+        for rule in variants(mistake.rules[self.name]):
+            try:
+                wrong = rule(*given, **options)
+            except ValueError:
+                continue
+            made.append(wrong if isinstance(wrong, dict) else {self.takes[0]: wrong})
+        return [wrong for wrong in made if wrong]
 
-    def mistakes(self, dout: Array | None, values: Values, out: Any) -> dict[str, Gradients]:
-        """What each row of the table gives here, by mistake and argument."""
-        wrong = {row.name: self.with_mistake(row, dout, values, out) for row in mistakes_in(self.name)}
-        return {name: gradients for name, gradients in wrong.items() if gradients}
+    def mistakes(self, dout: Array | None, values: Values, out: Any) -> list[Hypothesis]:
+        """What each row of the table gives here."""
+        with np.errstate(all="ignore"):  # a mistake may divide by 0
+            return [
+                Hypothesis(row.name, wrong, in_rows=True)
+                for row in mistakes_in(self.name)
+                for wrong in self.with_mistake(row, dout, values, out)
+            ]
 
 
 def _loss(name: str, *takes: str) -> Operation:
@@ -97,6 +107,7 @@ OPERATIONS = {
         Operation("linear", ("x", "W", "b"), ("x", "W")),
     )
 }
+DROPOUT = Operation("dropout", ("x",), ())  # with the option mask
 
 
 def op_mistakes(name: str, *args: ArrayLike) -> dict[str, Gradients]:
@@ -111,7 +122,8 @@ def op_mistakes(name: str, *args: ArrayLike) -> dict[str, Gradients]:
     operation = _known(name)
     values = _arrays(operation, args, () if operation.is_loss else ("dout",))
     dout = values.pop("dout", None)
-    return operation.mistakes(dout, values, operation.forward(values))
+    made = operation.mistakes(dout, values, operation.forward(values))
+    return {h.mistake: dict(h.arrays) for h in reversed(made)}  # of several ways the first
 
 
 def check_op(
@@ -124,8 +136,9 @@ def check_op(
     """Check your own backward of one operation against centred differences, and diagnose it [09].
 
     It is called as the package's: ``(dout, x, W)`` for linear, ``(dout, z)`` for relu, ``(dout, a)`` with the
-    output for sigmoid, tanh and softmax, ``(logits, labels)`` for a loss. ``args`` are the forward's. What is
-    measured is ``sum(dout * out)``, by default with numbers without a pattern.
+    output for sigmoid, tanh and softmax, ``(logits, labels)`` for a loss. One that is written for z is
+    given z, and the report says so. ``args`` are the forward's. What is measured is ``sum(dout * out)``, by
+    default with numbers without a pattern.
 
     >>> def my_sigmoid_backward(dout, a):
     ...     return dout
@@ -147,16 +160,44 @@ def check_op(
         moved = operation.forward(values | arrays)
         return moved if upstream is None else np.sum(upstream * moved)
 
-    given = copy.deepcopy((upstream, values, out))  # your backward may write into what it is given
     first = values[operation.takes[0]]
-    return check_gradients(
-        loss,
-        {key: values[key] for key in operation.with_gradient},
-        operation.backward(*given, backward),
-        tolerance=tolerance,
-        batch_size=len(first) if first.ndim else None,
-        mistakes=operation.mistakes(upstream, values, out),
+    counts = Counts(
+        n=len(first) if first.ndim else None,
+        k=first.shape[1] if operation.is_loss and first.ndim == 2 else None,
     )
+
+    def report(operation: Operation, *notes: str) -> GradientReport:
+        given = copy.deepcopy((upstream, values, out))  # your backward may write into what it is given
+        return compare(
+            loss,
+            {key: values[key] for key in operation.with_gradient},
+            operation.backward(*given, backward),
+            tolerance,
+            counts,
+            lambda: operation.mistakes(upstream, values, out),
+            notes=notes,
+        )
+
+    if operation.saved == ("out",) and _written_for(backward) not in OUTPUT_NAMES:
+        note = f"Your backward is written for {operation.takes[0]}; the package's is given the output."
+        try:
+            of_z = report(replace(operation, saved=operation.takes), note)
+            if of_z.ok:
+                return of_z
+        except Exception:
+            pass
+    return report(operation)
+
+
+OUTPUT_NAMES = {"a", "out", "output", "p", "y", "y_hat", "s", "h", "probs", "activation"}
+
+
+def _written_for(backward: Callable[..., Any]) -> str | None:
+    """The name of its second argument."""
+    try:
+        return list(inspect.signature(backward).parameters)[1]
+    except (IndexError, TypeError, ValueError):
+        return "out"
 
 
 def _known(name: str) -> Operation:

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from bphelpers.numeric import Array, Index, Kink, error_above
+from bphelpers.numeric import Array, Index, error_above
 from bphelpers.teaching.gradcheck.diagnosis import Diagnosis
+from bphelpers.teaching.gradcheck.slopes import Kink
 from bphelpers.teaching.numbers import number
 
 KINKS_SHOWN = 3
@@ -18,19 +19,26 @@ class ArrayCheck:
 
     name: str
     found: Array
-    measured: Array  # on a kink, of all right slopes the one nearest to what was found
+    measured: Array
     noises: Array  # round-off in each measured slope
     tolerance: float  # largest relative error allowed
     kinks: tuple[Kink, ...] = ()  # only entries that disagreed at first are looked at closely
+    reacts: bool = True  # whether the loss changes with the array at all
     diagnosis: Diagnosis | None = None
 
     @cached_property
     def errors(self) -> Array:
-        """Relative errors above a floor: noise over tolerance, or a hundredth of the largest slope."""
+        """Relative errors above a floor: noise over tolerance, or a hundredth of the largest slope.
+
+        On a kink any subgradient is right, and of what is none nothing can be said: 0.
+        """
         if not self.right_shape:
             return np.full(1, np.inf)
         least = max(1e-2 * float(np.abs(self.measured).max(initial=0.0)), np.finfo(float).tiny)
-        return error_above(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
+        errors = error_above(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
+        for kink in self.kinks:
+            errors[kink.index] = 0.0 if np.isfinite(self.found[kink.index]) else np.inf
+        return errors
 
     @property
     def error(self) -> float:
@@ -74,25 +82,34 @@ class ArrayCheck:
         return float(self.noises.max(initial=0.0))
 
     @property
-    def hidden(self) -> bool:
-        """Whether all numbers, though not 0, are below ``noise``: nothing was checked then."""
-        largest = max(float(np.abs(array).max(initial=0.0)) for array in (self.found, self.measured))
-        return 0 < largest <= self.noise
+    def undecided(self) -> list[Kink]:
+        """The kinks where what was found is no subgradient, which a sum of several need not be."""
+        return [k for k in self.kinks if not k.allows(float(self.found[k.index]), self.tolerance)]
 
     @property
-    def only_kinks_are_off(self) -> bool:
-        """Whether a diagnosis would explain nothing but slopes at kinks, which are known coarsely."""
-        off = self.errors > self.tolerance
-        for kink in self.kinks:
-            off[kink.index] = False
-        return not bool(off.any())
+    def untested(self) -> str:
+        """Why nothing was tested here, or nothing."""
+        largest = max(float(np.abs(array).max(initial=0.0)) for array in (self.found, self.measured))
+        if not self.ok:
+            return ""
+        if largest == 0:
+            return "derived and measured are exactly 0, as with weights that are 0: try random ones."
+        if largest <= self.noise:
+            return "every slope is below the round-off of the loss: nothing was tested."
+        if len(self.undecided) == self.found.size:
+            return "every entry sits on a kink or a jump of the loss: nothing was tested."
+        return ""
 
     def row(self) -> tuple[str, ...]:
         """The cells of this array's row in the report."""
         shape = str(self.found.shape)
         if self.ok:
-            verdict = "not testable" if self.hidden else f"below {self.tolerance:.0e}"
+            # Where round-off is coarser than the tolerance, no more than that was seen.
+            bound = max(self.tolerance, self.noise / float(np.abs(self.measured).max(initial=1e-300)))
+            verdict = "not testable" if self.untested else f"below {bound:.0e}"
             return self.name, shape, verdict, "", "", ""
+        if not self.reacts:
+            return self.name, shape, "not measurable", "", "", ""
         if self.worst is None:
             return self.name, shape, f"shape, not {self.measured.shape}", "", "", ""
         error = number(self.error, 3, steady=True) if np.isfinite(self.error) else "not finite"
@@ -103,20 +120,28 @@ class ArrayCheck:
 
     def sentences(self) -> list[str]:
         """What there is to say about this array, the reason aside."""
-        said = []
-        if self.hidden:
-            said.append(f"{self.name}: every slope is below the round-off of the loss: nothing was tested.")
-        if not self.ok and self.worst is not None:
+        said = [f"{self.name}: {self.untested}"] if self.untested else []
+        if not self.ok and not self.reacts:
+            said.append(
+                f"{self.name}: the loss does not change with {self.name}: does it use its argument? Or is it made "
+                "of steps, as accuracy is?"
+            )
+        elif not self.ok and self.worst is not None:
             *_, got, expected = self.row()
             said.append(f"{self._at(self.worst)}: got {got}, expected {expected}.")
+        undecided = self.undecided
         for kink in self.kinks[:KINKS_SHOWN]:
-            left, right = (
-                number(value, 3, zero_below=self.noise, steady=True) for value in (kink.left, kink.right)
+            if kink.jump:
+                said.append(f"{self._at(kink.index)}: the loss jumps here, so that it has no slope.")
+                continue
+            ends = f"slope {self._shown(kink.left, 3)} on the left, {self._shown(kink.right, 3)} on the right"
+            verdict = (
+                f"{self._shown(float(self.found[kink.index]), 3)} cannot be decided here. Move the biases a "
+                "little and check again."
+                if kink in undecided
+                else "any number from one to the other counts as right."
             )
-            said.append(
-                f"{self._at(kink.index)}: a kink of the loss, slope {left} on the left, {right} on the "
-                "right; any number from one to the other counts as right."
-            )
+            said.append(f"{self._at(kink.index)}: a kink of the loss, {ends}; {verdict}")
         if len(self.kinks) > KINKS_SHOWN:
             said.append(f"{self.name}: {len(self.kinks) - KINKS_SHOWN} more entries sit on a kink.")
         return said
@@ -133,6 +158,7 @@ class GradientReport:
     """Result of a gradient check [09]: prints as a table and sentences; the raw numbers are in ``arrays``."""
 
     arrays: tuple[ArrayCheck, ...]
+    notes: tuple[str, ...] = ()  # on how it was checked
 
     @property
     def ok(self) -> bool:
@@ -151,8 +177,8 @@ class GradientReport:
         raise KeyError(f"no gradient named {name!r}; there are {[check.name for check in self.arrays]}")
 
     def __str__(self) -> str:
-        right = sum(check.ok and not check.hidden for check in self.arrays)
-        untested = sum(check.ok and check.hidden for check in self.arrays)
+        right = sum(check.ok and not check.untested for check in self.arrays)
+        untested = sum(bool(check.untested) for check in self.arrays)
         head = ("gradient", "shape", "relative error", "worst at", "analytic", "measured")
         rows = [head, *(check.row() for check in self.arrays)]
         columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
@@ -161,7 +187,7 @@ class GradientReport:
         said = [sentence for check in self.arrays for sentence in check.sentences()]
         count = f"{right} of {len(self.arrays)} gradients agree with centred differences"
         count += f", {untested} not testable." if untested else "."
-        return "\n".join([count, *table, *said, *self._reasons()])
+        return "\n".join([count, *table, *said, *self._reasons(), *self.notes])
 
     __repr__ = __str__
 
@@ -169,7 +195,7 @@ class GradientReport:
         """One sentence for each reason, with the names of all arrays that it explains."""
         names: dict[str, list[str]] = {}
         for check in self.arrays:
-            if not check.ok:
+            if not check.ok and (check.reacts or check.diagnosis):
                 unnamed = "no known mistake reproduces these numbers, so none is named."
                 names.setdefault(str(check.diagnosis or unnamed), []).append(check.name)
         return [f"{', '.join(explained)}: {reason}" for reason, explained in names.items()]

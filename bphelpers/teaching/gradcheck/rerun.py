@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from bphelpers import nn
 from bphelpers.numeric import Array
-from bphelpers.teaching.gradcheck.diagnosis import Candidate, same
-from bphelpers.teaching.gradcheck.mistakes import MISTAKES, Gradients, Mistake, mistakes_in, sentence_for
-from bphelpers.teaching.gradcheck.operations import OPERATIONS, Operation
+from bphelpers.teaching.gradcheck.diagnosis import same
+from bphelpers.teaching.gradcheck.gradients import Hypothesis
+from bphelpers.teaching.gradcheck.held import Draws
+from bphelpers.teaching.gradcheck.mistakes import MISTAKES, Gradients, Mistake, mistakes_in, variants
+from bphelpers.teaching.gradcheck.operations import DROPOUT, OPERATIONS, Operation
 from bphelpers.teaching.numbers import number
 
 # The operation of a layer is given x and the layer's parameters, in their order; that of a loss y_hat and y.
@@ -66,6 +68,13 @@ class Step:
         for step in self.inside or ():
             yield from step.leaves()
 
+    def holders(self) -> "Iterator[Step]":
+        """The layers that hold others."""
+        if self.inside:
+            yield self
+        for step in self.inside or ():
+            yield from step.holders()
+
     def backward(self, dout: Array | None, replaced: Mapping[int, Mistake]) -> tuple[Array, Gradients]:
         """The gradient for the input and, by name, those of the parameters, with some rules replaced."""
         if self.inside is not None:
@@ -74,7 +83,10 @@ class Step:
             for step in reversed(self.inside):
                 dx, own = step.backward(dx, replaced)
                 grads |= own
-            return (dx + dout if isinstance(self.layer, nn.Residual) else dx), grads
+            if isinstance(self.layer, nn.Residual):
+                skipped = replaced.get(self.number)
+                dx = skipped.rules["residual"](dout, dx) if skipped else dx + dout
+            return dx, grads
         parameters = _parameters(self.layer)
         if self.operation is None:
             for p in parameters:  # some layers add to what is there
@@ -83,7 +95,10 @@ class Step:
             return dx, {p.name: np.array(p.grad) for p in parameters if p.grad is not None}
         passed = self.operation.backward(dout, self.values, self.out, **self.options)
         if self.number in replaced:
-            passed |= self.operation.with_mistake(replaced[self.number], dout, self.values, self.out)
+            for wrong in self.operation.with_mistake(
+                replaced[self.number], dout, self.values, self.out, **self.options
+            ):
+                passed |= wrong
         dx, *of_parameters = passed.values()
         return dx, dict(zip((p.name for p in parameters), of_parameters, strict=False))
 
@@ -103,12 +118,18 @@ def _options(layer: Any) -> dict[str, Any]:
 
 def walked(layer: Any, x: Array, numbers: Iterator[int]) -> Step:
     """Feed ``x`` through a layer, and through those inside if one after another they make its output."""
+    draws = Draws(layer)
     out = np.array(layer.forward(x))
-    if isinstance(layer, nn.Dropout) and same(out, x, 1e-9):
-        return Step(layer, out, number=next(numbers), inside=())
+    if isinstance(layer, nn.Dropout):
+        draws.again()
+        mask = np.array(layer.forward(np.ones_like(x)))
+        draws.again()
+        layer.forward(x)
+        return Step(layer, out, DROPOUT, {"x": x}, {"mask": mask}, next(numbers))
     layers = layer.body.layers if isinstance(layer, nn.Residual) else getattr(layer, "layers", ())
     if isinstance(layers, list | tuple) and all(hasattr(inner, "backward") for inner in layers):
         steps, again = [], x
+        draws.again()
         try:
             for inner in layers:
                 steps.append(walked(inner, again, numbers))
@@ -117,7 +138,9 @@ def walked(layer: Any, x: Array, numbers: Iterator[int]) -> Step:
         except ValueError:  # they are not fed one after another
             again = np.empty(0)
         if same(out, again, 1e-9):
-            return Step(layer, out, inside=tuple(steps))
+            # Layers are counted; what holds them has a number of its own, that of its first with a minus.
+            return Step(layer, out, inside=tuple(steps), number=-min((s.number for s in steps), default=0))
+        draws.again()
         layer.forward(x)  # so that its own backward finds what it remembers
     return Step.of(layer, [x, *(p.data for p in _parameters(layer))], out, next(numbers))
 
@@ -134,34 +157,57 @@ class Rerun:
         dy_hat, _ = self.loss.backward(None, replaced)
         return self.net.backward(dy_hat, replaced)[1]
 
-    def candidates(self, found: Gradients, lr: float | None) -> dict[str, list[Candidate]]:
-        """What each mistake gives, by the name of the parameter, wherever it changes something."""
+    def hypotheses(self, found: Gradients, lr: float | None) -> list[Hypothesis]:
+        """What each mistake gives, in each place: the gradients that it changes."""
         right = self.backward({})
-        by_name: dict[str, list[Candidate]] = {name: [] for name in found}
+        made = []
         for place, replaced in itertools.chain(self._wrong(), self._early_update(found, right, lr)):
-            mistake = next(iter(replaced.values())).name
-            for name, array in self.backward(replaced).items():
-                if name in by_name and not same(array, right[name], 1e-9):
-                    by_name[name].append(Candidate(mistake, array, sentence_for(mistake, place)))
-        return by_name
+            mistake = next(iter(replaced.values()))
+            changed = {
+                name: array
+                for name, array in self.backward(replaced).items()
+                if name in found and not same(array, right[name], 1e-9)
+            }
+            if changed:
+                made.append(Hypothesis(mistake.name, changed, place, len(replaced), in_rows=True))
+        return made
 
     def _steps(self, operation: Operation) -> list[Step]:
         return [step for step in [self.loss, *self.net.leaves()] if step.operation is operation]
 
     def _wrong(self) -> Iterator[tuple[str, dict[int, Mistake]]]:
         """Every mistake, in every place: the place, the rules to replace."""
-        for operation in OPERATIONS.values():
+        for operation in (*OPERATIONS.values(), DROPOUT):
             numbers = [step.number for step in self._steps(operation)]
-            for mistake in mistakes_in(operation.name):
-                everywhere = dict.fromkeys(numbers, mistake)
+            for mistake in _ways(mistakes_in(operation.name), operation.name):
                 if operation.is_loss and numbers:
-                    yield f"In the gradient of {operation.name}", everywhere
-                elif operation.name == "linear" and numbers:
-                    yield "", everywhere
-                elif len(numbers) > 1:
-                    yield f"In every {operation.name}", everywhere
-                if not operation.is_loss and operation.name != "linear":
-                    yield from ((f"In layer {i}, {operation.name}", {i: mistake}) for i in numbers)
+                    yield f"In the gradient of {operation.name}", dict.fromkeys(numbers, mistake)
+                    continue
+                a_layer = operation.name != "linear"  # of which the array's name says enough
+                if len(numbers) > 1:
+                    yield f"In every {operation.name}" if a_layer else "", dict.fromkeys(numbers, mistake)
+                for i in numbers:
+                    yield f"In layer {i}, {operation.name}" if a_layer else "", {i: mistake}
+        for step in self.net.holders():
+            if isinstance(step.layer, nn.Residual):
+                yield f"Around layer {-step.number}, residual", {step.number: MISTAKES["skip missing"]}
+        yield from self._exchanged_slopes()
+
+    def _exchanged_slopes(self) -> Iterator[tuple[str, dict[int, Mistake]]]:
+        """The slope of another layer, where its shape allows that."""
+        row, slopes = MISTAKES["another layer's slope"], {}
+        for step in self.net.leaves():
+            if step.operation and step.operation.name in MISTAKES["upstream left out"].rules:
+                slopes[step.number] = step.backward(np.ones_like(step.out), {})[0]
+        for (i, own), (j, other) in itertools.permutations(slopes.items(), 2):
+            if own.shape == other.shape:
+                step = next(s for s in self.net.leaves() if s.number == i)
+                assert step.operation is not None
+                rule = partial(row.rules["slope"], slope=other)
+                yield (
+                    f"In layer {i}, {step.operation.name}, with the slope of layer {j}",
+                    {i: replace(row, rules={step.operation.name: rule})},
+                )
 
     def _early_update(
         self, found: Gradients, right: Gradients, lr: float | None
@@ -185,6 +231,13 @@ class Rerun:
             lr = _fitted_rate(found, right, self.backward(at(1.0)), names)
         if lr is not None:
             yield f"At learning rate {number(lr, 4, steady=True)}", at(lr)
+
+
+def _ways(rows: list[Mistake], operation: str) -> Iterator[Mistake]:
+    """The rows with one rule each, a row for each way to make the mistake."""
+    for row in rows:
+        for rule in variants(row.rules[operation]):
+            yield replace(row, rules={operation: rule})
 
 
 def _fitted_rate(found: Gradients, right: Gradients, at_one: Gradients, names: list[str]) -> float | None:

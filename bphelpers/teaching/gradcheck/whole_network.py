@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bphelpers.arguments import generator, real
 from bphelpers.numeric import STEP, Array, one_number
-from bphelpers.teaching.gradcheck.diagnosis import Candidate
-from bphelpers.teaching.gradcheck.gradients import compare, repeatable, same_names
+from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare, repeatable, same_names
+from bphelpers.teaching.gradcheck.held import Draws, masks_held
+from bphelpers.teaching.gradcheck.mistakes import Counts
 from bphelpers.teaching.gradcheck.report import GradientReport
 from bphelpers.teaching.gradcheck.rerun import Rerun
 
@@ -33,7 +34,8 @@ def check_network(
     ``net`` is like a Sequential: ``layers``, ``forward(x)``, ``backward(dout)``, ``parameters()`` with
     ``name``, ``data`` and ``grad``; the loss has ``forward(y_hat, y)`` and ``backward()``. ``grads`` are your
     own, by name, to check instead of those of ``net.backward``; ``lr`` is the rate of an update that may have
-    come too early (without it, it is found from the numbers).
+    come too early (without it, it is found from the numbers). What layers draw, such as dropout's mask, is held
+    still; dropout is tested in evaluation too.
 
     All is done in float64 on copies, and put back also when the check is interrupted. ``grad`` holds what the
     check found; layers remember another forward pass. A layer that is not one of the package's is used as it
@@ -50,18 +52,20 @@ def check_network(
     W2        (1, 3)  below 1e-06
     b2        (1,)    below 1e-06
     """
-    with _on_copies(net) as (parameters, points):
+    own = grads is None
+    with _on_copies(net) as (parameters, points), masks_held(net, not own) as notes:
         value = _LossOfParameters(net, loss, x, y, parameters)
         if grads is None:
             value(**points)
             grads = _backward(net, loss, parameters)
         found = {name: np.asarray(array) for name, array in grads.items()}
 
-        def candidates() -> dict[str, list[Candidate]]:
+        def hypotheses() -> list[Hypothesis]:
             value(**points)
             kept = [(p, None if p.grad is None else np.array(p.grad)) for p in parameters.values()]
+            value.draws.again()
             with np.errstate(all="ignore"):
-                known = Rerun(net, loss, value.x, value.y).candidates(found, lr)
+                known = Rerun(net, loss, value.x, value.y).hypotheses(found, lr)
             for p, grad in kept:
                 p.grad = grad
             return known
@@ -70,7 +74,16 @@ def check_network(
             value(**{other: point.copy() for other, point in points.items()})
             return lambda moved: value(**{name: moved})
 
-        return compare(value, points, grads, tolerance, len(value.x), candidates, along)
+        value(**points)
+        if value.random and not own:
+            raise ValueError(
+                "grads must be left out where layers draw random numbers, got grads from another draw; without "
+                "them the check makes its own, with what was drawn held still"
+            )
+        counts = Counts(len(value.x), value.outputs, lr)
+        return compare(
+            value, points, grads, tolerance, counts, hypotheses, along, one_chain=True, notes=notes
+        )
 
 
 def directional_check(
@@ -99,7 +112,7 @@ def directional_check(
     True
     """
     rng = generator("rng", rng)
-    with _on_copies(net) as (parameters, points):
+    with _on_copies(net) as (parameters, points), masks_held(net, grads is not None):
         if not parameters:
             raise ValueError("net must have at least one parameter, got none")
         value = _LossOfParameters(net, loss, x, y, parameters)
@@ -131,16 +144,22 @@ class _LossOfParameters:
         self.net, self.loss, self.parameters = net, loss, parameters
         self.x: NDArray[Any] = np.asarray(x)
         self.x, self.y = self.x.astype(np.float64) if self.x.dtype.kind == "f" else self.x, np.asarray(y)
-        self.looked_at = False
+        self.draws, self.looked_at, self.random = Draws(net, loss), False, False
+        self.outputs: int | None = None
 
     def __call__(self, **arrays: Array) -> Any:
         for name, array in arrays.items():
             self.parameters[name].data = array
         if self.looked_at:
+            if self.random:
+                self.draws.again()
             return self.loss.forward(self.net.forward(self.x), self.y)
-        self.looked_at = True
         net, loss = (thing if callable(thing) else thing.forward for thing in (self.net, self.loss))
-        return loss(net(self.x), self.y)
+        outputs = net(self.x)
+        value = loss(outputs, self.y)
+        self.looked_at, self.random = True, self.draws.keep_used()
+        self.outputs = outputs.shape[1] if np.ndim(outputs) == 2 else None
+        return value
 
 
 def _backward(net: Any, loss: Any, parameters: dict[str, Any]) -> dict[str, Array]:

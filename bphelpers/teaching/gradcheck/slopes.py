@@ -1,0 +1,66 @@
+"""One slope looked at closely: steps that shrink until the loss is smooth within them, or never is [09]."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bphelpers.numeric import EPS, ROUND_OFF, Array, Index, steps_at, value_at
+
+SHRINK = 10.0 ** -np.arange(10)
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A corner of the loss at one entry, or a jump, where no slope is right or wrong."""
+
+    index: Index
+    left: float
+    right: float
+    jump: bool = False
+
+    def allows(self, slope: float, tolerance: float) -> bool:
+        """Whether the slope lies from the one on the left to the one on the right: a subgradient."""
+        low, high = sorted((self.left, self.right))
+        slack = tolerance * max(abs(low), abs(high))
+        return not self.jump and low - slack <= slope <= high + slack
+
+
+def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> tuple[float, float, Kink | None]:
+    """Slope at one entry, the round-off in it, and the kink if no step is free of it.
+
+    The slopes of the two sides, each from three points, agree to h^2 where ``f`` is smooth (a parabola gives
+    no alarm) and differ by the whole jump of slope where a kink lies within two steps. Centred differences
+    with h and 2h differ by the error of the formula, which the two then cancel. The steps shrink until both
+    agree, or until round-off would hide a hundredth of the slope.
+    """
+    x, middle = point[index], value_at(f, point, index, 0.0)
+    usual, scatter = float(steps_at(x)), _scatter(f, point, index)
+    sides: list[tuple[float, float]] = []
+    rises: list[float] = []
+    for h in (float(x + step - x) for step in usual * SHRINK):
+        if h <= 0:
+            break
+        down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
+        left = (3 * middle - 4 * down + down2) / (2 * h)
+        right = (-3 * middle + 4 * up - up2) / (2 * h)
+        near, far = (up - down) / (2 * h), (up2 - down2) / (4 * h)
+        noise = max(ROUND_OFF * max(abs(middle), abs(up2), abs(down2)), scatter) / h
+        steepest = max(abs(left), abs(right))
+        if max(abs(right - left), abs(far - near)) <= 1e-5 * steepest + noise:
+            if sides and noise > 1e-2 * max(map(abs, sides[-1])):
+                break  # agreement of two numbers that are mostly round-off
+            return (4 * near - far) / 3, noise, None
+        sides.append((left, right))
+        rises.append(abs(up - down))
+    # A jump is as high for a step a tenth as long. Sitting on a kink, each side is smooth by itself.
+    jump = len(rises) > 1 and rises[-1] > 0.5 * rises[0] > 0
+    return float(np.mean(sides[0])), noise, Kink(index, *sides[0], jump)
+
+
+def _scatter(f: Callable[[Array], Any], point: Array, index: Index) -> float:
+    """How far the loss jumps about between neighbouring numbers, where a smooth one hardly moves."""
+    tiny = 4 * EPS * max(abs(float(point[index])), 1e-8)
+    values = np.array([value_at(f, point, index, k * tiny) for k in range(-3, 4)])
+    return 2 * float(np.abs(np.diff(values, 3)).max()) / np.sqrt(20)  # third differences magnify noise so
