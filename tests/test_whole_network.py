@@ -1,7 +1,5 @@
 """The check of a whole network: it finds the layer, leaves the network as it was, and knows every layer."""
 
-import re
-
 import numpy as np
 import pytest
 from gradient_tools import named, right_gradients, wrong_in
@@ -163,7 +161,7 @@ def test_a_broken_unknown_layer_blames_nobody():
     assert wrong_in(report) == ["W1", "b1"] and named(report) == {"sign"}
 
 
-def test_a_wrong_gradient_in_a_normalised_network_is_noticed_and_not_misnamed():
+def test_paths_that_were_forgotten_are_named():
     class Detached(nn.BatchNorm1d):
         """Forgets that the mean and the variance depend on the batch: the classic mistake."""
 
@@ -181,11 +179,21 @@ def test_a_wrong_gradient_in_a_normalised_network_is_noticed_and_not_misnamed():
 
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
-    for wrong in (Detached(4), Plain(nn.Tanh())):
+    for wrong, mistake in (
+        (
+            Detached(4),
+            "In layer 2, batch_norm: these numbers come out when mean and variance are taken for constants",
+        ),
+        (
+            Plain(nn.Tanh()),
+            "Around layer 2, residual: these numbers come out when the gradient comes back through",
+        ),
+    ):
         net = nn.Sequential(nn.Linear(3, 4, rng=rng), wrong, nn.Linear(4, 2, rng=rng))
         report = check_network(net, nn.MSELoss(), x, y)
         last = net.parameters()[-2].name
-        assert report[last].ok and not report["W1"].ok and report["W1"].diagnosis is None
+        assert report[last].ok and not report["W1"].ok
+        assert report["W1"].diagnosis.sentence.startswith(mistake) and not report["W1"].diagnosis.alternatives
 
 
 class Doubled(nn.Tanh):
@@ -207,7 +215,8 @@ def test_no_rule_of_a_base_class_is_blamed_for_a_subclass(layer, loss):
     assert check_network(net, loss(), x, y).ok
     doubled = {name: 2 * grad for name, grad in right_gradients(net, loss(), x, y).items()}
     report = check_network(net, loss(), x, y, grads=doubled)
-    assert {(c.diagnosis.mistake, c.diagnosis.alternatives) for c in report.arrays} == {("factor 2", ())}
+    counts = ("not averaged over the outputs", "not averaged at all", "added to an old gradient")
+    assert {(c.diagnosis.mistake, c.diagnosis.alternatives) for c in report.arrays} == {("factor 2", counts)}
 
 
 def test_a_loss_with_labels_of_its_own():
@@ -306,16 +315,18 @@ def test_interrupt_restores_the_parameters(check, error, call):
 
 @pytest.mark.parametrize("seed", range(8))
 @both
-def test_dropout_in_training_is_refused_whatever_it_draws_and_switched_off_is_fine(check, seed):
+def test_the_mask_of_dropout_is_held_still(check, seed):
     rng = np.random.default_rng(seed)
     net = nn.Sequential(
         nn.Linear(3, 4, rng=rng), Forgetful(), nn.Dropout(0.5, rng=rng), nn.Linear(4, 2, rng=rng)
     )
     x, y = rng.normal(size=(5, 3)), rng.integers(0, 2, 5)
-    with pytest.raises(ValueError, match=re.escape("net.eval()")):
-        check(net, nn.CrossEntropyLoss(), x, y)
-    report = check_network(net.eval(), nn.CrossEntropyLoss(), x, y)
-    assert named(report) == {"activation derivative missing"}
+    before = rng.bit_generator.state
+    for mode in (True, False):
+        report = check(net.train(mode), nn.CrossEntropyLoss(), x, y)
+        assert rng.bit_generator.state == before and net[2].training is mode and "forward" not in vars(net[2])
+        if check is check_network:
+            assert named(report) == {"activation derivative missing"} and "held still" in str(report)
 
 
 class Clipped(nn.Linear):

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from bphelpers.arguments import refuse, whole
 from bphelpers.numeric import Array, error_above, float64_copy
-from bphelpers.teaching.gradcheck.mistakes import TABLE, Counts, mistakes_in, sentence_for, variants
+from bphelpers.teaching.gradcheck.mistakes import TABLE, Counts, mistakes_in, sentence_for
 from bphelpers.teaching.numbers import number
 
 
@@ -45,7 +45,7 @@ class Surroundings:
 
     rtol: float
     noise: Array
-    counts: Counts = Counts()
+    counts: Counts
     others: Mapping[str, Array] = field(default_factory=dict)
     parameter: Array | None = None
     refutes_the_loss: bool = False  # a right gradient in the same network
@@ -57,8 +57,9 @@ class Surroundings:
 
     def explains(self, candidate: Candidate, found: Array, truth: Array) -> bool:
         """Whether it gives what was found, and is not as near to the truth itself."""
-        told_apart = not same(candidate.array, truth, 10 * self.rtol, self.noise)
-        return told_apart and self.same(found, candidate.array, candidate.magnified)
+        array = without_round_off(candidate.array, truth)
+        told_apart = not same(array, truth, 10 * self.rtol, self.noise)
+        return told_apart and self.same(without_round_off(found, truth), array, candidate.magnified)
 
 
 def diagnose(
@@ -116,15 +117,14 @@ def explain(found: Array, truth: Array, given: Sequence[Candidate], known: Surro
     if known.same(found, truth) or 1e3 * noise > largest:
         return None
     zero, *factors = _factors(truth, known)
-    if np.abs(found).max(initial=0.0) <= 1e-12 * largest:  # 0 but for round-off
-        return Diagnosis(zero.mistake, zero.sentence)
-    ranks = ([*given, *factors, *_anywhere(found, truth, known)], _fitted(found, truth, known))
+    first = [zero, *given] if not found.any() else [*given, zero]
+    ranks = ([*first, *factors, *_anywhere(found, truth, known)], _fitted(found, truth, known))
     for rank in ranks:
         fitting = [c for c in rank if known.explains(c, found, truth)]
         if fitting:
-            first = fitting[0]
-            alternatives = dict.fromkeys(c.mistake for c in fitting if c.mistake != first.mistake)
-            return Diagnosis(first.mistake, first.sentence, tuple(alternatives))
+            best = fitting[0]
+            alternatives = dict.fromkeys(c.mistake for c in fitting if c.mistake != best.mistake)
+            return Diagnosis(best.mistake, best.sentence, tuple(alternatives))
     return None
 
 
@@ -139,6 +139,12 @@ def same(found: Array, expected: Array, rtol: float, noise: Array | float = 0.0)
     return bool(
         (error_above(found, expected, np.full(found.shape, np.maximum(least, own / rtol))) <= rtol).all()
     )
+
+
+def without_round_off(array: Array, beside: Array) -> Array:
+    """Zeros where all of it is round-off of numbers as large as those beside it."""
+    largest = 1e-12 * np.abs(beside).max(initial=0.0)
+    return np.zeros_like(array) if np.abs(array).max(initial=0.0) <= largest else array
 
 
 def _not_finite(found: Array) -> Diagnosis:
@@ -162,7 +168,7 @@ def _factors(truth: Array, known: Surroundings) -> Iterator[Candidate]:
 def _anywhere(found: Array, truth: Array, known: Surroundings) -> Iterator[Candidate]:
     """What needs nothing but the truth, the other gradients and the parameter."""
     for row in mistakes_in("gradient"):
-        for rule in variants(row.rules["gradient"]):
+        for rule in row.ways("gradient"):
             array = rule(found, truth)
             if array is not None:
                 sentence = sentence_for(row.name, found=found.shape, right=truth.shape)
@@ -206,4 +212,4 @@ def _multiple(of: Array, unit: Array) -> float:
 def _levels(array: Array) -> int:
     """How many clearly different sizes its numbers have."""
     levels = np.unique(np.abs(array[np.abs(array) > 1e-2 * np.abs(array).max(initial=0.0)]))
-    return 1 + np.count_nonzero(np.diff(levels) > 1e-3 * levels[1:]) if levels.size else 0
+    return 1 + int(np.count_nonzero(np.diff(levels) > 1e-3 * levels[1:])) if levels.size else 0

@@ -92,7 +92,7 @@ def assert_gradients_match(
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A mistake in a place, ``layers`` in number, and what it gives: the gradients that it changes, by name."""
+    """A mistake in a place, so many ``layers``, and what it gives: the gradients that it changes, by name."""
 
     mistake: str
     arrays: Mapping[str, Array]
@@ -119,8 +119,8 @@ def compare(
 ) -> GradientReport:
     """Check every array; ``hypotheses()`` are structural mistakes.
 
-    ``along(name)`` is the loss as a function of that array alone, where a faster way is known. In ``one_chain``
-    what goes wrong at the loss reaches every array.
+    ``along(name)`` is the loss as a function of that array alone, where a faster way is known. In
+    ``one_chain`` what goes wrong at the loss reaches every array.
     """
     tolerance = number("tolerance", tolerance, above=0)
     if not params:
@@ -171,8 +171,8 @@ def repeatable(loss: Callable[..., Any], points: Mapping[str, Array]) -> float:
     if first != second:
         raise ValueError(
             f"loss must give the same number for the same parameters, got {first:g} and then {second:g}; "
-            "draw its random numbers once, before the check, or make their generator anew in every call, with "
-            "the same seed: then each call has the same mask"
+            "draw its random numbers once, before the check, or make their generator anew in every call, "
+            "with the same seed: then each call has the same mask"
         )
     return abs(first)
 

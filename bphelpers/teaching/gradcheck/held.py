@@ -1,8 +1,6 @@
 """Random numbers held still: the same mask in every forward pass of a check [11]."""
 
 import contextlib
-import copy
-import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,15 +21,15 @@ def inside(thing: Any) -> Iterator[Any]:
 
 
 class Draws:
-    """The generators that layers draw from, NumPy's global one too, as they are now."""
+    """The generators that layers draw from, as they are now; NumPy's global one too, if ``globally``."""
 
-    def __init__(self, *layers: Any) -> None:
-        generators = [np.random.get_bit_generator()]
+    def __init__(self, *layers: Any, globally: bool = False) -> None:
+        generators = [np.random.get_bit_generator()] if globally else []  # type: ignore[attr-defined]
         for part in (part for layer in layers for part in inside(layer)):
             for value in getattr(part, "__dict__", {}).values():
                 if isinstance(value, np.random.Generator):
                     generators.append(value.bit_generator)
-        self._before = [(generator, copy.deepcopy(generator.state)) for generator in generators]
+        self._before = [(generator, generator.state) for generator in generators]
 
     def again(self) -> None:
         """What was drawn since will be drawn once more."""
@@ -40,22 +38,24 @@ class Draws:
 
     def keep_used(self) -> bool:
         """Look after those only that have drawn meanwhile; whether there is one."""
-        self._before = [
-            (generator, state)
-            for generator, state in self._before
-            if pickle.dumps(generator.state) != pickle.dumps(state)
-        ]
+        self._before = [(g, state) for g, state in self._before if not _equal(g.state, state)]
         return bool(self._before)
 
 
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return all(_equal(one[key], other[key]) for key in one)
+    return bool(np.array_equal(one, other))
+
+
 @contextlib.contextmanager
-def masks_held(net: Any, given: bool) -> Iterator[list[str]]:
-    """Dropout with one mask: drawn anew if the gradients are to be found, else that of the pass they are from.
+def held_still(net: Any, loss: Any, given: bool) -> Iterator[list[str]]:
+    """Dropout with one mask: a new one, or that of the last forward pass if gradients from it are ``given``.
 
     Yields what there is to say about it. A dropout layer that is switched off is switched on to be tested.
     """
     layers = [part for part in inside(net) if isinstance(part, nn.Dropout) and part.p > 0]
-    modes = [(layer, layer.training) for layer in layers]
+    modes, draws = [(layer, layer.training) for layer in layers], Draws(net, loss)
     notes = ["Dropout was on, with one mask held still."] if layers else []
     try:
         for layer, training in modes:
@@ -70,11 +70,12 @@ def masks_held(net: Any, given: bool) -> Iterator[list[str]]:
         for layer, training in modes:
             layer.training = training
             vars(layer).pop("forward", None)
+        draws.again()
 
 
 def _with_mask(mask: Array | None) -> Any:
     def forward(x: Array) -> Array:
-        if np.shape(mask) != x.shape:
+        if mask is None or mask.shape != x.shape:
             refuse("grads", "come from the last forward pass of net, with its masks", x)
         return np.asarray(x * mask)
 

@@ -42,10 +42,15 @@ class Mistake:
 
     name: str  # stable: exercises, museum and tests refer to it
     sentence: str
-    rules: Mapping[str, Rule | tuple[Rule, ...]] = field(default_factory=dict)
+    rules: Mapping[str, Rule | tuple[Rule, ...]] = field(default_factory=dict)  # several: ways to make it
     factor: Callable[[Counts], float | None] | None = None
     of_the_loss: bool = False
     in_rows: str = ""
+
+    def ways(self, operation: str) -> tuple[Rule, ...]:
+        """The rules for one operation."""
+        rule = self.rules[operation]
+        return rule if isinstance(rule, tuple) else (rule,)
 
 
 def _one_hot(logits: Array, labels: Any, shift: int = 0) -> Array:
@@ -84,7 +89,7 @@ def _statistics(mean_moves: bool, variance_moves: bool) -> dict[str, Rule]:
     def over(axis: int) -> Rule:
         def rule(
             dout: Array, x: Array, gamma: Array, *_: Any, eps: float = 1e-5, mean: Any = None, var: Any = None
-        ):
+        ) -> Gradients:
             if mean is not None:  # in evaluation they do not
                 return {}
             std = np.sqrt(x.var(axis=axis, keepdims=True) + eps)
@@ -460,11 +465,6 @@ MISTAKES = {mistake.name: mistake for mistake in TABLE}
 def mistakes_in(operation: str) -> list[Mistake]:
     """The rows that have a rule for this operation."""
     return [mistake for mistake in TABLE if operation in mistake.rules]
-
-
-def variants(rule: Rule | tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """The ways in which one mistake is made in one operation."""
-    return rule if isinstance(rule, tuple) else (rule,)
 
 
 def sentence_for(mistake: str, place: str = "", in_rows: bool = False, **numbers: Any) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from bphelpers import functional as F
 from bphelpers.numeric import Array, float64_copy
 from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare
-from bphelpers.teaching.gradcheck.mistakes import Counts, Gradients, Mistake, mistakes_in, variants
+from bphelpers.teaching.gradcheck.mistakes import Counts, Gradients, Mistake, mistakes_in
 from bphelpers.teaching.gradcheck.report import GradientReport
 
 Values = Mapping[str, Any]
@@ -67,7 +67,7 @@ class Operation:
         """The gradients that the mistake changes, by argument, for each way to make it that shapes allow."""
         given = values.values() if self.is_loss else (dout, *values.values(), out)
         made = []
-        for rule in variants(mistake.rules[self.name]):
+        for rule in mistake.ways(self.name):
             try:
                 wrong = rule(*given, **options)
             except ValueError:

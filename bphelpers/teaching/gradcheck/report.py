@@ -123,8 +123,8 @@ class ArrayCheck:
         said = [f"{self.name}: {self.untested}"] if self.untested else []
         if not self.ok and not self.reacts:
             said.append(
-                f"{self.name}: the loss does not change with {self.name}: does it use its argument? Or is it made "
-                "of steps, as accuracy is?"
+                f"{self.name}: the loss does not change with {self.name}: does it use its argument? Or is it "
+                "made of steps, as accuracy is?"
             )
         elif not self.ok and self.worst is not None:
             *_, got, expected = self.row()

@@ -14,7 +14,7 @@ from bphelpers.numeric import Array
 from bphelpers.teaching.gradcheck.diagnosis import same
 from bphelpers.teaching.gradcheck.gradients import Hypothesis
 from bphelpers.teaching.gradcheck.held import Draws
-from bphelpers.teaching.gradcheck.mistakes import MISTAKES, Gradients, Mistake, mistakes_in, variants
+from bphelpers.teaching.gradcheck.mistakes import MISTAKES, Gradients, Mistake, mistakes_in
 from bphelpers.teaching.gradcheck.operations import DROPOUT, OPERATIONS, Operation
 from bphelpers.teaching.numbers import number
 
@@ -85,7 +85,7 @@ class Step:
                 grads |= own
             if isinstance(self.layer, nn.Residual):
                 skipped = replaced.get(self.number)
-                dx = skipped.rules["residual"](dout, dx) if skipped else dx + dout
+                dx = skipped.ways("residual")[0](dout, dx) if skipped else dx + dout
             return dx, grads
         parameters = _parameters(self.layer)
         if self.operation is None:
@@ -203,7 +203,7 @@ class Rerun:
             if own.shape == other.shape:
                 step = next(s for s in self.net.leaves() if s.number == i)
                 assert step.operation is not None
-                rule = partial(row.rules["slope"], slope=other)
+                rule = partial(row.ways("slope")[0], slope=other)
                 yield (
                     f"In layer {i}, {step.operation.name}, with the slope of layer {j}",
                     {i: replace(row, rules={step.operation.name: rule})},
@@ -223,7 +223,7 @@ class Rerun:
         mistake = MISTAKES["hidden delta from updated weights"]
 
         def at(rate: float) -> dict[int, Mistake]:
-            rule = partial(mistake.rules["early update"], lr=rate)
+            rule = partial(mistake.ways("early update")[0], lr=rate)
             return {step.number: replace(mistake, rules={"linear": rule}) for step in steps}
 
         if lr is None:
@@ -236,7 +236,7 @@ class Rerun:
 def _ways(rows: list[Mistake], operation: str) -> Iterator[Mistake]:
     """The rows with one rule each, a row for each way to make the mistake."""
     for row in rows:
-        for rule in variants(row.rules[operation]):
+        for rule in row.ways(operation):
             yield replace(row, rules={operation: rule})
 
 

@@ -39,6 +39,7 @@ def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> tupl
     usual, scatter = float(steps_at(x)), _scatter(f, point, index)
     sides: list[tuple[float, float]] = []
     rises: list[float] = []
+    noises: list[float] = []
     for h in (float(x + step - x) for step in usual * SHRINK):
         if h <= 0:
             break
@@ -54,9 +55,11 @@ def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> tupl
             return (4 * near - far) / 3, noise, None
         sides.append((left, right))
         rises.append(abs(up - down))
-    # A jump is as high for a step a tenth as long. Sitting on a kink, each side is smooth by itself.
+        noises.append(noise)
+    # A jump is as high for a step a tenth as long. Sitting on a kink, each side is smooth by itself, and the
+    # largest step carries the least round-off.
     jump = len(rises) > 1 and rises[-1] > 0.5 * rises[0] > 0
-    return float(np.mean(sides[0])), noise, Kink(index, *sides[0], jump)
+    return float(np.mean(sides[0])), noises[0], Kink(index, *sides[0], jump)
 
 
 def _scatter(f: Callable[[Array], Any], point: Array, index: Index) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bphelpers.arguments import generator, real
 from bphelpers.numeric import STEP, Array, one_number
 from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare, repeatable, same_names
-from bphelpers.teaching.gradcheck.held import Draws, masks_held
+from bphelpers.teaching.gradcheck.held import Draws, held_still
 from bphelpers.teaching.gradcheck.mistakes import Counts
 from bphelpers.teaching.gradcheck.report import GradientReport
 from bphelpers.teaching.gradcheck.rerun import Rerun
@@ -34,7 +34,7 @@ def check_network(
     ``net`` is like a Sequential: ``layers``, ``forward(x)``, ``backward(dout)``, ``parameters()`` with
     ``name``, ``data`` and ``grad``; the loss has ``forward(y_hat, y)`` and ``backward()``. ``grads`` are your
     own, by name, to check instead of those of ``net.backward``; ``lr`` is the rate of an update that may have
-    come too early (without it, it is found from the numbers). What layers draw, such as dropout's mask, is held
+    come too early (without it, it is found from the numbers). What layers draw, as dropout does, is held
     still; dropout is tested in evaluation too.
 
     All is done in float64 on copies, and put back also when the check is interrupted. ``grad`` holds what the
@@ -53,8 +53,8 @@ def check_network(
     b2        (1,)    below 1e-06
     """
     own = grads is None
-    with _on_copies(net) as (parameters, points), masks_held(net, not own) as notes:
-        value = _LossOfParameters(net, loss, x, y, parameters)
+    with _on_copies(net) as (parameters, points), held_still(net, loss, not own) as notes:
+        value = _LossOfParameters(net, loss, x, y, parameters, globally=True)
         if grads is None:
             value(**points)
             grads = _backward(net, loss, parameters)
@@ -77,8 +77,8 @@ def check_network(
         value(**points)
         if value.random and not own:
             raise ValueError(
-                "grads must be left out where layers draw random numbers, got grads from another draw; without "
-                "them the check makes its own, with what was drawn held still"
+                "grads must be left out where layers draw random numbers, got some from another draw; "
+                "without them the check makes its own, with what was drawn held still"
             )
         counts = Counts(len(value.x), value.outputs, lr)
         return compare(
@@ -112,7 +112,7 @@ def directional_check(
     True
     """
     rng = generator("rng", rng)
-    with _on_copies(net) as (parameters, points), masks_held(net, grads is not None):
+    with _on_copies(net) as (parameters, points), held_still(net, loss, grads is not None):
         if not parameters:
             raise ValueError("net must have at least one parameter, got none")
         value = _LossOfParameters(net, loss, x, y, parameters)
@@ -140,11 +140,20 @@ def directional_check(
 class _LossOfParameters:
     """The loss as a function of named arrays; x and y are looked at the first time, at the network's door."""
 
-    def __init__(self, net: Any, loss: Any, x: ArrayLike, y: ArrayLike, parameters: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        net: Any,
+        loss: Any,
+        x: ArrayLike,
+        y: ArrayLike,
+        parameters: dict[str, Any],
+        globally: bool = False,
+    ) -> None:
         self.net, self.loss, self.parameters = net, loss, parameters
         self.x: NDArray[Any] = np.asarray(x)
         self.x, self.y = self.x.astype(np.float64) if self.x.dtype.kind == "f" else self.x, np.asarray(y)
-        self.draws, self.looked_at, self.random = Draws(net, loss), False, False
+        self.looked_at, self.random = False, False
+        self.draws = Draws(net, loss, globally=globally)
         self.outputs: int | None = None
 
     def __call__(self, **arrays: Array) -> Any:
