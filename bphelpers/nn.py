@@ -319,7 +319,7 @@ class Activation(Module):
     _keeps_input: bool
 
     def __init_subclass__(cls) -> None:
-        if "function" not in vars(cls):
+        if "pair" in vars(cls) and "function" not in vars(cls):
             cls.function, cls.gradient = _plain(cls.pair)
         taken, asked_for = (list(inspect.signature(function).parameters) for function in cls.pair)
         cls._keeps_input = asked_for[1] in taken  # the argument after dout

@@ -1,7 +1,9 @@
 """Derived gradients against measured ones: any loss of named arrays, in float64."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from bphelpers.arguments import number
 from bphelpers.numeric import (
     ROUND_OFF,
     Array,
+    Index,
     float64_copy,
     numerical_gradient,
     one_number,
@@ -24,7 +27,7 @@ from bphelpers.teaching.gradcheck.diagnosis import (
 )
 from bphelpers.teaching.gradcheck.mistakes import Counts, sentence_for
 from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport
-from bphelpers.teaching.gradcheck.slopes import careful_slope
+from bphelpers.teaching.gradcheck.slopes import Beside, careful_slope
 
 # A float32 gradient carries about this much round-off, however carefully it was derived.
 FLOAT32_TOLERANCE = 1e-4
@@ -133,8 +136,9 @@ def compare(
     for name, point in points.items():
         coarse = np.asarray(grads[name]).dtype == np.float32
         allowed = max(tolerance, FLOAT32_TOLERANCE) if coarse else tolerance
-        f = along(name) if along else _along(loss, points, name)
-        checks.append(_measure(name, f, point, found[name], allowed, size))
+        at = along or partial(_along, loss, points)
+        beside = partial(_slopes_beside, loss, points, name)
+        checks.append(_measure(name, at, point, found[name], allowed, size, beside))
     wrong = [check for check in checks if not check.ok]
     right = {check.name for check in checks if check.ok and not check.untested}
     surroundings = {}
@@ -177,13 +181,41 @@ def repeatable(loss: Callable[..., Any], points: Mapping[str, Array]) -> float:
     return abs(first)
 
 
+def _slopes_beside(
+    loss: Callable[..., Any], points: Mapping[str, Array], name: str, index: Index, shift: float
+) -> list[float]:
+    """The slope at one entry where all parameters are shifted, each by its own part of ``shift``."""
+    slopes, h = [], shift / 10
+    for sign, phase in itertools.product((1, -1), range(3)):
+        ends = []
+        for step in (h, -h):
+            moved = {
+                other: point
+                + sign * shift * np.cos(phase + 2 * i + np.arange(point.size)).reshape(point.shape)
+                for i, (other, point) in enumerate(points.items())
+            }
+            moved[name][index] += step
+            ends.append(one_number(loss(**moved), "loss"))
+        slopes.append((ends[0] - ends[1]) / (2 * h))
+    return slopes
+
+
 def _measure(
-    name: str, f: Callable[[Array], Any], point: Array, found: Array, tolerance: float, size: float
+    name: str,
+    along: Callable[[str], Callable[[Array], Any]],
+    point: Array,
+    found: Array,
+    tolerance: float,
+    size: float,
+    beside: Beside,
 ) -> ArrayCheck:
     """Measure one gradient and compare; look closely where they disagree. The diagnosis comes later."""
-    check = ArrayCheck(
-        name, found, numerical_gradient(f, point), ROUND_OFF * size / steps_at(point), tolerance
-    )
+    f = along(name)
+    try:
+        coarse = numerical_gradient(f, point)
+    except ValueError:  # a step may be too long for the loss
+        coarse = np.full(point.shape, np.nan)
+    check = ArrayCheck(name, found, coarse, ROUND_OFF * size / steps_at(point), tolerance)
     if not check.right_shape:
         return check
     looked_at = ~np.isfinite(found)
@@ -191,11 +223,13 @@ def _measure(
     while (doubtful := (check.errors > tolerance) & ~looked_at).any():
         measured, noises, kinks = check.measured.copy(), np.array(check.noises), list(check.kinks)
         for index in map(tuple, np.argwhere(doubtful).tolist()):
-            measured[index], noises[index], kink = careful_slope(f, point, index)
+            measured[index], noises[index], kink = careful_slope(
+                along(name), point, index, float(found[index]), beside
+            )
             kinks += [kink] if kink else []
         looked_at |= doubtful
         check = replace(check, measured=measured, noises=noises, kinks=tuple(kinks))
-    return check if check.ok or check.measured.any() else replace(check, reacts=_reacts(f, point))
+    return check if check.ok or check.measured.any() else replace(check, reacts=_reacts(along(name), point))
 
 
 def _reacts(f: Callable[[Array], Any], point: Array) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 from bphelpers.numeric import EPS, ROUND_OFF, Array, Index, steps_at, value_at
 
 SHRINK = 10.0 ** -np.arange(10)
+# The slopes at an entry, with all parameters shifted a step this way and that.
+Beside = Callable[[Index, float], list[float]]
 
 
 @dataclass(frozen=True)
@@ -27,39 +29,55 @@ class Kink:
         return not self.jump and low - slack <= slope <= high + slack
 
 
-def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> tuple[float, float, Kink | None]:
+def careful_slope(
+    f: Callable[[Array], Any], point: Array, index: Index, found: float, beside: Beside | None = None
+) -> tuple[float, float, Kink | None]:
     """Slope at one entry, the round-off in it, and the kink if no step is free of it.
 
     The slopes of the two sides, each from three points, agree to h^2 where ``f`` is smooth (a parabola gives
     no alarm) and differ by the whole jump of slope where a kink lies within two steps. Centred differences
     with h and 2h differ by the error of the formula, which the two then cancel. The steps shrink until both
-    agree, or until round-off would hide a hundredth of the slope.
+    agree, or until round-off would hide a hundredth of the slope. A step that leaves the domain of ``f`` is
+    too long. Where the slope is not what was ``found``, those ``beside`` the point may show a kink that the
+    line through this entry does not: a unit turned on by one example one way and by another the other way.
     """
     x, middle = point[index], value_at(f, point, index, 0.0)
     usual, scatter = float(steps_at(x)), _scatter(f, point, index)
-    sides: list[tuple[float, float]] = []
+    sides: list[tuple[float, float, float]] = []
     rises: list[float] = []
-    noises: list[float] = []
+    outside: ValueError | None = None
     for h in (float(x + step - x) for step in usual * SHRINK):
         if h <= 0:
             break
-        down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
+        try:
+            down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
+        except ValueError as error:
+            outside = outside or error
+            continue
         left = (3 * middle - 4 * down + down2) / (2 * h)
         right = (-3 * middle + 4 * up - up2) / (2 * h)
         near, far = (up - down) / (2 * h), (up2 - down2) / (4 * h)
         noise = max(ROUND_OFF * max(abs(middle), abs(up2), abs(down2)), scatter) / h
         steepest = max(abs(left), abs(right))
         if max(abs(right - left), abs(far - near)) <= 1e-5 * steepest + noise:
-            if sides and noise > 1e-2 * max(map(abs, sides[-1])):
+            if sides and noise > 1e-2 * max(map(abs, sides[-1][:2])):
                 break  # agreement of two numbers that are mostly round-off
-            return (4 * near - far) / 3, noise, None
-        sides.append((left, right))
+            slope = (4 * near - far) / 3
+            if beside is None or abs(slope - found) <= 1e-4 * steepest + noise:
+                return slope, noise, None
+            around = beside(index, h)
+            low, high = min(around), max(around)
+            turns = high - low > 1e-2 * max(abs(low), abs(high)) + 20 * noise
+            return slope, noise, Kink(index, low, high) if turns else None
+        sides.append((left, right, noise))
         rises.append(abs(up - down))
-        noises.append(noise)
+    if not sides and outside:
+        raise outside
     # A jump is as high for a step a tenth as long. Sitting on a kink, each side is smooth by itself, and the
     # largest step carries the least round-off.
     jump = len(rises) > 1 and rises[-1] > 0.5 * rises[0] > 0
-    return float(np.mean(sides[0])), noises[0], Kink(index, *sides[0], jump)
+    left, right, noise = sides[0]
+    return (left + right) / 2, noise, Kink(index, left, right, jump)
 
 
 def _scatter(f: Callable[[Array], Any], point: Array, index: Index) -> float:
