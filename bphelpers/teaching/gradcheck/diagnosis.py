@@ -52,7 +52,7 @@ class Surroundings:
 
     def same(self, found: Array, expected: Array, magnified: float = 1.0) -> bool:
         """Whether two arrays agree within tolerance and noise."""
-        noise = np.where(np.isinf(self.noise), np.inf, self.noise * magnified)
+        noise = self.noise * np.where(np.isinf(self.noise), 1.0, magnified)
         return same(found, expected, self.rtol, noise)
 
     def explains(self, candidate: Candidate, found: Array, truth: Array) -> bool:
@@ -124,6 +124,8 @@ def explain(found: Array, truth: Array, given: Sequence[Candidate], known: Surro
         if fitting:
             best = fitting[0]
             alternatives = dict.fromkeys(c.mistake for c in fitting if c.mistake != best.mistake)
+            if known.refutes_the_loss and best in factors and best.mistake != "sign":
+                alternatives["factor"] = None  # anything on the way
             return Diagnosis(best.mistake, best.sentence, tuple(alternatives))
     return None
 
@@ -174,9 +176,10 @@ def _anywhere(found: Array, truth: Array, known: Surroundings) -> Iterator[Candi
                 sentence = sentence_for(row.name, found=found.shape, right=truth.shape)
                 yield Candidate(row.name, array, sentence, 1.0)
     # Rows cannot be made from their sum, so here the missing step is applied to what was found.
-    for axis in (0, -1) if found.ndim == truth.ndim + 1 else ():
+    for axis in (0, -1) if found.ndim and found.size > truth.size else ():
         fits = known.counts.n in (None, found.shape[axis])
-        if fits and known.same(found.sum(axis=axis), truth):
+        sums = (found.sum(axis=axis, keepdims=keepdims) for keepdims in (False, True))
+        if fits and any(known.same(s, truth) for s in sums):
             yield Candidate("bias not summed", found, sentence_for("bias not summed", in_rows=axis == 0))
     for name, array in known.others.items():
         mistake = "another parameter" if array.shape == truth.shape else "another order"
@@ -195,7 +198,7 @@ def _fitted(found: Array, truth: Array, known: Surroundings) -> list[Candidate]:
         factor = _multiple(found[decided], truth[decided])
         sentence = sentence_for("factor", factor=number(factor, steady=True))
         candidates.append(Candidate("factor", factor * truth, sentence, abs(factor)))
-        if abs(factor) < 1 and known.counts.lr is None:
+        if 0 < factor < 1 and known.counts.lr is None:
             rate = "learning rate multiplied in"
             candidates.append(Candidate(rate, factor * truth, sentence_for(rate), abs(factor)))
     if known.parameter is not None and _levels(known.parameter) >= 3:
@@ -210,6 +213,8 @@ def _multiple(of: Array, unit: Array) -> float:
 
 
 def _levels(array: Array) -> int:
-    """How many clearly different sizes its numbers have."""
+    """How many clearly different sizes its numbers have; in an outer product, its rows or its columns."""
+    if array.ndim == 2 and array.size and np.linalg.matrix_rank(array, rtol=1e-8) == 1:
+        return min(_levels(np.linalg.norm(array, axis=axis)) for axis in (0, 1))
     levels = np.unique(np.abs(array[np.abs(array) > 1e-2 * np.abs(array).max(initial=0.0)]))
     return 1 + int(np.count_nonzero(np.diff(levels) > 1e-3 * levels[1:])) if levels.size else 0

@@ -190,14 +190,18 @@ def _slopes_beside(
         ends = []
         for step in (h, -h):
             moved = {
-                other: point
-                + sign * shift * np.cos(phase + 2 * i + np.arange(point.size)).reshape(point.shape)
+                other: np.array(point + sign * shift * _pattern(point, phase + 2 * i))
                 for i, (other, point) in enumerate(points.items())
             }
             moved[name][index] += step
             ends.append(one_number(loss(**moved), "loss"))
         slopes.append((ends[0] - ends[1]) / (2 * h))
     return slopes
+
+
+def _pattern(like: Array, phase: int = 1) -> Array:
+    """Numbers from -1 to 1 without a rule that a network could share."""
+    return np.cos(phase + np.arange(like.size)).reshape(like.shape)
 
 
 def _measure(
@@ -234,7 +238,7 @@ def _measure(
 
 def _reacts(f: Callable[[Array], Any], point: Array) -> bool:
     """Whether the loss changes if all entries move a good way."""
-    way = 1e-2 * np.maximum(1.0, np.abs(point)) * np.cos(1 + np.arange(point.size)).reshape(point.shape)
+    way = 1e-2 * np.maximum(1.0, np.abs(point)) * _pattern(point)
     return any(f(point + way * sign) != f(point) for sign in (1, -1))
 
 

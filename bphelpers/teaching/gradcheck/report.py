@@ -94,10 +94,10 @@ class ArrayCheck:
             return ""
         if largest == 0:
             return "derived and measured are exactly 0, as with weights that are 0: try random ones."
-        if largest <= self.noise:
-            return "every slope is below the round-off of the loss: nothing was tested."
         if len(self.undecided) == self.found.size:
             return "every entry sits on a kink or a jump of the loss: nothing was tested."
+        if largest <= self.noise:
+            return "every slope is below the round-off of the loss: nothing was tested."
         return ""
 
     def row(self) -> tuple[str, ...]:
@@ -106,10 +106,11 @@ class ArrayCheck:
         if self.ok:
             # Where round-off is coarser than the tolerance, no more than that was seen.
             bound = max(self.tolerance, self.noise / float(np.abs(self.measured).max(initial=1e-300)))
-            verdict = "not testable" if self.untested else f"below {bound:.0e}"
+            verdict = f"below {bound:.0e}" if bound < 0.1 else "hardly testable"
+            verdict = "not testable" if self.untested else verdict
             return self.name, shape, verdict, "", "", ""
         if not self.reacts:
-            return self.name, shape, "not measurable", "", "", ""
+            return self.name, shape, "not testable", "", "", ""
         if self.worst is None:
             return self.name, shape, f"shape, not {self.measured.shape}", "", "", ""
         error = number(self.error, 3, steady=True) if np.isfinite(self.error) else "not finite"
@@ -134,10 +135,11 @@ class ArrayCheck:
             if kink.jump:
                 said.append(f"{self._at(kink.index)}: the loss jumps here, so that it has no slope.")
                 continue
-            ends = f"slope {self._shown(kink.left, 3)} on the left, {self._shown(kink.right, 3)} on the right"
+            left, right = (self._shown(slope, 3, kink.index) for slope in (kink.left, kink.right))
+            ends = f"slope {left} on the left, {right} on the right"
+            found = self._shown(float(self.found[kink.index]), 3, kink.index)
             verdict = (
-                f"{self._shown(float(self.found[kink.index]), 3)} cannot be decided here. Move the biases a "
-                "little and check again."
+                f"{found} cannot be decided here. Move the biases a little and check again."
                 if kink in undecided
                 else "any number from one to the other counts as right."
             )
@@ -146,8 +148,8 @@ class ArrayCheck:
             said.append(f"{self.name}: {len(self.kinks) - KINKS_SHOWN} more entries sit on a kink.")
         return said
 
-    def _shown(self, value: float, digits: int) -> str:
-        return number(value, digits, zero_below=self.noise, steady=True)
+    def _shown(self, value: float, digits: int, index: Index) -> str:
+        return number(value, digits, zero_below=float(self.noises[index]), steady=True)
 
     def _at(self, index: Index) -> str:
         return f"{self.name}{list(index)}" if index else self.name
