@@ -2,11 +2,12 @@
 
 A derived gradient is compared with a measured one: the slope of the loss, by centred differences in float64.
 Where they differ, a diagnosis is given only if applying a named mistake to the right gradient reproduces the
-wrong one, number by number. It never guesses.
+wrong one, number by number, and no right gradient refutes it. It never guesses.
 
-``mistakes`` holds the table. ``diagnosis`` tries it on one gradient, ``gradients`` checks any loss of named
-arrays and ``report`` says what was found; ``operations`` does it for one backward function, ``whole_network``
-with ``rerun`` for a network. ``museum`` shows ten broken backward passes to try it on.
+``mistakes`` holds the table. ``diagnosis`` tries it on one gradient, ``slopes`` looks closely at one entry,
+``gradients`` checks any loss of named arrays and ``report`` says what was found; ``operations`` does it for one
+backward function, ``whole_network`` with ``rerun`` for a network, whose random numbers are ``held`` still.
+``museum`` shows ten broken backward passes to try it on.
 """
 
 from bphelpers.numeric import numerical_gradient, relative_error

@@ -331,9 +331,12 @@ TABLE = (
     ),
     Mistake(
         "upstream left out",
-        "These numbers come out when the derivative of the activation stands alone: on its way back, the "
-        "gradient that arrives is multiplied by it.",
+        "These numbers come out when the layer's own derivative stands alone: on its way back, the gradient "
+        "that arrives is multiplied by it.",
         {
+            "linear": lambda dout, x, W, *_: dict(
+                zip("xW", F.linear_backward(np.ones_like(dout), x, W), strict=False)
+            ),
             "sigmoid": _local_slope(F.sigmoid_backward, 1),
             "tanh": _local_slope(F.tanh_backward, 1),
             "relu": _local_slope(F.relu_backward, 0),

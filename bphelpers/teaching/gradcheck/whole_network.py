@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bphelpers.arguments import generator, real
 from bphelpers.numeric import STEP, Array, one_number
+from bphelpers.teaching.gradcheck.diagnosis import same
 from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare, repeatable, same_names
 from bphelpers.teaching.gradcheck.held import Draws, held_still
 from bphelpers.teaching.gradcheck.mistakes import Counts
@@ -58,6 +59,16 @@ def check_network(
         if grads is None:
             value(**points)
             grads = _backward(net, loss, parameters)
+            value(**points)
+            net.backward(loss.backward())
+            twice = [
+                name for name, g in grads.items() if g.any() and same(parameters[name].grad, 2 * g, 1e-9)
+            ]
+            if twice:
+                notes.append(
+                    f"{', '.join(twice)}: a second backward pass adds to .grad; clear it before each pass, or "
+                    "write = and not +=."
+                )
         found = {name: np.asarray(array) for name, array in grads.items()}
 
         def hypotheses() -> list[Hypothesis]:
