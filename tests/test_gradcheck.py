@@ -216,7 +216,7 @@ def test_what_cannot_be_checked_is_refused():
         (lambda: assert_gradients_match(lambda: 1.0, {}, {}), "at least one array, got none"),
         (lambda: check_gradients(lambda w: np.nan, one, one), "loss must return a finite number"),
         (lambda: check_gradients(lambda w: np.inf, one, one), "loss must return a finite number"),
-        (lambda: check_gradients(lambda w: float(w) + rng.normal(), one, one), r"net\.eval\(\)"),
+        (lambda: check_gradients(lambda w: float(w) + rng.normal(), one, one), "with the same seed"),
         (lambda: check_gradients(quadratic, one, {"w": 2.0}, tolerance=0), "tolerance must be .* above 0"),
         (lambda: check_one(lambda w: np.sqrt(w).sum(), [1.0, 0.0], [0.5, 1.0]),
          r"entry \[1\] moved by -6e-06, must return a finite number, got nan"),
@@ -387,7 +387,7 @@ def test_generic_mistakes_are_named(op, mistake):
         )
         mistake = mistake.replace("factor 1/2", "factor")
     assert wrong_in(report) == [name] and named(report) == {mistake}, str(report)
-    if change(1.0) == 1.7:
+    if change is GENERIC["factor"]:
         assert "1.7 times" in report[name].diagnosis.sentence
 
 

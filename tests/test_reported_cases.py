@@ -340,6 +340,8 @@ def test_gradients_that_pile_up_are_noticed():
     x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
     report = check_network(net, nn.MSELoss(), x, y)
     assert report.ok and "W2, b2: a second backward pass adds to .grad" in str(report)
-    grads = {p.name: np.array(p.grad) for p in net.parameters()}  # of two passes
+    grads = {p.name: np.array(p.grad) for p in net.parameters()}
+    assert check_network(net, nn.MSELoss(), x, y, grads=grads).ok
+    grads |= {name: 2 * grads[name] for name in ("W2", "b2")}  # of two passes
     report = check_network(net, nn.MSELoss(), x, y, grads=grads)
     assert wrong_in(report) == ["W2", "b2"] and named(report) == {"added to an old gradient"}

@@ -176,7 +176,8 @@ def _anywhere(found: Array, truth: Array, known: Surroundings) -> Iterator[Candi
                 sentence = sentence_for(row.name, found=found.shape, right=truth.shape)
                 yield Candidate(row.name, array, sentence, 1.0)
     # Rows cannot be made from their sum, so here the missing step is applied to what was found.
-    for axis in (0, -1) if found.ndim and found.size > truth.size else ():
+    one_each = found.ndim == truth.ndim + 1 or found.size > truth.size
+    for axis in (0, -1) if found.ndim and one_each else ():
         fits = known.counts.n in (None, found.shape[axis])
         sums = (found.sum(axis=axis, keepdims=keepdims) for keepdims in (False, True))
         if fits and any(known.same(s, truth) for s in sums):
@@ -194,7 +195,10 @@ def _fitted(found: Array, truth: Array, known: Surroundings) -> list[Candidate]:
     if found.shape != truth.shape:
         return []
     candidates, decided = [], np.isfinite(known.noise)
-    if _levels(truth) >= 3:
+    # With one example a matrix is an outer product: one unit's number scales a row.
+    lone = known.counts.n == 1 and truth.ndim == 2
+    rows = [np.linalg.norm(truth, axis=axis) for axis in (0, 1)] if lone else [truth]
+    if min(map(_levels, rows)) >= 3:
         factor = _multiple(found[decided], truth[decided])
         sentence = sentence_for("factor", factor=number(factor, steady=True))
         candidates.append(Candidate("factor", factor * truth, sentence, abs(factor)))
@@ -213,8 +217,6 @@ def _multiple(of: Array, unit: Array) -> float:
 
 
 def _levels(array: Array) -> int:
-    """How many clearly different sizes its numbers have; in an outer product, its rows or its columns."""
-    if array.ndim == 2 and array.size and np.linalg.matrix_rank(array, rtol=1e-8) == 1:
-        return min(_levels(np.linalg.norm(array, axis=axis)) for axis in (0, 1))
+    """How many clearly different sizes its numbers have."""
     levels = np.unique(np.abs(array[np.abs(array) > 1e-2 * np.abs(array).max(initial=0.0)]))
     return 1 + int(np.count_nonzero(np.diff(levels) > 1e-3 * levels[1:])) if levels.size else 0

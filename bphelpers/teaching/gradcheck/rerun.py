@@ -34,6 +34,9 @@ KNOWN = {
 }
 
 
+ACTIVATIONS = "sigmoid", "tanh", "relu", "leaky_relu", "gelu"
+
+
 @dataclass(frozen=True)
 class Step:
     """A layer, or the loss, as a batch went through it."""
@@ -197,7 +200,7 @@ class Rerun:
         """The slope of another layer, where its shape allows that."""
         row, slopes = MISTAKES["another layer's slope"], {}
         for step in self.net.leaves():
-            if step.operation and step.operation.name in MISTAKES["upstream left out"].rules:
+            if step.operation and step.operation.name in ACTIVATIONS:
                 slopes[step.number] = step.backward(np.ones_like(step.out), {})[0]
         for (i, own), (j, other) in itertools.permutations(slopes.items(), 2):
             if own.shape == other.shape:

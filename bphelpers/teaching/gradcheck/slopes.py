@@ -50,7 +50,7 @@ def careful_slope(
         if h <= 0:
             break
         try:
-            down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
+            down, up, down2, up2 = (value_at(f, point, index, k * h) for k in (-1, 1, -2, 2))
         except ValueError as error:
             outside = outside or error
             continue
@@ -68,6 +68,8 @@ def careful_slope(
             around = beside(index, h)
             low, high = min(around), max(around)
             turns = high - low > 1e-2 * max(abs(low), abs(high)) + 20 * noise
+            # What bends turns a tenth as much within a tenth of the way.
+            turns = turns and np.ptp(beside(index, h / 10)) > 0.5 * (high - low)
             return slope, noise, Kink(index, low, high) if turns else None
         sides.append((left, right, noise))
         rises.append(abs(up - down))
@@ -83,5 +85,8 @@ def careful_slope(
 def _scatter(f: Callable[[Array], Any], point: Array, index: Index) -> float:
     """How far the loss jumps about between neighbouring numbers, where a smooth one hardly moves."""
     tiny = 4 * EPS * max(abs(float(point[index])), 1e-8)
-    values = np.array([value_at(f, point, index, k * tiny) for k in range(-3, 4)])
+    try:
+        values = np.array([value_at(f, point, index, k * tiny) for k in range(-3, 4)])
+    except ValueError:  # at the edge of what f is defined for
+        return 0.0
     return 2 * float(np.abs(np.diff(values, 3)).max()) / np.sqrt(20)  # third differences magnify noise so

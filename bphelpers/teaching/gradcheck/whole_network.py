@@ -60,15 +60,7 @@ def check_network(
             value(**points)
             grads = _backward(net, loss, parameters)
             value(**points)
-            net.backward(loss.backward())
-            twice = [
-                name for name, g in grads.items() if g.any() and same(parameters[name].grad, 2 * g, 1e-9)
-            ]
-            if twice:
-                notes.append(
-                    f"{', '.join(twice)}: a second backward pass adds to .grad; clear it before each pass, or "
-                    "write = and not +=."
-                )
+            notes += _piling_up(net, loss, parameters, grads)
         found = {name: np.asarray(array) for name, array in grads.items()}
 
         def hypotheses() -> list[Hypothesis]:
@@ -193,6 +185,18 @@ def _backward(net: Any, loss: Any, parameters: dict[str, Any]) -> dict[str, Arra
         p.grad[...] = np.nan
     filled = {name: p for name, p in parameters.items() if p.grad is not None and p not in empty}
     return {name: np.array(p.grad) for name, p in filled.items()}
+
+
+def _piling_up(net: Any, loss: Any, parameters: dict[str, Any], grads: Mapping[str, Array]) -> list[str]:
+    """What there is to say if a second backward pass adds to the first; the gradients are put back."""
+    net.backward(loss.backward())
+    twice = [name for name, g in grads.items() if g.any() and same(parameters[name].grad, 2 * g, 1e-9)]
+    for name in twice:
+        parameters[name].grad = grads[name]
+    if not twice:
+        return []
+    what = "a second backward pass adds to .grad; clear it before each pass, or write = and not +=."
+    return [f"{', '.join(twice)}: {what}"]
 
 
 @contextmanager
