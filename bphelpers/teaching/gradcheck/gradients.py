@@ -140,6 +140,8 @@ def compare(
         beside = partial(_slopes_beside, loss, points, name)
         with np.errstate(all="ignore"):  # a step may leave the domain of the loss
             checks.append(_measure(name, at, point, found[name], allowed, size, beside))
+    if not one_chain:  # the parameters of a network take part in its loss
+        checks = [_reacting(check, loss, points) for check in checks]
     wrong = [check for check in checks if not check.ok]
     right = {check.name for check in checks if check.ok and not check.untested}
     surroundings = {}
@@ -234,13 +236,16 @@ def _measure(
             kinks += [kink] if kink else []
         looked_at |= doubtful
         check = replace(check, measured=measured, noises=noises, kinks=tuple(kinks))
-    return check if check.ok or check.measured.any() else replace(check, reacts=_reacts(along(name), point))
+    return check
 
 
-def _reacts(f: Callable[[Array], Any], point: Array) -> bool:
-    """Whether the loss changes if all entries move a good way."""
+def _reacting(check: ArrayCheck, loss: Callable[..., Any], points: Mapping[str, Array]) -> ArrayCheck:
+    """Look whether the loss changes at all, if all entries move a good way."""
+    if check.ok or check.measured.any() or not check.right_shape:
+        return check
+    f, point = _along(loss, points, check.name), points[check.name]
     way = 1e-2 * np.maximum(1.0, np.abs(point)) * _pattern(point)
-    return any(f(point + way * sign) != f(point) for sign in (1, -1))
+    return replace(check, reacts=any(f(point + sign * way) != f(point) for sign in (1, -1)))
 
 
 def _likely(
