@@ -10,6 +10,6 @@ An author writes ``bphelpers/lessons/lesson_NN.py`` with ``EXERCISES = {"NN.1": 
 from bphelpers.teaching.exercises.agreeing import agree
 from bphelpers.teaching.exercises.checking import check
 from bphelpers.teaching.exercises.predicting import predict
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.teaching.exercises.records import Exercise, Mistakes, Prediction
 
-__all__ = ["Exercise", "Prediction", "agree", "check", "predict"]
+__all__ = ["Exercise", "Mistakes", "Prediction", "agree", "check", "predict"]

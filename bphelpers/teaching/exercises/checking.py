@@ -163,12 +163,10 @@ def _explanation(
 def _listed_mistake(exercise: Exercise, outcomes: list[_Outcome]) -> str | None:
     """The listed mistake that reproduces the answer in every case; the closest, where several do."""
     fits: dict[str, float] = {}
-    for clause, wrong in exercise.mistakes.items():
-        with np.errstate(all="ignore"):  # a mistake may overflow on purpose
-            fits[clause] = max(
-                distance(outcome.found, exercise.made_by(wrong, outcome.arguments), exercise.tolerance)
-                for outcome in outcomes
-            )
+    for outcome in outcomes:
+        for clause, wrong in exercise.wrong(outcome.arguments).items():
+            far = distance(outcome.found, wrong, exercise.tolerance)
+            fits[clause] = max(far, fits.get(clause, 0.0))
     best = min(fits, key=lambda clause: fits[clause], default=None)
     return f"You get exactly this when {best}." if best is not None and np.isfinite(fits[best]) else None
 

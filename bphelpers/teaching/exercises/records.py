@@ -3,11 +3,14 @@
 import copy
 import importlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
+Mistakes = dict[str, Any]
 Cases = Sequence[tuple[Any, ...]] | Callable[[], Sequence[tuple[Any, ...]]]
 
 
@@ -17,8 +20,10 @@ class Exercise:
 
     Without ``cases``, ``reference`` is the value asked for: a number, an array, a text, or a tuple or dict of
     these. With ``cases``, tuples of arguments or a function that makes them, it is the function that the
-    learner is asked to write. Each mistake is like it, with that mistake in it; its name is a clause that
-    goes on from "You get exactly this when ...".
+    learner is asked to write.
+
+    ``mistakes`` says what each mistake gives, by a clause that goes on from "You get exactly this when ...".
+    With ``cases`` it is a function of the same arguments that returns this (or holds a function for each).
 
     ``tolerance`` is the largest accepted error of an entry, relative to that entry (or to a hundredth of the
     largest entry, where it is smaller than that): about 1e-3 for what is worked out on paper. Where the
@@ -29,7 +34,7 @@ class Exercise:
     """
 
     reference: Any
-    mistakes: Mapping[str, Any]
+    mistakes: Mistakes | Callable[..., Mistakes]
     tolerance: float = 1e-6
     cases: Cases | None = None
     gradient: bool = False
@@ -43,6 +48,13 @@ class Exercise:
     def made_by(self, rule: Any, arguments: tuple[Any, ...]) -> Any:
         """What the reference or a mistake gives, which cannot spoil the arguments by writing into them."""
         return rule if self.cases is None else rule(*copy.deepcopy(arguments))
+
+    def wrong(self, arguments: tuple[Any, ...]) -> Mistakes:
+        """What each mistake gives, by its clause."""
+        with np.errstate(all="ignore"):  # a mistake may overflow on purpose
+            if callable(self.mistakes):
+                return self.mistakes(*copy.deepcopy(arguments))
+            return {clause: self.made_by(rule, arguments) for clause, rule in self.mistakes.items()}
 
 
 @dataclass(frozen=True)
