@@ -16,16 +16,12 @@ MODULE = """
 from bphelpers import functional
 from bphelpers.teaching.exercises import Exercise, Prediction
 
-CASES = [(0.5,), (-1.25,)]
-
 EXERCISES = {
-    "98.1": Exercise(
-        0.75 * (1 - 0.75) * 0.3,
-        {"the slope of the sigmoid is left out": 0.3},
-    ),
+    "98.1": Exercise(0.75 * (1 - 0.75) * 0.3, {"the slope of the sigmoid is left out": 0.3}),
     "98.2": Exercise(
         functional.sigmoid,
-        {"the sign of z is lost": lambda z: functional.sigmoid(-z)}, cases=CASES,
+        lambda z: {"the sign of z is lost": functional.sigmoid(-z)},
+        cases=[(0.5,), (-1.25,)],
     ),
 }
 PREDICTIONS = {"98.A": Prediction("Does the error rise or fall?", options=("rises", "falls"))}
@@ -86,11 +82,10 @@ Next: lesson 99, to come."""
 
 def exercise_text(key: str, question: str, solution: str) -> str:
     hints = ("Look at the sum.", "One rate for each step.", "Multiply the rates.")
-    folds = [
-        f"<details><summary>Hint {i}</summary>\n\n{hint}\n\n</details>" for i, hint in enumerate(hints, 1)
-    ]
-    folds.append(f"<details><summary>Solution</summary>\n\n```python\n{solution}\n```\n\n</details>")
-    return "\n".join([f"### Exercise {key}. Try it", "", question, "", *folds])
+    folds = {f"Hint {i}": hint for i, hint in enumerate(hints, 1)}
+    folds["Solution"] = f"```python\n{solution}\n```"
+    texts = (f"<details><summary>{name}</summary>\n\n{text}\n\n</details>" for name, text in folds.items())
+    return "\n".join([f"### Exercise {key}. Try it", "", question, "", *texts])
 
 
 def printed(text: str) -> list[nbformat.NotebookNode]:

@@ -39,9 +39,8 @@ def failing_cells(notebook: Path) -> set[int]:
     environment.pop("PYTEST_ADDOPTS", None)
     command += [f"--junitxml={report}", str(notebook)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode in (0, 1), (
-        done.stdout + done.stderr
-    )  # all passed, some failed; else nothing was run
+    said = done.stdout + done.stderr
+    assert done.returncode in (0, 1), said  # all passed, some failed; else nothing was run
     cases = list(ElementTree.parse(report).getroot().iter("testcase"))
     assert not any(case.find("skipped") is not None for case in cases), "a skipped cell is not compared"
     assert len(cases) == sum(c.cell_type == "code" for c in nbformat.read(notebook, as_version=4).cells)
@@ -54,25 +53,12 @@ def failing_cells(notebook: Path) -> set[int]:
 
 def digits_of(cell: Any) -> list[tuple[Any, str, int]]:
     """Each digit of the stored texts of a cell: the mapping it is in, its name there, its place."""
-    places = []
+    texts = [(output, "text") for output in cell.outputs if output.output_type == "stream"]
     for output in cell.outputs:
-        holders = [(output, "text")] if output.output_type == "stream" else []
-        data = output.get("data", {})
-        holders += [(data, mime) for mime in data if mime.startswith("text/")]
-        for holder, name in holders:
-            places += [(holder, name, match.start()) for match in re.finditer(r"\d", holder[name])]
-    return places
-
-
-def change_digit(place: tuple[Any, str, int], rng: random.Random) -> None:
-    holder, name, at = place
-    text = holder[name]
-    other = rng.choice([digit for digit in "0123456789" if digit != text[at]])
-    holder[name] = text[:at] + other + text[at + 1 :]
-
-
-def _collected(request: pytest.FixtureRequest, path: Path) -> list[IPyNbCell]:
-    return list(IPyNbFile.from_parent(request.session, path=path).collect())
+        texts += [(output.data, mime) for mime in output.get("data", {}) if mime.startswith("text/")]
+    return [
+        (holder, name, digit.start()) for holder, name in texts for digit in re.finditer(r"\d", holder[name])
+    ]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=IDS)
@@ -80,21 +66,19 @@ def test_every_digit_of_every_stored_output_is_compared(path, request, monkeypat
     monkeypatch.setattr(IPyNbCell, "format_output_compare", lambda *_: None)  # only the verdict is wanted
     rng = random.Random(f"{path.name}: every digit")
     tried = 0
-    for item in _collected(request, path):
+    for item in IPyNbFile.from_parent(request.session, path=path).collect():
         if not is_compared(item.cell):
             continue  # a measured time: the notebook tests see to it that it is nothing else
         assert item.options["check"] and not item.options["skip"]
         stored = copy.deepcopy(coalesce_streams(item.cell.outputs))
         assert item.compare_outputs(copy.deepcopy(stored), stored)
         changed = copy.deepcopy(item.cell)
-        for place in digits_of(changed):
-            holder, name, _ = place
+        for holder, name, at in digits_of(changed):
             before = holder[name]
-            change_digit(place, rng)
-            assert not item.compare_outputs(stored, coalesce_streams(copy.deepcopy(changed.outputs))), (
-                item.name,
-                holder,
-            )
+            other = rng.choice([digit for digit in "0123456789" if digit != before[at]])
+            holder[name] = before[:at] + other + before[at + 1 :]
+            noticed = not item.compare_outputs(stored, coalesce_streams(copy.deepcopy(changed.outputs)))
+            assert noticed, (item.name, holder)
             holder[name] = before
             tried += 1
     assert tried > 20

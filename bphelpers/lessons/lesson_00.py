@@ -4,16 +4,31 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bphelpers.teaching.exercises import Exercise, Prediction
+from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
-_Function = Callable[[float], float]
+_slope_at_3 = {
+    "the value of the function is given instead of its slope": 3**2,
+    "3 is not put in: the derivative is 2x, and 2 is only its factor": 2,
+    "the exponent does not go down by one": 2 * 3**2,
+}
 
 
-def _slope(f: _Function, x: float, h: float) -> float:
-    return (f(x + h) - f(x - h)) / (2 * h)
+def _slope(f: Callable[[float], float], x: float, h: float) -> Mistakes:
+    left, here, right = f(x - h), f(x), f(x + h)
+    slope = (right - left) / (2 * h)
+    return {
+        "the difference is divided by h: the two points are 2h apart": (right - left) / h,
+        "only the right side is used, a one-sided difference": (right - here) / h,
+        "only the left side is used, a one-sided difference": (here - left) / h,
+        "brackets are missing around 2 * h: dividing by 2 and multiplying by h": (right - left) / 2 * h,
+        "brackets are missing around the difference": right - left / (2 * h),
+        "the size of the slope is given, without its sign": abs(slope),
+        "left and right are exchanged": -slope,
+        "the difference is not divided by the distance": right - left,
+    }
 
 
-def _cases() -> list[tuple[_Function, float, float]]:
+def _cases() -> list[tuple[Callable[[float], float], float, float]]:
     def cube(x: float) -> float:  # the names are printed: "Called with cube, 2, 0.1."
         return x**3
 
@@ -27,34 +42,8 @@ def _cases() -> list[tuple[_Function, float, float]]:
 
 
 EXERCISES = {
-    "00.1": Exercise(
-        reference=2 * 3,
-        mistakes={
-            "the value of the function is given instead of its slope": 3**2,
-            "3 is not put in: the derivative is 2x, and 2 is only its factor": 2,
-            "the exponent does not go down by one": 2 * 3**2,
-        },
-        tolerance=1e-4,
-    ),
-    "00.2": Exercise(
-        reference=_slope,
-        mistakes={
-            "the difference is divided by h: the two points are 2h apart": lambda f, x, h: (
-                (f(x + h) - f(x - h)) / h
-            ),
-            "only the right side is used, a one-sided difference": lambda f, x, h: (f(x + h) - f(x)) / h,
-            "only the left side is used, a one-sided difference": lambda f, x, h: (f(x) - f(x - h)) / h,
-            "brackets are missing around 2 * h: dividing by 2 and multiplying by h": (
-                lambda f, x, h: (f(x + h) - f(x - h)) / 2 * h
-            ),
-            "brackets are missing around the difference": lambda f, x, h: f(x + h) - f(x - h) / (2 * h),
-            "the size of the slope is given, without its sign": lambda f, x, h: abs(_slope(f, x, h)),
-            "left and right are exchanged": lambda f, x, h: (f(x - h) - f(x + h)) / (2 * h),
-            "the difference is not divided by the distance": lambda f, x, h: f(x + h) - f(x - h),
-        },
-        cases=_cases,
-        gradient=True,
-    ),
+    "00.1": Exercise(2 * 3, _slope_at_3, tolerance=1e-4),
+    "00.2": Exercise(lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h), _slope, cases=_cases(), gradient=True),
 }
 
 PREDICTIONS = {

@@ -1,21 +1,24 @@
 """Exercises and predictions of lesson 10."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from bphelpers import data
 from bphelpers import functional as F
 from bphelpers.numeric import Array
-from bphelpers.teaching.exercises import Exercise, Prediction
-
-_Truths = NDArray[np.bool_]
+from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
 
-def _with_steps(way: Callable[[bool, bool], bool]) -> Callable[[float, float], float]:
-    """What the output says, from "at least one input is on" and "both are on"."""
-    return lambda x1, x2: float(way(x1 + x2 > 0.5, x1 + x2 > 1.5))
+def _xor(x1: float, x2: float) -> Mistakes:
+    either, both = x1 + x2 > 0.5, x1 + x2 > 1.5
+    said = {
+        "the second hidden unit is ignored: that is OR": either,
+        "the first hidden unit is ignored or fires late: that is AND": both,
+        "every answer is turned around": both or not either,
+        "the output fires where neither input is on": not either,
+        "the output fires unless both inputs are on": not both,
+    }
+    return {clause: float(fires) for clause, fires in said.items()}
 
 
 _study = data.worked_example("study_sleep")
@@ -28,65 +31,55 @@ def _output(a: Array) -> float:
     return float(F.sigmoid(a @ _w2))
 
 
-def _fooled(
-    w: Array, *, places: str = "mirrored", sign: float = 1.0, targets: tuple[int, ...] = (0,)
-) -> _Truths:
+_published = {
+    "the printed second sum 7.5 is kept; its sigmoid is right": _output(F.sigmoid([_sums[0], 7.5, _sums[2]])),
+    "the published answer is kept": 0.8579443067,
+    "the number above 1 is kept": _output(np.array([_a[0], 1.000553084, _a[2]])),
+    "the output has no sigmoid": float(_a @ _w2),
+    "the hidden neurons have no sigmoid": _output(_sums),
+    "neither layer has a sigmoid": float(_sums @ _w2),
+    "the six weights are read column by column": _output(F.sigmoid(_x @ _W1.reshape(3, 2).T)),
+    "the inputs are scaled; the published calculation takes them as they are": (
+        _output(F.sigmoid(np.array([2 / 3, 1.0]) @ _W1))
+    ),
+    "the answer is multiplied by 100 already": 100 * _output(_a),
+}
+
+_X, _y = data.symmetry()
+_symmetric, _left, _mirrored = _y[:, 0] == 1, _X[:, :3], _X[:, :2:-1]
+
+
+def _fooled(w: Array) -> NDArray[np.bool_]:
     """For each of the 64 patterns: does it give the sum 0 without being symmetric?"""
-    X, y = data.symmetry()
-    right = {"mirrored": X[:, :2:-1], "in order": X[:, 3:]}[places]
-    at_zero = (X[:, :3] - sign * right) @ w == 0
-    return np.asarray(at_zero & np.isin(y[:, 0], targets))
+    return ((_left - _mirrored) @ w == 0) & ~_symmetric
+
+
+def _fooled_mistakes(w: Array) -> Mistakes:
+    at_zero, in_order = (_left - _mirrored) @ w == 0, (_left - _X[:, 3:]) @ w == 0
+    return {
+        "the 8 symmetric patterns are marked as well": at_zero,
+        "the 8 symmetric patterns are marked instead": at_zero & _symmetric,
+        "the last three places are left out": (_left @ w == 0) & ~_symmetric,
+        "the weights are always 1, 2, 3, whatever w is": _fooled(np.array([1.0, 2.0, 3.0])),
+        "place 1 is compared with place 4, where its mirror place is 6": in_order & ~_symmetric,
+        "place 1 is compared with place 4 (its mirror place is 6), and 8 patterns too many are marked": (
+            in_order
+        ),
+        "mirrored places are added; their weights are opposite": ((_left + _mirrored) @ w == 0) & ~_symmetric,
+        "the patterns that are not fooled are marked": ~_fooled(w),
+    }
 
 
 EXERCISES = {
     "10.1": Exercise(
-        reference=_with_steps(lambda either, both: either and not both),
-        mistakes={
-            "the second hidden unit is ignored: that is OR": _with_steps(lambda either, both: either),
-            "the first hidden unit is ignored or fires late: that is AND": _with_steps(
-                lambda either, both: both
-            ),
-            "every answer is turned around": _with_steps(lambda either, both: not either or both),
-            "the output fires where neither input is on": _with_steps(lambda either, both: not either),
-            "the output fires unless both inputs are on": _with_steps(lambda either, both: not both),
-        },
+        lambda x1, x2: float(0.5 < x1 + x2 <= 1.5),
+        _xor,
         cases=[(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)],
     ),
-    "10.2": Exercise(
-        reference=_output(_a),
-        mistakes={
-            "the printed second sum 7.5 is kept; its sigmoid is right": _output(
-                F.sigmoid([_sums[0], 7.5, _sums[2]])
-            ),
-            "the published answer is kept": 0.8579443067,
-            "the number above 1 is kept": _output(np.array([_a[0], 1.000553084, _a[2]])),
-            "the output has no sigmoid": float(_a @ _w2),
-            "the hidden neurons have no sigmoid": _output(_sums),
-            "neither layer has a sigmoid": float(_sums @ _w2),
-            "the six weights are read column by column": _output(F.sigmoid(_x @ _W1.reshape(3, 2).T)),
-            "the inputs are scaled; the published calculation takes them as they are": (
-                _output(F.sigmoid(np.array([2 / 3, 1.0]) @ _W1))
-            ),
-            "the answer is multiplied by 100 already": 100 * _output(_a),
-        },
-        tolerance=2e-5,
-    ),
+    "10.2": Exercise(_output(_a), _published, tolerance=2e-5),
     "10.3": Exercise(
-        reference=lambda w: _fooled(w),
-        mistakes={
-            "the 8 symmetric patterns are marked as well": lambda w: _fooled(w, targets=(0, 1)),
-            "the 8 symmetric patterns are marked instead": lambda w: _fooled(w, targets=(1,)),
-            "the last three places are left out": lambda w: _fooled(w, sign=0.0),
-            "the weights are always 1, 2, 3, whatever w is": lambda w: _fooled(np.array([1.0, 2.0, 3.0])),
-            "place 1 is compared with place 4, where its mirror place is 6": (
-                lambda w: _fooled(w, places="in order")
-            ),
-            "place 1 is compared with place 4 (its mirror place is 6), and 8 patterns too many are marked": (
-                lambda w: _fooled(w, places="in order", targets=(0, 1))
-            ),
-            "mirrored places are added; their weights are opposite": lambda w: _fooled(w, sign=-1.0),
-            "the patterns that are not fooled are marked": lambda w: ~_fooled(w),
-        },
+        _fooled,
+        _fooled_mistakes,
         cases=[(np.array(w),) for w in ([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 1.0, 2.0], [3.0, -1.0, 1.0])],
     ),
 }
@@ -108,7 +101,7 @@ PREDICTIONS = {
     ),
     "10.D": Prediction(
         "Which of these printed numbers is impossible, whatever the inputs and the weights are?",
-        options=("7.6", "7.5", "0.999499799", "1.000553084", "1.79832", "0.8579443067"),
+        ("7.6", "7.5", "0.999499799", "1.000553084", "1.79832", "0.8579443067"),
     ),
     "10.E": Prediction(
         "What share of 200 starts has learned symmetry after 3,000 sweeps at the printed learning rate?",

@@ -43,19 +43,20 @@ class Run:
         return vars(self.variables)
 
 
-def run_lesson(lesson: Lesson, replaced: dict[int, str] | None = None) -> Run:
-    """Execute all code cells in order in one namespace, in this process, with some cells replaced.
+def run_solved(lesson: Lesson) -> Run:
+    """Execute all code cells in order in one namespace, in this process, with each solution in its stub.
 
     Not a kernel: strict validation runs the lesson in one. Here pictures go nowhere, and warnings are errors.
     """
     module = types.ModuleType("__main__")
     run = Run(module)
     run.namespace["display"] = lambda *things, **_: run.shown.extend((-1, thing) for thing in things)
+    solutions = {exercise.stub: exercise.solution for exercise in lesson.exercises if exercise.solution}
     with _as_main(module), contextlib.chdir(lesson.path.parent), warnings.catch_warnings():
         warnings.simplefilter("error")
         for index, cell in enumerate(lesson.cells):
             if cell.cell_type == "code":
-                _run_cell(run, index, (replaced or {}).get(index, cell.source))
+                _run_cell(run, index, solutions.get(index, cell.source))
     return run
 
 
@@ -88,11 +89,6 @@ def _as_main(module: types.ModuleType) -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = before
-
-
-def run_solved(lesson: Lesson) -> Run:
-    """The lesson with each solution in its stub."""
-    return run_lesson(lesson, {e.stub: e.solution for e in lesson.exercises if e.solution})
 
 
 @functools.cache

@@ -4,12 +4,13 @@ A learner calls :func:`check` and :func:`predict`, which print, return nothing, 
 answer: an exception would stop the lesson. :func:`agree` is the author's, and it does stop the lesson.
 
 An author writes ``bphelpers/lessons/lesson_NN.py`` with ``EXERCISES = {"NN.1": Exercise(...), ...}`` and
-``PREDICTIONS = {"NN.A": Prediction(...), ...}``. It is loaded when the first of its keys is asked for.
+``PREDICTIONS = {"NN.A": Prediction(...), ...}``; above them, for each exercise, what its likely mistakes
+give. It is loaded when the first of its keys is asked for.
 """
 
 from bphelpers.teaching.exercises.agreeing import agree
 from bphelpers.teaching.exercises.checking import check
 from bphelpers.teaching.exercises.predicting import predict
-from bphelpers.teaching.exercises.records import Exercise, Prediction
+from bphelpers.teaching.exercises.records import Exercise, Mistakes, Prediction
 
-__all__ = ["Exercise", "Prediction", "agree", "check", "predict"]
+__all__ = ["Exercise", "Mistakes", "Prediction", "agree", "check", "predict"]

@@ -1,9 +1,9 @@
 """``check``: what a lesson says about an answer."""
 
 import copy
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from bphelpers.teaching.exercises.differences import (
     first_difference,
     parts_of,
 )
-from bphelpers.teaching.exercises.records import Exercise, find_exercise
+from bphelpers.teaching.exercises.records import Arguments, Exercise, find
 from bphelpers.teaching.exercises.wording import described, say
 
 _wrong_before: set[str] = set()  # exercises with a wrong answer that no listed reason explained
@@ -26,11 +26,8 @@ class _Unanswered(Exception):
     """A ``...`` still stands in the answer."""
 
 
-@dataclass
-class _Outcome:
-    """What one set of arguments gave, next to what it should give."""
-
-    arguments: tuple[Any, ...]
+class _Outcome(NamedTuple):
+    arguments: Arguments
     found: Any
     truth: Any
 
@@ -43,7 +40,7 @@ def check(key: str, answer: Any) -> None:
     on, also what was expected. ``ValueError`` where no exercise has this key, and never because of the
     answer.
     """
-    exercise = find_exercise(key)
+    exercise = find("exercise", key)
     try:
         verdict = _verdict(key, exercise, answer)
     except _Unanswered:
@@ -54,50 +51,49 @@ def check(key: str, answer: Any) -> None:
 
 
 def _verdict(key: str, exercise: Exercise, answer: Any) -> str:
-    if _is_stub(answer):
-        raise _Unanswered
     outcomes = _run(exercise, answer)
-    for outcome in outcomes:
+    by_function = exercise.cases is not None
+    for arguments, found, truth in outcomes:
         try:
-            difference = first_difference(
-                outcome.found, outcome.truth, exercise.tolerance, returned=exercise.cases is not None
-            )
+            difference = first_difference(found, truth, exercise.tolerance, returned=by_function)
         except Unreadable as reason:
-            return "not right yet. " + (_listed_mistake(exercise, outcomes) or str(reason))
+            raise Unreadable(_listed_mistake(exercise, outcomes) or str(reason)) from None
         if difference is not None:
-            return "not right yet. " + _explanation(key, exercise, outcomes, outcome, difference)
-    if exercise.cases is None:
-        return f"right, {described(outcomes[0].truth)}."
-    return f"right: the same numbers as the reference in every case tried ({len(outcomes)})."
+            called = f" Called with {_shapes(arguments)}." if by_function else ""
+            return "not right yet. " + _explanation(key, exercise, outcomes, difference, called)
+    if by_function:
+        return f"right: the same numbers as the reference in every case tried ({len(outcomes)})."
+    return f"right, {described(exercise.reference)}."
 
 
 # --- calling ---
 
 
 def _run(exercise: Exercise, answer: Any) -> list[_Outcome]:
+    if _is_stub(answer):
+        raise _Unanswered
     if exercise.cases is None:
         if callable(answer):
             raise Unreadable("This is a function. Call it, and check what it returns.")
         return [_Outcome((), answer, exercise.reference)]
     if not callable(answer):
         raise Unreadable("A function is asked for: give its name, without parentheses.")
-    return [
-        _Outcome(arguments, _call(answer, arguments), exercise.made_by(exercise.reference, arguments))
-        for arguments in exercise.arguments()
-    ]
+    return [_Outcome(case, _call(answer, case), exercise.right(*case)) for case in exercise.arguments()]
 
 
-def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     given = copy.deepcopy(arguments)  # so that a function that writes into its inputs spoils nothing
+    code = getattr(function, "__code__", None)
     try:
         found = function(*given)
     except Exception as error:
-        if ... in getattr(getattr(function, "__code__", None), "co_consts", ()):
+        if code is not None and ... in code.co_consts:
             raise _Unanswered from error
-        advice = (said for words, said in _ADVICE.items() if words in str(error))
+        advice = (said for words, said in _ADVICE.items() if re.search(words, str(error)))
         why = next(advice, f"{type(error).__name__}: {error}")
         raise Unreadable(f"Your function stopped, called with {_shapes(arguments)}. {why}") from error
-    if _is_stub(found) or (found is None and _does_nothing(function)):
+    # A body that is a ``...`` and no more is compiled to nothing.
+    if _is_stub(found) or (found is None and code and len(code.co_code) <= len(_NOTHING.co_code)):
         raise _Unanswered
     if found is None:
         raise Unreadable("Your function returned None. Is its last line missing the word return?")
@@ -109,18 +105,18 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     return found
 
 
-_TWO_ARRAYS = "`np.maximum(u, v)` takes two arrays; a third would be where the result is put."
+_NOTHING = (lambda: None).__code__
 # Instead of what NumPy says, by some words of it.
 _ADVICE = {
     "truth value of an array": "An array is no single yes or no, so `if` cannot decide for all its numbers at"
     " once, and neither can `max`.",
-    "must be of ArrayType": _TWO_ARRAYS,
-    "arguments to np.maximum": _TWO_ARRAYS,
+    "must be of ArrayType|arguments to np.maximum": "`np.maximum(u, v)` takes two arrays; a third would be"
+    " where the result is put.",
     "matmul": "In `A @ B`, A must have as many columns as B has rows.",
 }
 
 
-def _shapes(arguments: tuple[Any, ...]) -> str:
+def _shapes(arguments: Arguments) -> str:
     return ", ".join(
         f"an array of shape {value.shape}"
         if isinstance(value, np.ndarray) and value.ndim
@@ -133,42 +129,31 @@ def _shapes(arguments: tuple[Any, ...]) -> str:
 
 def _is_stub(answer: Any) -> bool:
     """Whether a ``...`` stands for the answer, or for a part of it."""
-    parts = answer.values() if isinstance(answer, dict) else answer
-    return answer is ... or (isinstance(answer, (dict, list, tuple)) and any(map(_is_stub, parts)))
-
-
-def _does_nothing(function: Any) -> bool:
-    """Whether the body of a function is a ``...`` and no more, which Python compiles to nothing."""
-    code = getattr(function, "__code__", None)
-    return code is not None and len(code.co_code) <= len((lambda: None).__code__.co_code)
+    return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_is_stub, answer)))
 
 
 # --- explaining ---
 
 
 def _explanation(
-    key: str, exercise: Exercise, outcomes: list[_Outcome], outcome: _Outcome, difference: Difference
+    key: str, exercise: Exercise, outcomes: list[_Outcome], difference: Difference, called: str
 ) -> str:
     reason = _listed_mistake(exercise, outcomes) or _general_mistake(exercise, outcomes, difference.name)
     if reason:
         return reason
-    where = f" Called with {_shapes(outcome.arguments)}." if exercise.cases is not None else ""
     full, brief = difference.sentence(), difference.sentence(expected=False)
     if full == brief or key in _wrong_before:  # the same where nothing is given away, as with a shape
-        return full + where
+        return full + called
     _wrong_before.add(key)
-    return f"{brief}{where} The hints are folded under the exercise."
+    return f"{brief}{called} The hints are folded under the exercise."
 
 
 def _listed_mistake(exercise: Exercise, outcomes: list[_Outcome]) -> str | None:
     """The listed mistake that reproduces the answer in every case; the closest, where several do."""
     fits: dict[str, float] = {}
-    for clause, wrong in exercise.mistakes.items():
-        with np.errstate(all="ignore"):  # a mistake may overflow on purpose
-            fits[clause] = max(
-                distance(outcome.found, exercise.made_by(wrong, outcome.arguments), exercise.tolerance)
-                for outcome in outcomes
-            )
+    for arguments, found, _ in outcomes:
+        for clause, wrong in exercise.wrong(*arguments).items():
+            fits[clause] = max(fits.get(clause, 0.0), distance(found, wrong, exercise.tolerance))
     best = min(fits, key=lambda clause: fits[clause], default=None)
     return f"You get exactly this when {best}." if best is not None and np.isfinite(fits[best]) else None
 
@@ -177,33 +162,27 @@ def _general_mistake(exercise: Exercise, outcomes: list[_Outcome], name: str) ->
     """The gradient check's own diagnosis of the part that is off, if every case where it is off agrees."""
     if not exercise.gradient:
         return None
-    off = []
-    for outcome in outcomes:
+    diagnoses = []
+    for arguments, found, truth in outcomes:
+        others = dict(parts_of(truth))
+        right = others.pop(name)
         try:
-            truth, found = parts_of(outcome.truth), parts_of(arranged(outcome.found, outcome.truth))
+            value = dict(parts_of(arranged(found, truth)))[name]
         except Unreadable:
             return None
-        parts = dict(truth)
-        value, right = dict(found)[name], parts.pop(name)
         if right.dtype.kind != "f" or value.dtype.kind not in "fiu":
             return None
         if distance(value, right, exercise.tolerance) < np.inf:
             continue
         if right.ndim == 0 and value.size != 1:
             return None  # one number has no rows to add up
-        rows = (len(a) for a in outcome.arguments if isinstance(a, np.ndarray) and a.ndim == 2)
-        diagnosis = gradcheck.diagnose(
-            value,
-            right,
-            batch_size=next(rows, None),
-            others={other: part for other, part in parts.items() if part.dtype.kind == "f"},
-            rtol=exercise.tolerance,
-        )
+        rows = next((len(a) for a in arguments if isinstance(a, np.ndarray) and a.ndim == 2), None)
+        diagnosis = gradcheck.diagnose(value, right, batch_size=rows, others=others, rtol=exercise.tolerance)
         if diagnosis is None:
             return None
-        off.append(diagnosis)
-    common = set.intersection(*({diagnosis.mistake, *diagnosis.alternatives} for diagnosis in off))
-    agreed = next((diagnosis for diagnosis in off if diagnosis.mistake in common), None)
-    if agreed is None:
-        return None
-    return f"In {name}: {agreed.sentence}" if name else agreed.sentence
+        diagnoses.append(diagnosis)
+    common = set.intersection(*({diagnosis.mistake, *diagnosis.alternatives} for diagnosis in diagnoses))
+    for diagnosis in diagnoses:
+        if diagnosis.mistake in common:
+            return f"In {name}: {diagnosis.sentence}" if name else diagnosis.sentence
+    return None

@@ -21,7 +21,7 @@ class Difference:
     name: str
     found: np.ndarray
     truth: np.ndarray
-    wrong: np.ndarray  # True where an entry is off; empty where the shapes differ
+    wrong: np.ndarray  # True where an entry is off
 
     def sentence(self, *, expected: bool = True) -> str:
         """Got, expected and where; without ``expected``, roughly how far off it is instead."""
@@ -29,29 +29,26 @@ class Difference:
         return f"In {self.name}: {text}." if self.name else f"{text[0].upper()}{text[1:]}."
 
     def _text(self, expected: bool) -> str:
-        found, truth = self.found, self.truth
+        found, truth, wrong = self.found, self.truth, self.wrong
         if found.shape != truth.shape:
             return f"got {_shape(found)}, expected {_shape(truth)}"
-        if truth.dtype.kind == "U":
-            right = f"expected {truth.item()!r}" if expected else "and that is not it"
-            return f"got {found.item()!r}, {right}"
         compared = side_by_side if expected else roughly
         if truth.ndim == 0:
             return self._rounded() or compared(found, truth)
-        count = f"{self.wrong.sum()} of {self.wrong.size} entries differ"
+        count = f"{wrong.sum()} of {wrong.size} entries differ"
         if truth.dtype.kind == "b":
-            ways = {got: np.sum(self.wrong & (truth != got)) for got in (True, False)}
+            ways = {got: np.sum(wrong & (truth != got)) for got in (True, False)}
             count += ": " + ", ".join(f"{got} in place of {not got} in {n}" for got, n in ways.items() if n)
-            first = tuple(np.argwhere(self.wrong)[0])
-            where = f"; the first is {place(first)}: {side_by_side(found[first], truth[first])}"
+            first = tuple(np.argwhere(wrong)[0])
+            where = f"; the first is {place(first)}: {compared(found[first], truth[first])}"
             return count + (where if expected else "")
-        off = np.where(self.wrong, np.abs(found - truth), -1.0)
+        off = np.where(wrong, np.abs(found - truth), -1.0)
         worst = np.unravel_index(int(np.argmax(off)), off.shape)
         return f"{count}; furthest off is {place(worst)}: {compared(found[worst], truth[worst])}"
 
     def _rounded(self) -> str:
         """What is said of the truth, rounded too much; nothing where ``found`` is something else."""
-        for digits in range(2, 9):
+        for digits in range(2, 9) if self.truth.dtype.kind != "U" else ():
             if float(self.found) == float(f"{float(self.truth):.{digits}g}"):
                 given = f"got {number(self.found, digits=9)}. It is right to the {digits} digits"
                 return f"{given} that you gave: give more"
@@ -69,15 +66,12 @@ def first_difference(
     >>> first_difference([1.0, 2.0], np.array([1.0, 2.5]), 1e-6).sentence()
     '1 of 2 entries differ; furthest off is [1]: got 2, expected 2.5.'
     """
-    found = arranged(found, truth)
-    for (name, right), (_, value) in zip(parts_of(truth), parts_of(found), strict=True):
+    for (name, value), (_, right) in zip(parts_of(arranged(found, truth)), parts_of(truth), strict=True):
         try:
             value = _readable(value, right, returned)
         except Unreadable as reason:
             raise Unreadable(f"In {name}: {reason}" if name else str(reason)) from None
-        if value.shape != right.shape:
-            return Difference(name, value, right, np.zeros(0, dtype=bool))
-        wrong = _wrong(value, right, tolerance)
+        wrong = np.isinf(_gaps(value, right, tolerance))
         if wrong.any():
             return Difference(name, value, right, wrong)
     return None
@@ -90,24 +84,28 @@ def distance(found: Any, value: Any, tolerance: float) -> float:
     (0.0, inf)
     """
     try:
-        ours, theirs = parts_of(arranged(found, value)), parts_of(value)
+        pairs = zip(parts_of(arranged(found, value)), parts_of(value), strict=True)
     except Unreadable:
         return np.inf
-    return max(_apart(a, b, tolerance) for (_, a), (_, b) in zip(ours, theirs, strict=True))
+    return max(float(np.max(_gaps(a, b, tolerance), initial=0.0)) for (_, a), (_, b) in pairs)
 
 
-def _apart(found: np.ndarray, value: np.ndarray, tolerance: float) -> float:
-    if found.size == value.size == 1:
-        found = found.reshape(value.shape)
-    if found.shape != value.shape:
-        return np.inf
-    if value.dtype.kind == "U" or found.dtype.kind not in "biuf":
-        return 0.0 if str(found).strip().casefold() == str(value).casefold() else np.inf
-    alike = ~np.isfinite(value) & ((found == value) | (np.isnan(found) & np.isnan(value)))
-    found, value = np.where(alike, 0.0, found), np.where(alike, 0.0, value)
-    return (
-        np.inf if _wrong(found, value, tolerance).any() else float(np.max(np.abs(found - value), initial=0.0))
-    )
+def _gaps(found: np.ndarray, right: np.ndarray, tolerance: float) -> np.ndarray:
+    """How far off each entry is; infinite where that is more than the tolerance."""
+    if found.size == right.size == 1:
+        found = found.reshape(right.shape)
+    if found.shape != right.shape:
+        return np.array(np.inf)
+    if right.dtype.kind == "U" or found.dtype.kind not in "biuf":
+        texts = (str(text).strip().casefold() for text in (found, right))
+        return np.array(0.0 if len(set(texts)) == 1 else np.inf)
+    found, right = found.astype(float), right.astype(float)
+    scale = np.max(np.abs(right), where=np.isfinite(right), initial=0.0) or 1.0
+    alike = (found == right) | (np.isnan(found) & np.isnan(right))
+    with np.errstate(invalid="ignore"):
+        gaps = np.where(alike, 0.0, np.abs(found - right))
+        near = gaps <= tolerance * np.maximum(np.abs(right), 1e-2 * scale)
+    return np.where(alike | near, gaps, np.inf)
 
 
 def parts_of(value: Any) -> list[tuple[str, np.ndarray]]:
@@ -120,18 +118,13 @@ def parts_of(value: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def arranged(found: Any, truth: Any) -> Any:
-    """``found`` with the parts of ``truth``, in its order."""
+    """``found`` with as many parts as ``truth``."""
     if found is None:
         raise Unreadable("The answer is None. A function that ends without return gives None.")
-    if isinstance(truth, dict):
-        if not isinstance(found, dict) or set(found) != set(truth):
-            got = f"the names {', '.join(map(str, found))}" if isinstance(found, dict) else _kind(found)
-            raise Unreadable(f"Expected a dict with the names {', '.join(map(str, truth))}, got {got}.")
-        return {name: found[name] for name in truth}
     if isinstance(truth, tuple):
         several = isinstance(found, (tuple, list))
         if not several or len(found) != len(truth):
-            got = str(len(found)) if several else _kind(found)
+            got = len(found) if several else _kind(found)
             raise Unreadable(f"Expected {len(truth)} results, separated by commas, got {got}.")
         return tuple(found)
     if isinstance(found, dict):
@@ -173,16 +166,6 @@ def _readable(value: np.ndarray, right: np.ndarray, returned: bool) -> np.ndarra
         entry = f" at {place(bad)}" if bad else ""
         raise Unreadable(f"There is {number(value[bad])}{entry}. Is something divided by zero?")
     return value.reshape(right.shape) if value.size == right.size == 1 else value
-
-
-def _wrong(value: np.ndarray, right: np.ndarray, tolerance: float) -> np.ndarray:
-    if right.dtype.kind == "U":
-        return np.asarray(str(value).casefold() != str(right).casefold())
-    if right.dtype.kind == "b":
-        return np.asarray(value != right)
-    scale = np.max(np.abs(right), initial=0.0) or 1.0
-    allowed = tolerance * np.maximum(np.abs(right), 1e-2 * scale)
-    return ~(np.abs(value - right) <= allowed)  # ~ so that NaN is wrong
 
 
 def _wanted(right: np.ndarray) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bphelpers.teaching.exercises.records import Prediction, find_prediction
+from bphelpers.teaching.exercises.records import Prediction, find
 from bphelpers.teaching.exercises.wording import in_one_line, say
 from bphelpers.teaching.numbers import number
 
@@ -21,7 +21,7 @@ def predict(key: str, guess: Any = ..., *, reveal: Any = ...) -> None:
     answer is stated, and nothing else. ``ValueError`` where no prediction has this key, or where nobody could
     have guessed what is revealed. Never because of the guess.
     """
-    prediction = find_prediction(key)
+    prediction = find("prediction", key)
     if guess is not ... or reveal is ...:
         say(f"{key}: {_record(key, prediction, guess)}")
     if reveal is not ...:
@@ -29,7 +29,7 @@ def predict(key: str, guess: Any = ..., *, reveal: Any = ...) -> None:
 
 
 def _record(key: str, prediction: Prediction, guess: Any) -> str:
-    choices = ", ".join(in_one_line(choice) for choice in _choices(prediction))
+    choices = ", ".join(map(in_one_line, _choices(prediction)))
     choices = f" Choose from: {choices}." if choices else ""
     if guess is ...:
         return f"{prediction.question}{choices} Put your guess in place of the ... and run this cell."
@@ -38,7 +38,7 @@ def _record(key: str, prediction: Prediction, guess: Any) -> str:
         return f"{guess!r} is not one of the choices.{choices}"
     if value is None:
         return f"a guess here is a number, got {guess!r}."
-    if not prediction.options and not prediction.allows(value):
+    if not prediction.allows(value):
         return _outside(prediction, value)
     if key in _revealed and _guesses.get(key, value) != value:
         return f"the answer is out, so your guess stays {_shown(prediction, _guesses[key])}."
@@ -48,26 +48,19 @@ def _record(key: str, prediction: Prediction, guess: Any) -> str:
 
 def _reveal(key: str, prediction: Prediction, reveal: Any) -> str:
     truth = _readable(prediction, reveal)
-    if truth is None or not (prediction.options or prediction.allows(truth)):
+    if truth is None or not prediction.allows(truth):
         choices = ", ".join(_choices(prediction))
         wanted = f"one of {choices}" if choices else f"a finite number{_range(prediction)}"
         raise ValueError(f"reveal of {key} must be {wanted}, got {reveal!r}")
     _revealed.add(key)
     answer = _shown(prediction, truth)
-    if key not in _guesses:
-        sentence = f"the answer is {answer}."
-    else:
+    sentence = f"the answer is {answer}."
+    if key in _guesses:
         guess = _guesses[key]
-        said = _shown(prediction, guess)
+        joined = f", and {answer} it is" if prediction.options and guess == truth else f"; it is {answer}"
+        sentence = f"you said {_shown(prediction, guess)}{joined}."
         if not prediction.options:
-            judge = _apart if prediction.judged == "difference" else _off_by
-            sentence = (
-                f"you said {said}; it is {answer}. {judge(float(guess), float(truth), prediction.unit)}"
-            )
-        elif guess == truth:
-            sentence = f"you said {said}, and {said} it is."
-        else:
-            sentence = f"you said {said}; it is {answer}."
+            sentence += f" {_judged(prediction, guess, truth)}"
     return f"{sentence} {prediction.explain}" if prediction.explain else sentence
 
 
@@ -87,22 +80,12 @@ def _range(prediction: Prediction) -> str:
     return f" from {low} up" if high is None else f" from {low} to {high}"
 
 
-def _apart(guess: float, truth: float, unit: str | None) -> str:
-    """The difference in words, for numbers whose ratio means little, such as two shares."""
-    gap = number(abs(guess - truth), zero_below=1e-12 * max(abs(guess), abs(truth)))
-    if gap == "0":
+def _judged(prediction: Prediction, guess: float, truth: float) -> str:
+    """How far off a number is: the difference, or the factor, where a ratio means something."""
+    if math.isclose(guess, truth, rel_tol=1e-12):
         return "Exactly right."
-    return f"That is {_with_unit(gap, unit)} too {'high' if guess > truth else 'low'}."
-
-
-def _off_by(guess: float, truth: float, unit: str | None = None) -> str:
-    """How far a guessed number is from the truth, in one sentence; as a factor, so the unit cancels.
-
-    >>> _off_by(0.5, 0.08216704)
-    'That is too large by a factor of 6.1: about one power of ten.'
-    """
-    if guess == truth:
-        return "Exactly right."
+    if prediction.judged == "difference":
+        return f"That is {_shown(prediction, abs(guess - truth))} too {'high' if guess > truth else 'low'}."
     if truth == 0 or guess == 0:
         return f"That is {number(abs(guess - truth))} away."
     ratio = guess / truth
@@ -132,31 +115,18 @@ def _readable(prediction: Prediction, value: Any) -> Any:
 
 
 def _folded(value: Any) -> str:
-    if isinstance(value, str):
-        return value.strip().casefold()
-    return str(np.asarray(value).item()) if isinstance(value, (bool, int, float, np.generic)) else repr(value)
+    return value.strip().casefold() if isinstance(value, str) else str(value)
 
 
 def _choices(prediction: Prediction) -> list[str]:
-    """The choices as they are typed: words in quotation marks, what reads as a number without.
-
-    >>> _choices(Prediction("Which?", options=("rises", 16, "1.5")))
-    ['"rises"', '16', '1.5']
-    """
+    """The choices as they are typed: words in quotation marks, what reads as a number without."""
     options = map(str, prediction.options or ())
     return [option if re.fullmatch(r"[-+.\d]+", option) else f'"{option}"' for option in options]
 
 
 def _shown(prediction: Prediction, value: Any) -> str:
-    return str(value) if prediction.options else _with_unit(number(value), prediction.unit)
-
-
-def _with_unit(shown: str, unit: str | None) -> str:
-    """A number and its unit, which loses its plural after 1.
-
-    >>> _with_unit("0.2", "points"), _with_unit("-1", "points"), _with_unit("3", None)
-    ('0.2 points', '-1 point', '3')
-    """
-    if unit is None:
-        return shown
-    return f"{shown} {unit.removesuffix('s') if shown in ('1', '-1') and len(unit) > 2 else unit}"
+    """An option, or a number with its unit, which loses its plural after 1."""
+    if prediction.options:
+        return str(value)
+    shown, unit = number(value), prediction.unit
+    return f"{shown} {unit.removesuffix('s') if shown in ('1', '-1') else unit}" if unit else shown

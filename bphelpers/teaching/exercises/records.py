@@ -3,46 +3,62 @@
 import copy
 import importlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-Cases = Sequence[tuple[Any, ...]] | Callable[[], Sequence[tuple[Any, ...]]]
+import numpy as np
+
+Arguments = tuple[Any, ...]
+Cases = Sequence[Arguments] | Callable[[], Sequence[Arguments]]
+Mistakes = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Exercise:
     """The right answer as a computation, and the likely wrong ones; question and hints stand in the lesson.
 
-    Without ``cases``, ``reference`` is the value asked for: a number, an array, a text, or a tuple or dict of
-    these. With ``cases``, tuples of arguments or a function that makes them, it is the function that the
-    learner is asked to write. Each mistake is like it, with that mistake in it; its name is a clause that
-    goes on from "You get exactly this when ...".
+    ``reference`` is the value asked for: a number, an array, a text, or a tuple of these. With ``cases``,
+    tuples of arguments or a function that makes them, it is the function that the learner is asked to write.
+    ``mistakes`` says what each mistake gives, by a clause that goes on from "You get exactly this when ...";
+    with ``cases``, it is a function of the same arguments that returns this, or holds a function for each.
 
     ``tolerance`` is the largest accepted error of an entry, relative to that entry (or to a hundredth of the
     largest entry, where it is smaller than that): about 1e-3 for what is worked out on paper. Where the
     answer is a ``gradient``, the gradient check says what is wrong if no listed mistake does.
 
-    >>> Exercise(reference=3.0 * 4.0, mistakes={"the sides are added": 3.0 + 4.0}).reference
+    >>> Exercise(reference=3.0 * 4.0, mistakes={"the sides are added": 3.0 + 4.0}).right()
     12.0
+    >>> area = Exercise(lambda a, b: a * b, lambda a, b: {"the sides are added": a + b}, cases=[(3, 4)])
+    >>> area.right(3, 4), area.wrong(3, 4)
+    (12, {'the sides are added': 7})
     """
 
     reference: Any
-    mistakes: Mapping[str, Any]
+    mistakes: Mistakes | Callable[..., Mistakes]
     tolerance: float = 1e-6
     cases: Cases | None = None
     gradient: bool = False
 
-    def arguments(self) -> list[tuple[Any, ...]]:
-        """The argument tuples to call with: one empty tuple where a value is asked for."""
-        if self.cases is None:
-            return [()]
-        return list(self.cases() if callable(self.cases) else self.cases)
+    def arguments(self) -> list[Arguments]:
+        """The argument tuples to call with."""
+        return list(self.cases() if callable(self.cases) else self.cases or ())
 
-    def made_by(self, rule: Any, arguments: tuple[Any, ...]) -> Any:
-        """What the reference or a mistake gives, which cannot spoil the arguments by writing into them."""
-        return rule if self.cases is None else rule(*copy.deepcopy(arguments))
+    def right(self, *arguments: Any) -> Any:
+        """The right answer."""
+        return _called(self.reference, arguments)
+
+    def wrong(self, *arguments: Any) -> Mistakes:
+        """What each mistake gives, by its clause."""
+        with np.errstate(all="ignore"):  # a mistake may overflow on purpose
+            mistakes = _called(self.mistakes, arguments)
+            return {clause: _called(wrong, arguments) for clause, wrong in mistakes.items()}
+
+
+def _called(rule: Any, arguments: Arguments) -> Any:
+    """A value, or what a function makes of copies of the arguments, lest it write into them."""
+    return rule(*copy.deepcopy(arguments)) if callable(rule) else rule
 
 
 @dataclass(frozen=True)
@@ -70,19 +86,8 @@ class Prediction:
         return (self.low is None or self.low <= number) and (self.high is None or number <= self.high)
 
 
-def find_exercise(key: str) -> Exercise:
-    """The exercise with this key, for example ``"05.1"``; ``ValueError`` lists the known ones."""
-    exercise: Exercise = _find(key, "exercise")
-    return exercise
-
-
-def find_prediction(key: str) -> Prediction:
-    """The prediction with this key, for example ``"05.A"``; ``ValueError`` lists the known ones."""
-    prediction: Prediction = _find(key, "prediction")
-    return prediction
-
-
-def _find(key: str, kind: str) -> Any:
+def find(kind: str, key: str) -> Any:
+    """The ``"exercise"`` or ``"prediction"`` with this key; ``ValueError`` lists the known ones."""
     if not (isinstance(key, str) and re.match(r"\d\d\.", key)):
         raise ValueError(f'key must be a text such as "05.1" or "05.A", got {key!r}')
     module = f"bphelpers.lessons.lesson_{key[:2]}"  # by name: lessons stand above

@@ -39,31 +39,27 @@ def roughly(found: Any, truth: Any) -> str:
     ('got 0.5, too large by a factor of two to ten',
      'got -0.5, of the right sign and too large in size by less than a tenth')
     """
-    got = _told_apart(found, truth)[0]
-    return f"got {got}, {_judged(float(np.asarray(found)), np.asarray(truth)) or f'and {got} is not it'}"
-
-
-def _judged(a: float, truth: np.ndarray) -> str:
-    """What is said of ``a``; nothing where it is zero."""
-    b = float(truth)
-    if truth.dtype.kind == "b":
-        return "and that is not it"
+    got, a, b = _told_apart(found, truth)[0], np.asarray(found).item(), np.asarray(truth).item()
+    if isinstance(b, (bool, str)):
+        return f"got {got}, and that is not it"
     if a == 0:
-        return ""
-    if b == 0:
-        return f"too {'large' if a > 0 else 'small'}"
+        return f"got {got}, and {got} is not it"
+    return f"got {got}, {_judged(a, b) if b else 'too large' if a > 0 else 'too small'}"
+
+
+def _judged(a: float, b: float) -> str:
     side, factor = ("large", a / b) if abs(a) > abs(b) else ("small", b / a)
     limits = ((1.01, "less than a hundredth"), (1.1, "less than a tenth"), (2, "less than a factor of two"))
     far = "a factor of two to ten" if abs(factor) <= 10 else "a factor of more than ten"
     by = next((words for limit, words in limits if abs(factor) < limit), far)
-    if factor > 0:
-        return (
-            f"{'too' if b > 0 else 'of the right sign and too'} {side}{' in size' if b < 0 else ''} by {by}"
-        )
-    return "of the wrong sign" + (f" and too {side} in size by {by}" if factor <= -1.1 else "")
+    if factor < 0:
+        return "of the wrong sign" + (f" and too {side} in size by {by}" if factor <= -1.1 else "")
+    return f"too {side} by {by}" if b > 0 else f"of the right sign and too {side} in size by {by}"
 
 
 def _told_apart(found: Any, truth: Any) -> tuple[str, str]:
+    if np.asarray(truth).dtype.kind == "U":
+        return repr(str(found)), repr(str(truth))
     for digits in (6, 8, 10, 12):
         pair = number(found, digits), number(truth, digits)
         if pair[0] != pair[1]:
@@ -79,17 +75,15 @@ def described(value: Any) -> str:
     """
     if isinstance(value, str):
         return repr(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} = {described(part)}" for name, part in value.items())
     if isinstance(value, tuple):
         return ", ".join(map(described, value))
     array = np.asarray(value)
     if array.size > SHOWN:
         return f"an array of shape {array.shape}"
-    return _nested(array, float(np.max(np.abs(array), initial=0.0)))
+    return _nested(array, 1e-12 * float(np.max(np.abs(array), initial=0.0)))
 
 
-def _nested(array: np.ndarray, scale: float) -> str:
+def _nested(array: np.ndarray, noise: float) -> str:
     if array.ndim == 0:
-        return number(array, zero_below=1e-12 * scale)
-    return "[" + ", ".join(_nested(row, scale) for row in array) + "]"
+        return number(array, zero_below=noise)
+    return "[" + ", ".join(_nested(row, noise) for row in array) + "]"
