@@ -182,7 +182,7 @@ def test_numbers_plugged_in_give_the_value(case: Callable[[], Case]) -> None:
                 computed(left), computed(right), rtol=3e-4, atol=2e-6, err_msg=step.name
             )
         else:
-            assert step.kind in ("input", "d_weight", "d_bias") or "⋯" in left, step.name
+            assert step.kind in ("input", "d_bias") or "⋯" in left, step.name
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
@@ -197,7 +197,7 @@ def test_the_formula_in_symbols_gives_the_value(case: Callable[[], Case]) -> Non
     depth = sum(isinstance(leaf, nn.Linear) for leaf in nn.leaves(net))
     tried = 0
     for step in trace(net, loss, x[:1], y[:1], lr=0.3):
-        if step.kind != "input" and len(step.finds) == 1:
+        if step.kind != "input":
             right = re.split(" = | ← ", drawn(step.formula))[-1]
             assert computed(right, **known) == pytest.approx(step.value, rel=1e-11), step.formula
             tried += 1
@@ -241,7 +241,7 @@ def test_words_fit_the_numbers(case: Callable[[], Case]) -> None:
     old = net.state_dict()
     for step in trace(*made, lr=0.3):
         said = step.sentence
-        if step.kind == "update" and len(step.finds) == 1:
+        if step.kind == "update":
             name, index = step.name.removesuffix(" new").split("_")
             before = old[name][tuple(int(digit) - 1 for digit in index)]
             moves = "rises" if step.value > before else "falls" if step.value < before else "stays"
@@ -301,12 +301,6 @@ def test_directions_and_places() -> None:
     assert found["z1_3"].weights == ((1, 3, 1), (1, 3, 2))
     assert found["dW2_13"].neurons == ((2, 1), (1, 3))
     assert np.shape(found["z1_3"].value) == () and np.shape(found["x"].value) == (2,)
-
-
-def test_a_large_network_goes_neuron_by_neuron() -> None:
-    found = {step.name: step for step in trace(*largest(), lr=0.1)}
-    assert np.shape(found["dW3_2"].value) == (8,) and len(found["W3_2 new"].weights) == 8
-    assert len(found) == 1 + 9 * 8 + 1 + 9 * 8 + 10 * 8 + 10 * 8
 
 
 def test_the_network_is_left_alone() -> None:

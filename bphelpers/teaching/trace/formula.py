@@ -15,6 +15,7 @@ from bphelpers.teaching.numbers import MINUS
 EQUALS, BECOMES, PLUS, LESS = (f'\n<mo form="infix">{sign}</mo>' for sign in ("=", "←", "+", MINUS))
 NEGATIVE = f'<mo form="prefix">{MINUS}</mo>'
 TIMES, DOTS = "<mo>·</mo>", "<mo>⋯</mo>"
+ONE, TWO = "<mn>1</mn>", "<mn>2</mn>"
 
 
 def number(value: float) -> str:
@@ -29,10 +30,22 @@ def _signed(digits: str) -> str:
     return NEGATIVE * digits.startswith(MINUS) + f"<mn>{digits.removeprefix(MINUS)}</mn>"
 
 
-def factor(value: float) -> str:
-    """A number where a sign in front of it would be misread: negative ones stand in parentheses."""
-    plain = number(value)
-    return parens(plain) if "<mo" in plain else plain
+def factor(shown: str) -> str:
+    """In parentheses, if it is a number whose sign would be misread here."""
+    return parens(shown) if shown.startswith(("<mn>", NEGATIVE)) and "<mo" in shown else shown
+
+
+def product(*factors: str) -> str:
+    """Factors with dots between."""
+    return TIMES.join(map(factor, factors))
+
+
+def total(terms: Iterable[str], most: int | None = None) -> str:
+    """Terms with plus signs between; beyond ``most`` of them, dots."""
+    terms = list(terms)
+    if most is not None and len(terms) > most:
+        terms = [*terms[: most - 1], DOTS]
+    return PLUS.join(terms)
 
 
 def symbol(name: str, layer: str = "", index: str = "", *, hat: bool = False) -> str:
@@ -89,11 +102,3 @@ def sum_over(index: str) -> str:
 def listed(items: Iterable[str]) -> str:
     """Items in parentheses with commas; lines break after commas."""
     return parens("<mo>,</mo>\n".join(items))
-
-
-def total(terms: Iterable[str], most: int | None = None) -> str:
-    """Terms with plus signs between; beyond ``most`` of them, dots."""
-    terms = list(terms)
-    if most is not None and len(terms) > most:
-        terms = [*terms[: most - 1], DOTS]
-    return PLUS.join(terms)
