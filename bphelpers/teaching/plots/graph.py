@@ -53,7 +53,10 @@ def computation_graph(
     """
     values, derivatives = values or {}, derivatives or {}
     users = {name: [user for user, (_, sources) in steps.items() if name in sources] for name in at}
-    _refuse(steps, at, users, values, derivatives, now)
+    _refuse(steps, at, users, {*values, *derivatives, *([] if now is None else [now])})
+    for what, numbers in (("values", values), ("derivatives", derivatives)):
+        if numbers:
+            finite(what, list(numbers.values()))
     shared_input = any(len(users[name]) > 1 and name not in steps and at[name][0] < 0.5 for name in at)
     left, top = (0.85 if shared_input else 0.25), 0.35 + (0.4 if title else 0.0)
     width = left + _COLUMN * (max(column for column, _ in at.values()) + 1) + 0.2
@@ -70,7 +73,7 @@ def computation_graph(
         often, back = len(users[name]) > 1, derivatives.get(name)
         upper = f"{name} = {number(values[name], style='label', decimals=digits)}" if name in values else name
         lower = "" if back is None else f"d{name} = {number(back, style='label', decimals=digits)}"
-        for user in users[name] or [None]:
+        for user in (*users[name],) or (None,):
             part = derivatives.get((name, user)) if often and user else back
             colour = BACKWARD if part is not None else FORWARD if name in values else LIGHT
             route = _route(places, words, name, user, often)
@@ -98,9 +101,7 @@ def _refuse(
     steps: Steps,
     at: Mapping[str, Point],
     users: Mapping[str, Sequence[str]],
-    values: Mapping[str, float],
-    derivatives: Derivatives,
-    now: str | None,
+    asked: set[str | tuple[str, str]],
 ) -> None:
     if not steps:
         refuse("steps", "hold at least one", steps)
@@ -117,14 +118,11 @@ def _refuse(
     if finite("at", list(at.values())).min() < 0:
         refuse("at", "count columns and rows from 0 on", dict(at))
     lines = {(name, user) for name in at for user in users[name]}
-    for key in (*values, *derivatives, *([] if now is None else [now])):
-        if key not in known | lines:
-            raise ValueError(f"values, derivatives, now must be of the graph, which has no {key!r}")
-        if key in lines and len(users[key[0]]) == 1:
-            raise ValueError(f"derivatives must be whole: {key[0]!r} is used once, it has no part {key!r}")
-    for what, numbers in (("values", values), ("derivatives", derivatives)):
-        if numbers:
-            finite(what, list(numbers.values()))
+    if strangers := asked - known - lines:
+        raise ValueError(f"values, derivatives, now must be of the graph, which has no {strangers.pop()!r}")
+    for line in asked & lines:
+        if len(users[line[0]]) == 1:
+            raise ValueError(f"derivatives must be whole: {line[0]!r} is used once, it has no part {line!r}")
 
 
 def _half_width(word: str) -> float:

@@ -16,6 +16,8 @@ EQUALS, BECOMES, PLUS, LESS = (f'\n<mo form="infix">{sign}</mo>' for sign in ("=
 NEGATIVE = f'<mo form="prefix">{MINUS}</mo>'
 TIMES, DOTS = "<mo>·</mo>", "<mo>⋯</mo>"
 ONE, TWO = "<mn>1</mn>", "<mn>2</mn>"
+COMMA = "<mo>,</mo>\n"
+SUM_OVER_N = "<munder><mo>∑</mo><mi>n</mi></munder>"
 
 
 def number(value: float) -> str:
@@ -64,11 +66,6 @@ def _sign(sign: str) -> str:
     return f"<{tag}>{html.escape(sign)}</{tag}>"
 
 
-def partial(of: str, by: str) -> str:
-    """The fraction d(of) by d(by), with round d's."""
-    return fraction(symbol("∂") + of, symbol("∂") + by)
-
-
 def fraction(above: str, below: str) -> str:
     """One over the other."""
     return f"<mfrac>{_row(above)}{_row(below)}</mfrac>"
@@ -92,13 +89,3 @@ def call(function: str, argument: str) -> str:
     """A function of an argument, for example σ, or its derivative, σ'."""
     name = f"<mi>{function.removesuffix(chr(39))}</mi>"
     return name + "<mo>′</mo>" * function.endswith("'") + parens(argument)
-
-
-def sum_over(index: str) -> str:
-    """A summation sign with its index."""
-    return f"<munder><mo>∑</mo><mi>{index}</mi></munder>"
-
-
-def listed(items: Iterable[str]) -> str:
-    """Items in parentheses with commas; lines break after commas."""
-    return parens("<mo>,</mo>\n".join(items))

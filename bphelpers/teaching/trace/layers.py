@@ -105,8 +105,14 @@ def iterate(net: nn.Sequential, loss: nn.Loss, x: ArrayLike, y: ArrayLike, lr: f
     if type(loss) not in LOSSES:
         refuse("loss", f"be one of {', '.join(c.__name__ for c in LOSSES)}", loss)
     classes = isinstance(loss, nn.CrossEntropyLoss)
-    x, y = _batch(x, y, found[0].linear.W.data.shape[1], classes)
-    parameters = {p.name: finite(p.name, p.data) for p in net.parameters()}  # a copy
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim == 1:  # one example
+        x, y = x[None], y[None]
+    lengths = {"d_in": found[0].linear.W.data.shape[1]}
+    x, y = shaped("x", x, "n d_in", lengths), shaped("y", y, "n int" if classes else "n outputs", lengths)
+    finite("x", x)
+    finite("y", y)
+    parameters: Arrays = {p.name: finite(p.name, p.data) for p in net.parameters()}  # a copy
 
     rows, out = {"x": x}, x
     for l, layer in enumerate(found, 1):
@@ -135,18 +141,6 @@ def iterate(net: nn.Sequential, loss: nn.Loss, x: ArrayLike, y: ArrayLike, lr: f
         optim.SGD(lr).step(net.parameters())
     new = {} if lr is None else net.state_dict()
     return Iteration(found, loss, lr, value, costs, rows, parameters, new)
-
-
-def _batch(x: ArrayLike, y: ArrayLike, d_in: int, classes: bool) -> tuple[Array, NDArray[Any]]:
-    X, Y = np.asarray(x), np.asarray(y)
-    if X.ndim == 1:  # one example
-        X, Y = X[None, :], Y[None, ...]
-    lengths = {"d_in": d_in}
-    X = shaped("x", X, "n d_in", lengths)
-    Y = shaped("y", Y, "n int" if classes else "n outputs", lengths)
-    finite("x", X)
-    finite("y", Y)
-    return X, Y
 
 
 def running_example() -> tuple[nn.Sequential, Array, Array, float]:

@@ -197,7 +197,7 @@ class _Tracer:
 
     def slope_of_loss(self, by: str) -> str:
         """The derivative of the loss with respect to a quantity."""
-        return f.partial(self.symbol("L"), self.symbol(by))
+        return f.fraction(*(f.symbol("∂") + self.symbol(name) for name in ("L", by)))
 
     def number(self, name: str) -> str:
         return f.number(self.known[name])
@@ -223,7 +223,7 @@ class _Tracer:
         symbols = f.product(*(self.symbol(f"{head}_n{index}") for head, index in parts))
         columns = [self.run.rows[head][:, int(index) - 1] for head, index in parts]
         terms = (f.product(*map(f.number, row)) for row in zip(*columns, strict=True))
-        return f.sum_over("n") + symbols, f.total(terms, MOST_TERMS)
+        return f.SUM_OVER_N + symbols, f.total(terms, MOST_TERMS)
 
     def neuron(self, l: int, j: int) -> str:
         """A neuron in words."""
@@ -240,7 +240,7 @@ class _Tracer:
     def _inputs(self) -> Step:
         places = [(0, k) for k in self.neurons(0)]
         names = [self.sent(*place) for place in places]
-        symbols, numbers = self.both(lambda show: f.listed(map(show, names)))
+        symbols, numbers = self.both(lambda show: f.parens(f.COMMA.join(map(show, names))))
         *most, last = map(self.say, names)
         words = f"inputs are {', '.join(most)} and {last}" if most else f"input is {last}"
         which = f" of example {self.example + 1} of {self.n}" if self.n > 1 else ""
@@ -291,7 +291,7 @@ class _Tracer:
         words = f"The loss is {how}: {self.say('L')}."
         if self.n > 1:
             mean, costs = f.fraction(f.ONE, f.number(self.n)), self.run.costs
-            symbols = mean + f.sum_over("n") + self.symbol("L_n")  # what example n costs
+            symbols = mean + f.SUM_OVER_N + self.symbol("L_n")  # what example n costs
             formula = symbols, mean + f.parens(f.total(map(f.number, costs), MOST_TERMS))
             words = (
                 f"The loss is the mean over {self.n} examples of {how}. "
@@ -325,7 +325,7 @@ class _Tracer:
             t, p = self.symbol(f"y_{j}"), self.symbol(f"p_{j}")
             symbols.append(t + log(p) + f.PLUS + f.parens(less + t) + log(less + p))
             no = f.number(1 - self.known[f"y_{j}"])
-            q = F.sigmoid(-self.known[f"a{self.depth}_{j}"])  # 1 - p, not rounded to 0 where p is almost 1
+            q = float(F.sigmoid(-self.known[f"a{self.depth}_{j}"]))  # 1 - p, but not rounded to 0
             yes = self.number(f"y_{j}") + f.TIMES + log(self.number(f"p_{j}"))
             numbers.append(yes + f.PLUS + no + f.TIMES + log(f.number(q)))
         words = "the cross-entropy of targets and probabilities"
