@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bphelpers.arguments import real, refuse
+from bphelpers import arguments
 
 MINUS = "\N{MINUS SIGN}"
 POWER = " × 10^"
@@ -53,14 +53,11 @@ def finite(name: str, values: ArrayLike, ndim: int | None = None) -> NDArray[np.
 
     >>> finite("curve", [1, float("nan")])
     Traceback (most recent call last):
-    ValueError: curve must hold finite numbers, got 1 of 2 that are not
+    ValueError: curve must be finite, got NaN or infinity in 1 of 2 places
     """
-    array = real(name, values)
+    array = arguments.real(name, values)
     if ndim is not None and array.ndim != ndim:
-        refuse(name, f"have {ndim} dimension(s)", array)
+        arguments.refuse(name, f"have {ndim} dimension(s)", array)
     if array.size == 0:
-        refuse(name, "hold at least one value", array)
-    bad = np.count_nonzero(~np.isfinite(array))
-    if bad:
-        raise ValueError(f"{name} must hold finite numbers, got {bad} of {array.size} that are not")
-    return array.astype(np.float64)
+        arguments.refuse(name, "hold at least one value", array)
+    return arguments.finite(name, array).astype(np.float64)

@@ -13,7 +13,6 @@ Line styles and markers differ as well, so that a figure survives a black-and-wh
 from bphelpers.teaching.plots.charts import bars_compared, confusion_matrix, learning_curves
 from bphelpers.teaching.plots.diagram import network_diagram
 from bphelpers.teaching.plots.graph import computation_graph
-from bphelpers.teaching.plots.labels import free_place
 from bphelpers.teaching.plots.style import (
     BACKWARD,
     DPI,
@@ -21,7 +20,6 @@ from bphelpers.teaching.plots.style import (
     GREY,
     INK,
     LIGHT,
-    MAX_PNG_BYTES,
     PAPER,
     STYLE,
     TARGET,
@@ -35,8 +33,8 @@ from bphelpers.teaching.plots.style import (
 from bphelpers.teaching.plots.tiles import CLASS_0, CLASS_1, image_gallery, plane_maps, weight_images
 
 __all__ = [
-    "BACKWARD", "CLASS_0", "CLASS_1", "DPI", "FORWARD", "GREY", "INK", "LIGHT", "MAX_PNG_BYTES", "PAPER",
-    "STYLE", "TARGET", "UPDATE", "bars_compared", "computation_graph", "confusion_matrix", "free_place",
-    "image_gallery", "learning_curves", "network_diagram", "new_figure", "plane_maps", "png_bytes",
-    "rendered", "show", "use_style", "weight_images",
+    "BACKWARD", "CLASS_0", "CLASS_1", "DPI", "FORWARD", "GREY", "INK", "LIGHT", "PAPER", "STYLE", "TARGET",
+    "UPDATE", "bars_compared", "computation_graph", "confusion_matrix", "image_gallery", "learning_curves",
+    "network_diagram", "new_figure", "plane_maps", "png_bytes", "rendered", "show", "use_style",
+    "weight_images",
 ]  # fmt: skip

@@ -60,7 +60,7 @@ def learning_curves(
     ax.set_xscale("log" if log_x else "linear")
     ax.set_yscale("log" if log_y else "linear")
     ends = []
-    greys = 0
+    others = [name for name in curves if name != accent]
     for k, (name, values) in enumerate(curves.items()):
         y = finite(f"curves[{name!r}]", values, ndim=1)
         at = np.arange(len(y)) + float(log_x) if x is None else finite("x", x, ndim=1)
@@ -68,8 +68,7 @@ def learning_curves(
             refuse("x", f"hold {len(y)} positions for {name!r}", at)
         if (log_y and y.min() <= 0) or (log_x and at.min() <= 0):
             raise ValueError(f"curves[{name!r}] must be positive along a logarithmic axis")
-        colour = UPDATE if name == accent else GREYS[greys % len(GREYS)]
-        greys += name != accent
+        colour = UPDATE if name == accent else GREYS[others.index(name) % len(GREYS)]
         marker = MARKERS[k % len(MARKERS)]
         ax.plot(at, y, color=colour, ls=DASHES[k % len(DASHES)], zorder=3 if name == accent else 2)
         ax.plot(at[-1:], y[-1:], color=colour, marker=marker, ms=5, ls="none", zorder=4, clip_on=False)
@@ -100,16 +99,8 @@ def _name_ends(fig: Figure, ax: Axes, ends: list[tuple[str, float, float, str]])
 
 
 @styled
-def bars_compared(
-    names: Sequence[str],
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    title: str,
-    labels: tuple[str, str] = ("by hand", "finite difference"),
-    xlabel: str = "derivative of the error",
-) -> Figure:
-    """A bar per name for the first series, a ring for the second: where they agree, rings sit on ends. [05]
+def bars_compared(names: Sequence[str], first: ArrayLike, second: ArrayLike, *, title: str) -> Figure:
+    """Derivatives by hand as bars, by finite differences as rings: where they agree, rings sit on ends. [05]
 
     >>> fig = bars_compared(["w5", "w6"], [0.0822, -0.02], [0.0822, -0.02], title="Equal")
     >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
@@ -123,11 +114,11 @@ def bars_compared(
     fig = new_figure(7.0, 1.3 + 0.32 * len(a))
     ax = fig.add_subplot()
     rows = np.arange(len(a))
-    ax.barh(rows, a, height=0.55, color=BACKWARD, label=labels[0])
-    ax.plot(b, rows, "o", ms=9, mfc="none", mec=INK, mew=1.6, ls="none", label=labels[1], clip_on=False)
+    ax.barh(rows, a, height=0.55, color=BACKWARD, label="by hand")
+    ax.plot(b, rows, "o", ms=9, mfc="none", mec=INK, mew=1.6, label="finite difference", clip_on=False)
     ax.axvline(0, color=GREY, lw=0.8)
-    reach = max(float(np.abs([a, b]).max()), 1e-300)
-    low, high = min(float(a.min()), float(b.min()), 0.0), max(float(a.max()), float(b.max()), 0.0)
+    low, high = float(min(*a, *b, 0.0)), float(max(*a, *b, 0.0))
+    reach = max(-low, high, 1e-300)
     room = 0.27 * max(high - low, reach)  # for the numbers at the tips
     ax.set_xlim(low - (room if low < 0 else 0.02 * reach), high + (room if high > 0 else 0.02 * reach))
     for row, value in enumerate(a):
@@ -140,17 +131,17 @@ def bars_compared(
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
-    ax.set(title=title, xlabel=xlabel)
+    ax.set(title=title, xlabel="derivative of the error")
     handles, words = ax.get_legend_handles_labels()
     fig.legend(handles[::-1], words[::-1], loc="outside lower left", ncols=2)
     return fig
 
 
 @styled
-def confusion_matrix(counts: ArrayLike, *, title: str, names: Sequence[str] | None = None) -> Figure:
+def confusion_matrix(counts: ArrayLike, *, title: str) -> Figure:
     """How often a true class (row) was called which class (column). Mistakes stand out. [11]
 
-    ``counts`` is ``(k, k)``; the classes are called 0, 1, 2, ... unless there are ``names``.
+    ``counts`` is ``(k, k)``; the classes are called 0, 1, 2, ...
 
     >>> fig = confusion_matrix([[44, 1], [0, 45]], title="One mistake")
     >>> [text.get_text() for text in fig.axes[0].texts]
@@ -162,7 +153,6 @@ def confusion_matrix(counts: ArrayLike, *, title: str, names: Sequence[str] | No
         refuse("counts", "be a square table", table)
     if (table < 0).any() or (table != np.round(table)).any():
         raise ValueError("counts must hold whole numbers that are not negative")
-    classes = [str(i) for i in range(k)] if names is None else list(names)
     mistakes = table.copy()
     np.fill_diagonal(mistakes, 0)
     worst = max(float(mistakes.max()), 1.0)
@@ -178,10 +168,9 @@ def confusion_matrix(counts: ArrayLike, *, title: str, names: Sequence[str] | No
             colour = GREY if not wrong else PAPER if count > 0.75 * worst else INK
             weight = "bold" if wrong else "normal"
             ax.text(column, row, f"{count:.0f}", ha="center", va="center", color=colour, weight=weight)
-    ax.set_xticks(range(k), classes)
-    ax.set_yticks(range(k), classes)
-    ax.set_xticks(np.arange(k + 1) - 0.5, minor=True)
-    ax.set_yticks(np.arange(k + 1) - 0.5, minor=True)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks(range(k))
+        axis.set_ticks(np.arange(k + 1) - 0.5, minor=True)
     ax.grid(visible=False)
     ax.grid(which="minor", color="#E6E6E6")
     ax.tick_params(which="both", length=0)

@@ -3,8 +3,7 @@
 All coordinates are inches, so that a circle has room for its text whatever the size of the network.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
 from numpy.typing import ArrayLike, NDArray
 
-from bphelpers.arguments import refuse, whole
+from bphelpers.arguments import refuse
 from bphelpers.teaching.numbers import finite, number
 from bphelpers.teaching.plots.labels import Box, Line, Point, free_place
 from bphelpers.teaching.plots.style import (
@@ -28,9 +27,8 @@ from bphelpers.teaching.plots.style import (
     styled,
 )
 
-MOST_NEURONS = 6  # a layer with more is drawn with an ellipsis
+MOST_NEURONS, MOST_WEIGHTS = 6, 24  # of a layer, of a network: more have no room for their numbers
 _WIDEST = 8.0  # inches
-_ELLIPSIS = -1  # stands for the neurons that are not drawn
 # Parts of a line, from its source: those near 0.27 first, where the lines of a 2-2-2 network lie apart.
 _ALONG = sorted(np.arange(0.18, 0.8, 0.02).tolist(), key=lambda t: abs(t - 0.271))
 
@@ -41,7 +39,7 @@ Weight = tuple[int, int, int]  # matrix, row, column
 
 @styled
 def network_diagram(
-    layers: Sequence[int] | Sequence[ArrayLike],
+    weights: Sequence[ArrayLike],
     *,
     values: Sequence[ArrayLike | None] | None = None,
     biases: Sequence[ArrayLike | None] | None = None,
@@ -50,7 +48,6 @@ def network_diagram(
     targets: ArrayLike | None = None,
     neuron_names: Names | None = None,
     weight_names: Sequence[Names] | None = None,
-    layer_names: Sequence[str] = (),
     highlight: Iterable[str] = (),
     direction: str = "forward",
     digits: int = 3,
@@ -58,10 +55,10 @@ def network_diagram(
 ) -> Figure:
     """A network as circles and lines, with the numbers that flow through it. [01, 05]
 
-    ``layers`` are sizes, as ``[2, 2, 2]``, or weight matrices ``(d_out, d_in)``; then each line carries its
-    weight. Numbers stand only where there is room, with ``digits`` decimals. For each layer, inputs first,
-    ``None`` where there is nothing: ``values``, what its neurons put out, and ``deltas``, dL/dz, below them.
-    For each matrix: ``biases``, and ``gradients``, dL/dW. ``targets`` stand to the right.
+    ``weights`` are matrices ``(d_out, d_in)``, 24 numbers in all at most, of layers of up to 6; they stand on
+    the lines. Numbers have ``digits`` decimals. For each layer, inputs first, ``None`` where there is
+    nothing: ``values``, what its neurons put out, and ``deltas``, dL/dz, below them. For each matrix:
+    ``biases``, and ``gradients``, dL/dW. ``targets`` stand to the right.
 
     Names are nested as the numbers; else i1, h1, o1, and w1, w2, ... in reading order. ``highlight`` names
     weights: their lines are thick, all others pale. ``direction`` is "forward" or "backward": arrows, colour.
@@ -72,47 +69,38 @@ def network_diagram(
     """
     if direction not in ("forward", "backward"):
         refuse("direction", "be 'forward' or 'backward'", direction)
-    sizes, weights = _sizes_and_weights(layers)
-    shapes = [(b, a) for a, b in pairwise(sizes)]
+    matrices = [finite(f"weights[{l}]", W, ndim=2) for l, W in enumerate(weights)]
+    if not matrices:
+        refuse("weights", "hold at least one matrix", weights)
+    for l, (W, V) in enumerate(pairwise(matrices), start=1):
+        if V.shape[1] != W.shape[0]:
+            refuse(f"weights[{l}]", f"have {W.shape[0]} columns", V)
+    shapes = [W.shape for W in matrices]
+    sizes = [shapes[0][1], *(d_out for d_out, _ in shapes)]
+    if max(sizes) > MOST_NEURONS or sum(W.size for W in matrices) > MOST_WEIGHTS:
+        raise ValueError(
+            f"weights must be at most {MOST_WEIGHTS}, of layers of at most {MOST_NEURONS}, to have room for "
+            f"their numbers, got layers of {sizes}"
+        )
     rows = [(n,) for n in sizes]
     names = _weight_names(weight_names, shapes)
     chosen = {highlight} if isinstance(highlight, str) else set(highlight)
     if strangers := chosen - set(names.values()):
         refuse("highlight", f"name some of the weights {sorted(names.values())}", sorted(strangers))
     known = {
-        "weights": weights,
+        "weights": matrices,
         "gradients": _arrays("gradients", gradients, shapes),
         "values": _arrays("values", values, rows),
         "biases": [None, *_arrays("biases", biases, rows[1:])],
         "deltas": _arrays("deltas", deltas, rows),
         "targets": _arrays("targets", None if targets is None else [targets], rows[-1:]),
     }
-    roomy = max(sizes) <= MOST_NEURONS and len(names) <= 24
-    net = _Drawn(sizes, known, roomy, digits)
-    net.draw_page(title, layer_names)
-    net.draw_lines(names, chosen, direction)
+    net = _Drawn(sizes, known, names, digits, title)
+    net.draw_lines(chosen, direction)
     net.draw_circles(neuron_names or _neuron_names(sizes))
-    if roomy:
-        net.write_beside()
-        net.write_on_lines(names, chosen)  # last: these find a place between the others
+    net.write_beside()
+    net.write_on_lines(chosen)  # last: these find a place between the others
     return net.fig
-
-
-# ------------------------------------------------------------------------------------- what was asked for
-
-
-def _sizes_and_weights(layers: Sequence[Any]) -> tuple[list[int], Arrays]:
-    if len(layers) and all(np.ndim(layer) == 0 for layer in layers):
-        if len(layers) < 2:
-            refuse("layers", "hold at least two sizes", list(layers))
-        return [whole("layers", n, least=1) for n in layers], [None] * (len(layers) - 1)
-    weights = [finite(f"layers[{i}]", W, ndim=2) for i, W in enumerate(layers)]
-    if not weights:
-        refuse("layers", "hold sizes or weight matrices", layers)
-    for i, (W, V) in enumerate(pairwise(weights), start=1):
-        if V.shape[1] != W.shape[0]:
-            refuse(f"layers[{i}]", f"have {W.shape[0]} columns", V)
-    return [weights[0].shape[1], *(W.shape[0] for W in weights)], weights
 
 
 def _arrays(name: str, arrays: Sequence[Any] | None, shapes: Sequence[tuple[int, ...]]) -> Arrays:
@@ -121,15 +109,17 @@ def _arrays(name: str, arrays: Sequence[Any] | None, shapes: Sequence[tuple[int,
         return [None] * len(shapes)
     if len(arrays) != len(shapes):
         raise ValueError(f"{name} must have {len(shapes)} entries, got {len(arrays)}")
-    found = [None if a is None else finite(f"{name}[{i}]", a) for i, a in enumerate(arrays)]
-    for i, (a, shape) in enumerate(zip(found, shapes, strict=True)):
+    found: list[NDArray[np.float64] | None] = []
+    for i, (values, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        a = None if values is None else finite(f"{name}[{i}]", values)
         if a is not None and (a.reshape(-1) if len(shape) == 1 else a).shape != shape:
             refuse(f"{name}[{i}]", f"have shape {shape}", a)
-    return [a if a is None else a.reshape(shape) for a, shape in zip(found, shapes, strict=True)]
+        found.append(a if a is None else a.reshape(shape))
+    return found
 
 
-def _weight_names(names: Sequence[Names] | None, shapes: list[tuple[int, int]]) -> dict[Weight, str]:
-    weights = [(l, i, j) for l, (d_out, d_in) in enumerate(shapes) for i, j in np.ndindex(d_out, d_in)]
+def _weight_names(names: Sequence[Names] | None, shapes: Sequence[tuple[int, ...]]) -> dict[Weight, str]:
+    weights = [(l, i, j) for l, shape in enumerate(shapes) for i, j in np.ndindex(*shape)]
     if names is None:
         return {weight: f"w{k}" for k, weight in enumerate(weights, start=1)}
     if [(len(m), len(m[0])) for m in names] != shapes:
@@ -143,47 +133,40 @@ def _neuron_names(sizes: list[int]) -> Names:
     return [[f"{letter}{k}" for k in range(1, n + 1)] for letter, n in zip(letters, sizes, strict=True)]
 
 
-# ------------------------------------------------------------------------------------- the drawing
-
-
-@dataclass
 class _Drawn:
     """A diagram while it is being drawn: where everything stands, and what is taken by labels."""
 
-    sizes: list[int]
-    known: Mapping[str, Arrays]  # the numbers to write, an array for each layer or matrix
-    roomy: bool  # for words in circles and on lines
-    digits: int
-    slots: list[list[int]] = field(default_factory=list)  # per layer: the neurons drawn, top to bottom
-    at: dict[tuple[int, int], Point] = field(default_factory=dict)  # (layer, neuron): x, y
-    taken: list[Box] = field(default_factory=list)
-    lines: dict[Weight, Line] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.radius = 0.13 if not self.roomy else 0.36 if len(self.sizes) < 4 else 0.31
-        self.equals = " = " if len(self.sizes) < 4 else " "  # lines between many layers are short
-
-    def draw_page(self, title: str, layer_names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        sizes: list[int],
+        known: Mapping[str, Sequence[Any]],
+        names: Mapping[Weight, str],
+        digits: int,
+        title: str,
+    ) -> None:
         """Place every neuron, on a figure of the size that this takes. One unit is one inch."""
-        self.slots = [
-            list(range(n)) if n <= MOST_NEURONS else [0, 1, 2, _ELLIPSIS, n - 2, n - 1] for n in self.sizes
-        ]
-        rows, gaps = max(map(len, self.slots)), len(self.sizes) - 1
-        two_lines = any(gradient is not None for gradient in self.known["gradients"])
-        step = 0.42 if not self.roomy else 1.5 if two_lines and rows > 2 else 1.3
-        side = self.radius + (0.45 if self.roomy else 0.5)
-        right = side + (0.0 if self.known["targets"][0] is None else 1.0)
-        gap = min(3.1 if self.roomy else 2.0, (_WIDEST - side - right) / gaps)
-        edge = self.radius + 0.12 + (0.25 if self.roomy else 0.0)
-        above, below = edge + (0.35 if title else 0.0), edge + (0.3 if layer_names else 0.0)
+        self.known, self.names, self.digits, self.outputs = known, names, digits, len(sizes) - 1
+        self.at: dict[tuple[int, int], Point] = {}  # (layer, neuron): x, y
+        self.taken: list[Box] = []
+        self.lines: dict[Weight, Line] = {}
+        self.radius = 0.36 if len(sizes) < 4 else 0.31
+        self.equals = " = " if len(sizes) < 4 else " "  # lines between many layers are short
+
+        rows, gaps = max(sizes), len(sizes) - 1
+        two_lines = any(gradient is not None for gradient in known["gradients"])
+        step = 1.5 if two_lines and rows > 2 else 1.3
+        side = self.radius + 0.45
+        right = side + (0.0 if known["targets"][0] is None else 1.0)
+        gap = min(3.1, (_WIDEST - side - right) / gaps)
+        below = self.radius + 0.37
         width = max(side + gap * gaps + right, 4.0)
-        height = above + step * (rows - 1) + below
+        height = below + (0.35 if title else 0.0) + step * (rows - 1) + below
         middle = below + step * (rows - 1) / 2
         left = (width - gap * gaps - right + side) / 2
-        for layer, slot in enumerate(self.slots):
-            for k, neuron in enumerate(slot):
-                x, y = left + gap * layer, middle + step * ((len(slot) - 1) / 2 - k)
-                self.at[layer, neuron] = x, y
+        for layer, n in enumerate(sizes):
+            for k in range(n):
+                x, y = left + gap * layer, middle + step * ((n - 1) / 2 - k)
+                self.at[layer, k] = x, y
                 self.occupy(x, y, 2.0 * self.radius, 1.1 * self.radius)  # a circle is two boxes: labels may
                 self.occupy(x, y, 1.2 * self.radius, 1.9 * self.radius)  # come close to its shoulders
 
@@ -191,46 +174,28 @@ class _Drawn:
         self.ax = self.fig.add_axes((0.0, 0.0, 1.0, 1.0))
         self.ax.set(xlim=(0, width), ylim=(0, height))
         self.ax.set_axis_off()
-        if title:
-            self.fig.text(0.15 / width, 1 - 0.12 / height, title, weight="bold", size=12, va="top")
-        for layer, name in enumerate(layer_names):
-            self.ax.text(left + gap * layer, 0.12, name, ha="center", va="bottom", color=GREY, size=9.5)
+        self.fig.text(0.15 / width, 1 - 0.12 / height, title, weight="bold", size=12, va="top")
 
-    def draw_lines(self, names: dict[Weight, str], chosen: set[str], direction: str) -> None:
+    def draw_lines(self, chosen: set[str], direction: str) -> None:
         """Each line from rim to rim; those that are chosen thick, and if any are, all others pale."""
-        colour = FORWARD if direction == "forward" else BACKWARD
-        for layer, i, j in self._drawn_weights():
-            lit = names[layer, i, j] in chosen
-            pale = bool(chosen) and not lit
+        for layer, i, j in sorted(self.names, key=lambda weight: (weight[0], weight[2])):
+            name = self.names[layer, i, j]
             a, b = np.array(self.at[layer, j]), np.array(self.at[layer + 1, i])
             along = (b - a) / np.linalg.norm(b - a)
-            x0, y0 = (a + along * self.radius).tolist()
-            x1, y1 = (b - along * (self.radius + 0.02)).tolist()
-            self.lines[layer, i, j] = (x0, y0), (x1, y1)
-            if self.roomy:
-                ends = self.lines[layer, i, j][:: 1 if direction == "forward" else -1]
-                arrow = FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=11, shrinkA=0, shrinkB=0,
-                                        lw=2.4 if lit else 1.2, color=LIGHT if pale else colour,
-                                        zorder=1 if pale else 2)  # fmt: skip
-                self.ax.add_patch(arrow)
-            else:
-                ink = colour if lit else LIGHT
-                self.ax.plot([x0, x1], [y0, y1], color=ink, lw=1.6 if lit else 0.5, ls="-")
-
-    def _drawn_weights(self) -> Iterator[Weight]:
-        for layer, (before, after) in enumerate(pairwise(self.slots)):
-            yield from ((layer, i, j) for j in before for i in after if _ELLIPSIS not in (i, j))
+            (x0, y0), (x1, y1) = a + along * self.radius, b - along * (self.radius + 0.02)
+            start, end = self.lines[layer, i, j] = (float(x0), float(y0)), (float(x1), float(y1))
+            ends, colour = ((start, end), FORWARD) if direction == "forward" else ((end, start), BACKWARD)
+            lit, pale = name in chosen, bool(chosen) and name not in chosen
+            arrow = FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=11, shrinkA=0, shrinkB=0,
+                                    lw=2.4 if lit else 1.2, color=LIGHT if pale else colour,
+                                    zorder=1 if pale else 2)  # fmt: skip
+            self.ax.add_patch(arrow)
 
     def draw_circles(self, names: Names) -> None:
         """Each neuron, with its name and, where it is known, what it puts out."""
         for (layer, neuron), (x, y) in self.at.items():
-            if neuron == _ELLIPSIS:
-                self.ax.text(x, y, "\N{VERTICAL ELLIPSIS}", ha="center", va="center", color=GREY, size=13)
-                continue
-            edge = GREY if layer == 0 else FORWARD
+            edge = FORWARD if layer else GREY
             self.ax.add_patch(Circle((x, y), self.radius, facecolor=PAPER, edgecolor=edge, lw=1.4, zorder=3))
-            if not self.roomy:
-                continue
             name, value = names[layer][neuron], self.known["values"][layer]
             if value is None:
                 self.ax.text(x, y, name, ha="center", va="center", size=10, zorder=4)
@@ -252,26 +217,23 @@ class _Drawn:
                 text = f"δ{self.equals}{self.number(delta[neuron])}"
                 self.write(x, y - self.radius - 0.06, text, va="top", color=BACKWARD)
                 self.occupy(x, y - self.radius - 0.13, _width(text), 0.18)
-            if targets is not None and layer == len(self.sizes) - 1:
-                text = f"target {self.number(targets[neuron])}"
-                self.write(x + self.radius + 0.2, y, text, ha="left", va="center", size=9, color=INK)
-                left = x + self.radius + 0.12
+            if targets is not None and layer == self.outputs:
+                text, left = f"target {self.number(targets[neuron])}", x + self.radius + 0.12
+                self.write(left + 0.08, y, text, ha="left", va="center", size=9, color=INK)
                 self.ax.plot([left, left], [y - 0.14, y + 0.14], color=TARGET, lw=3, ls="-")
 
-    def write_on_lines(self, names: dict[Weight, str], chosen: set[str]) -> None:
+    def write_on_lines(self, chosen: set[str]) -> None:
         """Weights, and below them their derivatives.
 
         Flat lines first, since a label on a steep one has more heights to choose from.
         """
         ground = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.2}
         for layer, i, j in sorted(self.lines, key=self._steepness):
-            line = self.lines[layer, i, j]
-            upper, lower = names[layer, i, j], ""
-            if chosen and upper not in chosen:
+            line, name = self.lines[layer, i, j], self.names[layer, i, j]
+            if chosen and name not in chosen:
                 continue
-            weights, gradients = self.known["weights"][layer], self.known["gradients"][layer]
-            if weights is not None:
-                upper += f"{self.equals}{self.number(weights[i, j])}"
+            weights, gradients, lower = self.known["weights"][layer], self.known["gradients"][layer], ""
+            upper = f"{name}{self.equals}{self.number(weights[i, j])}"
             if gradients is not None:
                 lower = f"\N{PARTIAL DIFFERENTIAL}{self.equals}{self.number(gradients[i, j])}"
             width, height = max(_width(upper), _width(lower)), 0.34 if lower else 0.18

@@ -16,8 +16,9 @@ from bphelpers.teaching.plots.labels import Point
 from bphelpers.teaching.plots.style import BACKWARD, FORWARD, GREY, INK, LIGHT, PAPER, new_figure, styled
 
 Steps = Mapping[str, tuple[str, Sequence[str]]]
-Line = tuple[str, str] | tuple[str, str, int]  # from, to; and which one, where several lead there
-Derivatives = Mapping[str | Line, float]
+Derivatives = Mapping[
+    str | tuple[str, str], float
+]  # of a value; of the part that a line from it to its user brings
 
 _COLUMN, _ROW = 1.45, 0.62  # inches between columns and between rows
 _HALF = 0.19  # half the height of a node
@@ -42,9 +43,8 @@ def computation_graph(
     gives each value, inputs included, the column (from the left) and row (from the top) of its node. Names
     in ``values`` and ``derivatives`` get numbers, with ``digits`` decimals. The line of ``now`` is thick.
 
-    A value that is used once has its numbers on its line. One that is used several times has them at its
-    node, and each of its lines carries the part that comes back through it: ``derivatives[name, user]``, or
-    ``[name, user, 0]`` and ``[name, user, 1]`` where one user uses it twice, as ``a + a`` does.
+    A value that is used once has its numbers on its line. One that several others use has them at its node,
+    and each of its lines carries the part that comes back through it: ``derivatives[name, user]``.
 
     >>> fig = computation_graph({"u": ("×", ("x", "w"))}, {"x": (0, 0), "w": (0, 1), "u": (1, 0.5)},
     ...                         values={"x": 2, "w": 3, "u": 6}, derivatives={"u": 1, "w": 2}, digits=0)
@@ -52,9 +52,12 @@ def computation_graph(
     ['du = 1', 'dw = 2', 'u = 6', 'w = 3', 'x = 2', '×']
     """
     values, derivatives = values or {}, derivatives or {}
-    _refuse(steps, at, values, derivatives, now)
-    uses = {name: _lines_from(name, steps) for name in at}
-    shared_input = any(len(uses[name]) > 1 and name not in steps and at[name][0] < 0.5 for name in at)
+    users = {name: [user for user, (_, sources) in steps.items() if name in sources] for name in at}
+    _refuse(steps, at, users, {*values, *derivatives, *([] if now is None else [now])})
+    for what, numbers in (("values", values), ("derivatives", derivatives)):
+        if numbers:
+            finite(what, list(numbers.values()))
+    shared_input = any(len(users[name]) > 1 and name not in steps and at[name][0] < 0.5 for name in at)
     left, top = (0.85 if shared_input else 0.25), 0.35 + (0.4 if title else 0.0)
     width = left + _COLUMN * (max(column for column, _ in at.values()) + 1) + 0.2
     height = top + _ROW * max(row for _, row in at.values()) + 0.45
@@ -65,48 +68,40 @@ def computation_graph(
     if title:
         ax.text(0.15, height - 0.1, title, weight="bold", size=12, va="top")
     places = {name: (left + _COLUMN * c, height - top - _ROW * r) for name, (c, r) in at.items()}
-    for name, lines in uses.items():
-        often = len(lines) > 1
-        labels = _labels(name, values, derivatives, digits)
-        for line in (*lines,) or (None,):
-            back = derivatives.get(line if often and line else name)
-            colour = BACKWARD if back is not None else FORWARD if name in values else LIGHT
-            route = _route(places, steps, name, line, often)
-            _line(ax, route, colour, back is not None, 3.0 if name == now else 1.2)
+    words = {name: steps[name][0] if name in steps else "" for name in at}
+    for name, (x, y) in places.items():
+        often, back = len(users[name]) > 1, derivatives.get(name)
+        upper = f"{name} = {number(values[name], style='label', decimals=digits)}" if name in values else name
+        lower = "" if back is None else f"d{name} = {number(back, style='label', decimals=digits)}"
+        for user in (*users[name],) or (None,):
+            part = derivatives.get((name, user)) if often and user else back
+            colour = BACKWARD if part is not None else FORWARD if name in values else LIGHT
+            route = _route(places, words, name, user, often)
+            path = Path(route if part is None else route[::-1])
+            ax.add_artist(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, color=colour,
+                                         joinstyle="round", lw=3.0 if name == now else 1.2, zorder=1)
+            )  # fmt: skip
             if often:
-                bend, end = route[1:]
-                spot = _middle(bend, end) if len(line or ()) < 3 else (bend[0] + 0.22, bend[1])
-                part = "" if back is None else number(back, style="label", decimals=digits)
-                _write(ax, spot, ("", part))
+                shown = "" if part is None else number(part, style="label", decimals=digits)
+                _write(ax, _middle(*route[1:]), "", shown)
             else:
-                level = route[:2] if line else route[::2]
-                _write(ax, _middle(*level), labels)
+                _write(ax, _middle(*(route[:2] if user else route[::2])), upper, lower)
         if often and name in steps:
-            _write(ax, places[name], labels, away=_HALF + 0.04)
+            _write(ax, (x, y), upper, lower, away=_HALF + 0.04)
         elif often:  # out of the way of the lines, which leave to the right
-            _write(ax, (places[name][0] + 0.1, places[name][1]), labels, away=0.07, align="right")
+            _write(ax, (x + 0.1, y), upper, lower, away=0.07, align="right")
     for name, place in places.items():
-        _node(ax, place, steps[name][0] if name in steps else "")
+        _node(ax, place, words[name])
     figure = ax.figure
     assert isinstance(figure, Figure)
     return figure
 
 
-def _lines_from(name: str, steps: Steps) -> list[Line]:
-    """The lines that leave a value, one for each use, as the keys of the parts that come back."""
-    lines: list[Line] = []
-    for user, (_, sources) in steps.items():
-        times = sources.count(name)
-        lines += [(name, user)] if times == 1 else [(name, user, k) for k in range(times)]
-    return lines
-
-
 def _refuse(
     steps: Steps,
     at: Mapping[str, Point],
-    values: Mapping[str, float],
-    derivatives: Derivatives,
-    now: str | None,
+    users: Mapping[str, Sequence[str]],
+    asked: set[str | tuple[str, str]],
 ) -> None:
     if not steps:
         refuse("steps", "hold at least one", steps)
@@ -115,31 +110,19 @@ def _refuse(
         for source in sources:
             if source not in known:
                 raise ValueError(f"steps must stand in the order of computation: {name} uses {source} first")
+        if len(set(sources)) < len(sources):
+            refuse("steps", f"use a value once, but {name} does not", sources)
         known.add(name)
     if set(at) != known:
         refuse("at", f"have a place for each of {sorted(known)}", sorted(at))
     if finite("at", list(at.values())).min() < 0:
         refuse("at", "count columns and rows from 0 on", dict(at))
-    lines = {name: _lines_from(name, steps) for name in at}
-    places = {*known, *(line for leaving in lines.values() for line in leaving)}
-    for key in (*values, *derivatives, *([] if now is None else [now])):
-        if key not in places:
-            raise ValueError(f"values, derivatives, now must be of the graph, which has no {key!r}")
-    for name, leaving in lines.items():
-        if len(leaving) == 1 and leaving[0] in derivatives:
-            raise ValueError(
-                f"derivatives must be whole: {name!r} is used once, it has no part {leaving[0]!r}"
-            )
-    for what, numbers in (("values", values), ("derivatives", derivatives)):
-        if numbers:
-            finite(what, list(numbers.values()))
-
-
-def _labels(name: str, values: Mapping[str, float], derivatives: Derivatives, digits: int) -> tuple[str, str]:
-    """What stands above the line of a value, and what below it."""
-    upper = f"{name} = {number(values[name], style='label', decimals=digits)}" if name in values else name
-    back = derivatives.get(name)
-    return upper, "" if back is None else f"d{name} = {number(back, style='label', decimals=digits)}"
+    lines = {(name, user) for name in at for user in users[name]}
+    if strangers := asked - known - lines:
+        raise ValueError(f"values, derivatives, now must be of the graph, which has no {strangers.pop()!r}")
+    for line in asked & lines:
+        if len(users[line[0]]) == 1:
+            raise ValueError(f"derivatives must be whole: {line[0]!r} is used once, it has no part {line!r}")
 
 
 def _half_width(word: str) -> float:
@@ -147,22 +130,18 @@ def _half_width(word: str) -> float:
 
 
 def _route(
-    places: Mapping[str, Point], steps: Steps, name: str, line: Line | None, often: bool
+    places: Mapping[str, Point], words: Mapping[str, str], name: str, user: str | None, often: bool
 ) -> tuple[Point, Point, Point]:
     """Begin, bend and end of a line: level where its numbers stand, near its source or, if that has several
     lines, near its user. The line of the output leads out to the right.
     """
     x, y = places[name]
-    x += _half_width(steps[name][0] if name in steps else "")
-    if line is None:
+    x += _half_width(words[name])
+    if user is None:
         end = (places[name][0] + 0.88 * _COLUMN, y)
         return (x, y), _middle((x, y), end), end
-    user = line[1]
     x_user, y_user = places[user]
-    x_user -= _half_width(steps[user][0]) + 0.02
-    if len(line) == 3:  # one use above the other, level far enough from the node's own numbers
-        y_user += 0.7 * _HALF * (1 - 2 * line[2] / (steps[user][1].count(name) - 1))
-        return (x, y), (x_user - 0.75, y_user), (x_user, y_user)
+    x_user -= _half_width(words[user]) + 0.02
     y_user += max(-1.0, min(1.0, 1.5 * (y - y_user))) * 0.7 * _HALF  # lines from above arrive above
     bend = (x_user - 0.6, y_user) if often else (min(x + _LEVEL, x_user - 0.1), y)
     return (x, y), bend, (x_user, y_user)
@@ -172,16 +151,10 @@ def _middle(a: Point, b: Point) -> Point:
     return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
-def _line(ax: Axes, route: Sequence[Point], colour: str, backward: bool, width: float) -> None:
-    path = Path(route[::-1] if backward else route)
-    ax.add_artist(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, lw=width, color=colour,
-                                 joinstyle="round", zorder=1))  # fmt: skip
-
-
 def _write(
-    ax: Axes, place: Point, labels: tuple[str, str], *, away: float = 0.03, align: str = "center"
+    ax: Axes, place: Point, upper: str, lower: str, *, away: float = 0.03, align: str = "center"
 ) -> None:
-    (x, y), (upper, lower) = place, labels
+    x, y = place
     if upper:
         colour = FORWARD if "=" in upper else GREY
         ax.text(x, y + away, upper, ha=align, va="bottom", size=9, color=colour, zorder=3)

@@ -5,6 +5,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
@@ -114,25 +115,23 @@ def rendered(fig: Figure) -> Image.Image:
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
-def png_bytes(fig: Figure, *, max_bytes: int = MAX_PNG_BYTES) -> bytes:
+def png_bytes(fig: Figure) -> bytes:
     """The figure as a small PNG whose bytes are the same on every run: no date, no version, a palette.
 
-    Above `max_bytes` the palette shrinks; a picture that is larger even with 16 colours stays as it is.
+    Above 100 kB the palette shrinks; a picture that is larger even with 16 colours stays as it is.
 
     >>> png_bytes(new_figure(2.0, 1.0))[1:4]
     b'PNG'
     """
     fig.set_dpi(DPI)
     picture = rendered(fig)
-    png = b""
     for colours in (256, 64, 16):
         palette = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
         palette.save(buffer, "PNG", optimize=True, dpi=(DPI, DPI))
-        png = buffer.getvalue()
-        if len(png) <= max_bytes:
+        if len(buffer.getvalue()) <= MAX_PNG_BYTES:
             break
-    return png
+    return buffer.getvalue()
 
 
 def show(fig: Figure, alt: str) -> None:
@@ -161,11 +160,12 @@ def show(fig: Figure, alt: str) -> None:
     display(_Shown(png, words))
 
 
+@dataclass
 class _Shown:
     """What `show` hands to IPython: a picture and, in one piece, the words for it."""
 
-    def __init__(self, png: bytes, words: str) -> None:
-        self.png, self.words = png, words
+    png: bytes
+    words: str
 
     def __repr__(self) -> str:
         return self.words

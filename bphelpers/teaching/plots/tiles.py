@@ -39,19 +39,14 @@ def image_gallery(
 
 @styled
 def weight_images(
-    W: ArrayLike,
-    shape: tuple[int, int],
-    *,
-    titles: Sequence[str] | None = None,
-    columns: int = 5,
-    title: str = "",
+    W: ArrayLike, shape: tuple[int, int], *, titles: Sequence[str] | None = None, title: str = ""
 ) -> Figure:
     """Each neuron's weights as a picture: red pulls its z up where there is ink, blue pulls it down. [11]
 
     ``W`` is ``(d_out, d_in)``, ``shape`` height and width of the input picture. One colour scale, centred on
     zero, for all.
 
-    >>> fig = weight_images(np.eye(4), (2, 2), columns=2)
+    >>> fig = weight_images(np.eye(4), (2, 2))
     >>> fig.axes[0].images[0].get_clim()
     (-1.0, 1.0)
     """
@@ -59,7 +54,7 @@ def weight_images(
     if weights.shape[1] != shape[0] * shape[1]:
         refuse("W", f"have {shape[0] * shape[1]} columns for pictures of {shape}", weights)
     reach = float(np.abs(weights).max()) or 1.0
-    fig, axes = _squares(len(weights), columns, titles, title, bar=0.95)
+    fig, axes = _squares(len(weights), 5, titles, title, bar=0.95)
     for ax, row in zip(axes, weights, strict=True):
         picture = ax.imshow(row.reshape(shape), cmap="RdBu_r", vmin=-reach, vmax=reach)
     first, last = axes[0].get_position(), axes[-1].get_position()

@@ -15,6 +15,9 @@ from bphelpers.teaching.numbers import MINUS
 EQUALS, BECOMES, PLUS, LESS = (f'\n<mo form="infix">{sign}</mo>' for sign in ("=", "←", "+", MINUS))
 NEGATIVE = f'<mo form="prefix">{MINUS}</mo>'
 TIMES, DOTS = "<mo>·</mo>", "<mo>⋯</mo>"
+ONE, TWO = "<mn>1</mn>", "<mn>2</mn>"
+COMMA = "<mo>,</mo>\n"
+SUM_OVER_N = "<munder><mo>∑</mo><mi>n</mi></munder>"
 
 
 def number(value: float) -> str:
@@ -29,10 +32,22 @@ def _signed(digits: str) -> str:
     return NEGATIVE * digits.startswith(MINUS) + f"<mn>{digits.removeprefix(MINUS)}</mn>"
 
 
-def factor(value: float) -> str:
-    """A number where a sign in front of it would be misread: negative ones stand in parentheses."""
-    plain = number(value)
-    return parens(plain) if "<mo" in plain else plain
+def factor(shown: str) -> str:
+    """In parentheses, if it is a number whose sign would be misread here."""
+    return parens(shown) if shown.startswith(("<mn>", NEGATIVE)) and "<mo" in shown else shown
+
+
+def product(*factors: str) -> str:
+    """Factors with dots between."""
+    return TIMES.join(map(factor, factors))
+
+
+def total(terms: Iterable[str], most: int | None = None) -> str:
+    """Terms with plus signs between; beyond ``most`` of them, dots."""
+    terms = list(terms)
+    if most is not None and len(terms) > most:
+        terms = [*terms[: most - 1], DOTS]
+    return PLUS.join(terms)
 
 
 def symbol(name: str, layer: str = "", index: str = "", *, hat: bool = False) -> str:
@@ -49,11 +64,6 @@ def symbol(name: str, layer: str = "", index: str = "", *, hat: bool = False) ->
 def _sign(sign: str) -> str:
     tag = "mn" if sign.isdigit() else "mo" if sign in ",=" else "mi"
     return f"<{tag}>{html.escape(sign)}</{tag}>"
-
-
-def partial(of: str, by: str) -> str:
-    """The fraction d(of) by d(by), with round d's."""
-    return fraction(symbol("∂") + of, symbol("∂") + by)
 
 
 def fraction(above: str, below: str) -> str:
@@ -79,21 +89,3 @@ def call(function: str, argument: str) -> str:
     """A function of an argument, for example σ, or its derivative, σ'."""
     name = f"<mi>{function.removesuffix(chr(39))}</mi>"
     return name + "<mo>′</mo>" * function.endswith("'") + parens(argument)
-
-
-def sum_over(index: str) -> str:
-    """A summation sign with its index."""
-    return f"<munder><mo>∑</mo><mi>{index}</mi></munder>"
-
-
-def listed(items: Iterable[str]) -> str:
-    """Items in parentheses with commas; lines break after commas."""
-    return parens("<mo>,</mo>\n".join(items))
-
-
-def total(terms: Iterable[str], most: int | None = None) -> str:
-    """Terms with plus signs between; beyond ``most`` of them, dots."""
-    terms = list(terms)
-    if most is not None and len(terms) > most:
-        terms = [*terms[: most - 1], DOTS]
-    return PLUS.join(terms)

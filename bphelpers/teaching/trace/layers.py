@@ -4,17 +4,19 @@ All values come from the network's own layers and from the loss; nothing is comp
 """
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bphelpers import data, nn, optim
-from bphelpers.arguments import refuse
+from bphelpers import functional as F
+from bphelpers.arguments import refuse, shaped
 from bphelpers.teaching.numbers import finite
 
 Array = NDArray[np.floating]
+Arrays = dict[str, Array]
 
 MOST_LAYERS, MOST_NEURONS = 5, 8  # more can neither be drawn nor followed
 
@@ -41,19 +43,10 @@ LOSSES = (HalfSquares, nn.MSELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss)
 
 @dataclass
 class Layer:
-    """One layer of neurons: a ``Linear``, the activation after it if there is one, and what they found.
-
-    The arrays are ``(n, d)``, one example a row; ``dz`` is the gradient of the loss with respect to ``z``.
-    """
+    """One layer of neurons: a ``Linear``, and the activation after it if there is one."""
 
     linear: nn.Linear
     activation: nn.Module | None = None
-    inputs: Array = field(init=False)
-    z: Array = field(init=False)
-    a: Array = field(init=False)
-    slope: Array = field(init=False)  # of the activation, where there is one
-    da: Array = field(init=False)
-    dz: Array = field(init=False)
 
     @property
     def function(self) -> str:
@@ -63,15 +56,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Iteration:
-    """Everything that one training iteration finds."""
+    """Everything that one training iteration finds, by name: ``z1`` is of layer 1, ``dz1`` its gradient."""
 
     layers: list[Layer]
     loss: nn.Loss
-    x: Array
-    y: Array
+    lr: float | None
     value: float
     costs: list[float]  # the loss of each example alone
-    new: dict[str, Array]  # parameters after the update; empty without a learning rate
+    rows: Arrays  # x, y, z1, a1, slope1, da1, dz1, p: (n, d), one example a row
+    parameters: Arrays  # before the update, W1, b1, and their gradients, dW1, db1
+    new: Arrays  # W1, b1 after the update; empty without a learning rate
 
 
 def layers(net: nn.Sequential) -> list[Layer]:
@@ -95,11 +89,11 @@ def layers(net: nn.Sequential) -> list[Layer]:
             refuse("net", "consist of Linear, Sigmoid, Tanh, ReLU and Dropout", leaf)
         elif leaf.training and leaf.p > 0:
             refuse("net", "draw nothing at random", leaf, "call net.eval() first")
-    sizes = [size for layer in found for size in layer.linear.W.data.shape]
-    if not 1 <= len(found) <= MOST_LAYERS or max(sizes) > MOST_NEURONS:
+    widest = max((size for layer in found for size in layer.linear.W.data.shape), default=0)
+    if not 1 <= len(found) <= MOST_LAYERS or widest > MOST_NEURONS:
         raise ValueError(
             f"net must have 1 to {MOST_LAYERS} layers of at most {MOST_NEURONS} neurons and inputs, got "
-            f"{len(found)} layers of up to {max(sizes, default=0)}"
+            f"{len(found)} layers of up to {widest}"
         )
     return found
 
@@ -110,57 +104,43 @@ def iterate(net: nn.Sequential, loss: nn.Loss, x: ArrayLike, y: ArrayLike, lr: f
     found = layers(net)
     if type(loss) not in LOSSES:
         refuse("loss", f"be one of {', '.join(c.__name__ for c in LOSSES)}", loss)
-    x, y = _batch(x, y, found[0].linear.W.data.shape[1], isinstance(loss, nn.CrossEntropyLoss))
-    for p in net.parameters():
-        finite(p.name, p.data)
+    classes = isinstance(loss, nn.CrossEntropyLoss)
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim == 1:  # one example
+        x, y = x[None], y[None]
+    lengths = {"d_in": found[0].linear.W.data.shape[1]}
+    x, y = shaped("x", x, "n d_in", lengths), shaped("y", y, "n int" if classes else "n outputs", lengths)
+    finite("x", x)
+    finite("y", y)
+    parameters: Arrays = {p.name: finite(p.name, p.data) for p in net.parameters()}  # a copy
 
-    leaves = list(nn.leaves(net))
-    outs, out = {}, x
-    for leaf in leaves:
-        out = outs[leaf] = leaf.forward(out)
+    rows, out = {"x": x}, x
+    for l, layer in enumerate(found, 1):
+        out = rows[f"z{l}"] = layer.linear.forward(out)
+        if layer.activation is not None:
+            out = layer.activation.forward(out)
+        rows[f"a{l}"] = out
     finite("the network's output", out)
     costs = [loss(out[i : i + 1], y[i : i + 1]) for i in range(len(out))]
     value = loss(out, y)  # the last call: what backward starts from
     finite("the loss", value)
+    rows["y"] = np.eye(out.shape[1])[y] if classes else y  # a class as 0 and 1, as the pictures show it
+    rows["p"] = F.softmax(out) if classes else F.sigmoid(out)
 
-    upstream, grad = {}, loss.backward()
-    for leaf in reversed(leaves):
-        upstream[leaf] = grad
-        grad = leaf.backward(grad)
-    for p in net.parameters():
-        finite(f"the gradient of {p.name}", np.asarray(p.grad))
-
-    inputs = x
-    for layer in found:
-        layer.inputs, layer.z, layer.dz = inputs, outs[layer.linear], upstream[layer.linear]
-        layer.a, layer.da = layer.z, layer.dz
+    grad = loss.backward()
+    for l, layer in reversed([*enumerate(found, 1)]):
+        rows[f"da{l}"] = grad
         if layer.activation is not None:
-            layer.a, layer.da = outs[layer.activation], upstream[layer.activation]
-            layer.slope = layer.activation.backward(np.ones_like(layer.z))
-        inputs = layer.a
-    return Iteration(found, loss, x, y, value, costs, _updated(net, lr))
-
-
-def _updated(net: nn.Sequential, lr: float | None) -> dict[str, Array]:
-    if lr is None:
-        return {}
-    moved = copy.deepcopy(net)
-    optim.SGD(lr).step(moved.parameters())
-    return moved.state_dict()
-
-
-def _batch(x: ArrayLike, y: ArrayLike, d_in: int, classes: bool) -> tuple[Array, Array]:
-    X, Y = np.asarray(x), np.asarray(y)
-    if X.ndim == 1:  # one example
-        X, Y = X[None, :], Y[None, ...]
-    if X.ndim != 2 or X.shape[1] != d_in or not len(X):
-        raise ValueError(f"x must have shape ({d_in},) or (n, {d_in}), got {np.shape(x)}")
-    if Y.ndim != (1 if classes else 2) or len(Y) != len(X):
-        wanted = f"({len(X)},), the number of each example's class" if classes else f"({len(X)}, outputs)"
-        raise ValueError(f"y must have shape {wanted}, got {np.shape(y)}")
-    finite("x", X)
-    finite("y", Y)
-    return (X if X.dtype.kind == "f" else X.astype(float)), Y
+            rows[f"slope{l}"] = layer.activation.backward(np.ones_like(grad))
+            grad = layer.activation.backward(grad)
+        rows[f"dz{l}"] = grad
+        grad = layer.linear.backward(grad)
+    for p in net.parameters():
+        parameters[f"d{p.name}"] = finite(f"the gradient of {p.name}", np.asarray(p.grad))
+    if lr is not None:
+        optim.SGD(lr).step(net.parameters())
+    new = {} if lr is None else net.state_dict()
+    return Iteration(found, loss, lr, value, costs, rows, parameters, new)
 
 
 def running_example() -> tuple[nn.Sequential, Array, Array, float]:

@@ -1,7 +1,7 @@
 """One training iteration as a list of steps."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,11 +14,15 @@ from bphelpers.teaching.numbers import number
 from bphelpers.teaching.trace import formula as f
 from bphelpers.teaching.trace.layers import Array, HalfSquares, Iteration, iterate
 
-MOST_SINGLE_WEIGHTS = 40  # a network with more is followed neuron by neuron, not weight by weight
 MOST_TERMS = 4  # of a sum over examples
 
-Neurons = tuple[tuple[int, int], ...]
-Weights = tuple[tuple[int, int, int], ...]
+KINDS = {"z": "sum", "a": "activation", "p": "probability", "L": "loss", "da": "d_activation", "dz": "d_sum",
+         "dW": "d_weight", "db": "d_bias"}  # fmt: skip
+
+Neuron = tuple[int, int]
+Weight = tuple[int, int, int]
+Show = Callable[[str], str]
+Formula = tuple[str, str]  # in symbols, and with the numbers put in
 said = partial(number, style="sentence")
 
 
@@ -38,8 +42,10 @@ class Step:
     numbers: str  # with the numbers put in
     sentence: str  # in plain words
     finds: Mapping[str, float]  # name of each quantity that is now known to its value
-    neurons: Neurons  # those at work, as (layer, number): inputs are layer 0, the loss stands after the last
-    weights: Weights = ()  # those at work, as (layer, receiver, sender)
+    neurons: tuple[
+        Neuron, ...
+    ]  # those at work, as (layer, number): inputs are layer 0, the loss stands after the last
+    weights: tuple[Weight, ...] = ()  # those at work, as (layer, receiver, sender)
 
     @property
     def direction(self) -> str:
@@ -69,11 +75,11 @@ def trace(
 ) -> list[Step]:
     r"""The steps of one training iteration on a copy of the network, in the order of backpropagation. [05]
 
-    ``net`` is a Sequential of Linear, Sigmoid, Tanh and ReLU, up to 5 layers of 8; beyond 40 weights, a step
-    follows all weights to a neuron at once. ``x`` and ``y`` are one example or a batch: then neurons show the
-    values of one ``example``, and derivatives for weights add up all. Without ``lr`` there is no update.
-    Parameters that are ``fixed``, as ``("b1", "b2")``, get no derivative. ``names`` are other names for
-    quantities, as ``{"W1_11": "w_1"}``; what stands after ``_`` is set below.
+    ``net`` is a Sequential of Linear, Sigmoid, Tanh and ReLU, up to 5 layers of 8. ``x`` and ``y`` are one
+    example or a batch: then neurons show the values of one ``example``, and derivatives for weights add up
+    all. Without ``lr`` there is no update. Parameters that are ``fixed``, as ``("b1", "b2")``, get no
+    derivative. ``names`` are other names for quantities, as ``{"W1_11": "w_1"}``; what stands after ``_`` is
+    set below.
 
     >>> from bphelpers.teaching.trace import HalfSquares, running_example
     >>> net, x, y, lr = running_example()
@@ -83,110 +89,141 @@ def trace(
     <mi>σ</mi><mo>(</mo><mn>0.3775</mn><mo>)</mo>
     <mo form="infix">=</mo><mn>0.59327</mn>
     """
-    tracer = _Tracer(iterate(net, loss, x, y, lr), lr, example, set(fixed), names or {})
+    tracer = _Tracer(iterate(net, loss, x, y, lr), example, set(fixed), names or {})
     steps = list(tracer.steps())
     if tracer.unused:
         refuse("names", "be of quantities of this network", sorted(tracer.unused))
     return steps
 
 
-def _step(
-    kind: str,
-    name: str,
-    finds: Mapping[str, float],
-    left: str,
-    right: str,
-    numbers: str,
-    sentence: str,
-    neurons: Iterable[tuple[int, int]],
-    weights: Iterable[tuple[int, int, int]] = (),
-) -> Step:
-    """Left is right in symbols; the numbers, if there are any to put in, are what the step finds."""
-    values = [f.number(value) for value in finds.values()]
-    shown = values[0] if name in finds else f.listed(values)
-    numbers = numbers + f.EQUALS + shown if numbers else shown
-    return Step(
-        name, kind, left + f.EQUALS * bool(left) + right, numbers, sentence, finds, (*neurons,), (*weights,)
-    )
-
-
 class _Tracer:
     """Puts the numbers of one iteration into formulas and words.
 
     Layers and neurons are counted from 1, and layer 0 are the inputs. l is a layer, j one of its neurons, k
-    one of the layer before.
+    one of the layer before. A quantity goes by the name of the step that finds it. A formula is written once,
+    by a function of how its quantities are shown: by their symbols or by their numbers.
     """
 
-    def __init__(
-        self, run: Iteration, lr: float | None, example: int, fixed: set[str], names: Mapping[str, str]
-    ) -> None:
-        self.run, self.layers, self.lr, self.loss = run, run.layers, lr, run.loss
-        self.n, self.depth, self.example = len(run.x), len(run.layers), example
-        self.fixed, self.names, self.unused = fixed, names, set(names)
+    def __init__(self, run: Iteration, example: int, fixed: set[str], names: Mapping[str, str]) -> None:
+        self.run, self.names, self.unused, self.depth = run, names, set(names), len(run.layers)
+        self.n, self.example = len(run.costs), example
         if not 0 <= example < self.n:
             refuse("example", f"be a row of the batch, 0 to {self.n - 1}", example)
-        parameters = [p for layer in self.layers for p in (layer.linear.W, layer.linear.b) if p is not None]
-        if strangers := fixed - {p.name for p in parameters}:
-            refuse("fixed", f"hold some of {[p.name for p in parameters]}", sorted(strangers))
-        weights = sum(layer.linear.W.data.size for layer in self.layers)
-        self.single = weights <= MOST_SINGLE_WEIGHTS  # a step for each weight, not for each row of them
-        self.squares = isinstance(self.loss, nn.MSELoss)
-        self.classes = isinstance(self.loss, nn.CrossEntropyLoss)
-        outputs = self.layers[-1].a
-        # The class as 0 and 1, as the pictures show it.
-        self.targets = np.eye(outputs.shape[1])[run.y] if self.classes else run.y
-        self.p = F.softmax(outputs) if self.classes else F.sigmoid(outputs)
+        parameters = [name for name in run.parameters if name[0] != "d"]
+        if strangers := fixed - set(parameters):
+            refuse("fixed", f"hold some of {parameters}", sorted(strangers))
+        self.learned = set(parameters) - fixed
+        self.squares = isinstance(run.loss, nn.MSELoss)
+        self.halved = isinstance(run.loss, HalfSquares)
+        self.classes = isinstance(run.loss, nn.CrossEntropyLoss)
+        self.known = {"L": run.value, "η": run.lr or 0.0}
+        self.known |= _entries({name: array[example] for name, array in run.rows.items()} | run.parameters)
+        self.known |= {f"{name} new": value for name, value in _entries(run.new).items()}
 
     def steps(self) -> Iterator[Step]:
-        """Forward, loss, backward, update."""
+        layers = range(1, self.depth + 1)
         yield self._inputs()
-        for l in range(1, self.depth + 1):
-            yield from self._sums(l)
-            if self.layers[l - 1].activation is not None:
-                yield from self._activations(l)
+        for l in layers:
+            yield from (self._sum(l, j) for j in self.neurons(l))
+            if self.function(l):
+                yield from (self._activation(l, j) for j in self.neurons(l))
         if not self.squares:
-            yield from self._probabilities()
+            yield from (self._probability(j) for j in self.neurons(self.depth))
         yield self._loss()
-        for l in range(self.depth, 0, -1):
-            yield from self._deltas(l)
-            yield from self._gradients(l)
-        if self.lr is not None:
-            for l in range(1, self.depth + 1):
-                yield from self._updates(l)
+        for l in reversed(layers):
+            yield from (self._arriving(l, j) for j in self.neurons(l))
+            if self.function(l):
+                yield from (self._delta(l, j) for j in self.neurons(l))
+            for j in self.neurons(l):
+                if f"W{l}" in self.learned:
+                    yield from (self._weight(l, j, k) for k in self.neurons(l - 1))
+                if f"b{l}" in self.learned:
+                    yield self._bias(l, j)
+        for l in layers if self.run.new else ():
+            if f"W{l}" in self.learned:
+                yield from (self._update(l, j, k) for j in self.neurons(l) for k in self.neurons(l - 1))
+            if f"b{l}" in self.learned:
+                yield from (self._update(l, j) for j in self.neurons(l))
 
-    # ----------------------------------------------------------------------------------- names and words
+    def step(
+        self,
+        name: str,
+        formula: Formula,
+        words: str,
+        neurons: Iterable[Neuron],
+        weights: Iterable[Weight] = (),
+    ) -> Step:
+        """The step that finds one quantity: its symbol before the formula, its number after it."""
+        symbols, numbers = formula
+        quantity, _, new = name.partition(" ")
+        kind = "update" if new else KINDS[_letter(name)]
+        if kind == "d_sum":
+            symbols = self.slope_of_loss(name[1:]) + f.EQUALS + symbols
+        symbols = self.symbol(quantity) + (f.BECOMES if new else f.EQUALS) + symbols
+        numbers += f.EQUALS * bool(numbers) + self.number(name)
+        return Step(name, kind, symbols, numbers, words, {name: self.known[name]}, (*neurons,), (*weights,))
+
+    # ----------------------------------------------------------------------------------- quantities
 
     def neurons(self, l: int) -> range:
         """The neurons of layer l."""
-        layer = self.layers[max(l, 1) - 1]
-        return range(1, (layer.inputs if l == 0 else layer.z).shape[1] + 1)
+        return range(1, self.run.rows[f"z{l}" if l else "x"].shape[1] + 1)
 
-    def groups(self, l: int) -> list[Sequence[int]]:
-        """The senders to layer l, as many at a time as a step follows."""
-        senders = self.neurons(l - 1)
-        return [[k] for k in senders] if self.single else [senders]
+    def function(self, l: int) -> str:
+        """Symbol of the activation of layer l, or nothing."""
+        return self.run.layers[l - 1].function
 
-    def symbol(self, letter: str, l: int | None, index: object = "") -> str:
-        """The symbol of a quantity: the one asked for, or the course's."""
-        key = f"{letter}{l or ''}_{index}" if index else letter
-        if key in self.names:
-            self.unused.discard(key)
-            name, _, below = self.names[key].partition("_")
-            return f.symbol(name, "", below)
-        if letter == "a" and l == self.depth and self.squares:
-            return f.symbol("y", "", str(index), hat=True)
-        return f.symbol("δ" if letter == "dz" else letter, str(l or ""), str(index))
-
-    def sent(self, l: int, k: object) -> str:
-        """Symbol of what neuron k of layer l puts out."""
+    def sent(self, l: int, k: int) -> str:
+        """What neuron k of layer l puts out."""
         if l == 0:
-            return self.symbol("x", None, k)
-        bare = self.layers[l - 1].activation is None and not (l == self.depth and self.squares)
-        return self.symbol("z" if bare else "a", l, k)
+            return f"x_{k}"
+        return f"a{l}_{k}" if self.function(l) or (l == self.depth and self.squares) else f"z{l}_{k}"
+
+    def symbol(self, name: str) -> str:
+        """The symbol of a quantity: the one asked for, or the course's."""
+        if name[0] == "d" and name[1] != "z":
+            return self.slope_of_loss(name[1:])
+        if name in self.names:
+            self.unused.discard(name)
+            letter, _, index = self.names[name].partition("_")
+            return f.symbol(letter, "", index)
+        head, _, index = name.partition("_")
+        if head == f"a{self.depth}" and self.squares:
+            return f.symbol("y", "", index, hat=True)
+        letter = _letter(name)
+        if letter == "slope":
+            return f.call("ReLU'", self.symbol(name.replace("slope", "z")))
+        return f.symbol("δ" if letter == "dz" else letter, head.removeprefix(letter), index)
 
     def slope_of_loss(self, by: str) -> str:
-        """The fraction dL by d(symbol)."""
-        return f.partial(self.symbol("L", None), by)
+        """The derivative of the loss with respect to a quantity."""
+        return f.fraction(*(f.symbol("∂") + self.symbol(name) for name in ("L", by)))
+
+    def number(self, name: str) -> str:
+        return f.number(self.known[name])
+
+    def say(self, name: str) -> str:
+        return said(self.known[name])
+
+    def both(self, write: Callable[[Show], str]) -> Formula:
+        """What is written, in symbols and in numbers."""
+        return write(self.symbol), write(self.number)
+
+    def sum_of(self, terms: Sequence[Sequence[str]]) -> Formula:
+        return self.both(lambda show: f.total(f.product(*map(show, term)) for term in terms))
+
+    def say_sum(self, terms: Sequence[Sequence[str]]) -> str:
+        return " plus ".join(" times ".join(map(self.say, term)) for term in terms)
+
+    def over_examples(self, *names: str) -> Formula:
+        """The product of quantities, in a batch summed over its examples."""
+        if self.n == 1:
+            return self.sum_of([names])
+        parts = [name.split("_") for name in names]
+        symbols = f.product(*(self.symbol(f"{head}_n{index}") for head, index in parts))
+        columns = [self.run.rows[head][:, int(index) - 1] for head, index in parts]
+        terms = (f.product(*map(f.number, row)) for row in zip(*columns, strict=True))
+        return f.SUM_OVER_N + symbols, f.total(terms, MOST_TERMS)
 
     def neuron(self, l: int, j: int) -> str:
         """A neuron in words."""
@@ -201,307 +238,205 @@ class _Tracer:
     # ----------------------------------------------------------------------------------- forward
 
     def _inputs(self) -> Step:
-        row = self.run.x[self.example]
+        places = [(0, k) for k in self.neurons(0)]
+        names = [self.sent(*place) for place in places]
+        symbols, numbers = self.both(lambda show: f.parens(f.COMMA.join(map(show, names))))
+        *most, last = map(self.say, names)
+        words = f"inputs are {', '.join(most)} and {last}" if most else f"input is {last}"
         which = f" of example {self.example + 1} of {self.n}" if self.n > 1 else ""
-        are = "inputs are" if len(row) > 1 else "input is"
-        letters = [self.symbol("x", None, k) for k in self.neurons(0)]
-        return _step(
-            "input", "x", {f"x_{k}": float(v) for k, v in enumerate(row, 1)},
-            f.symbol("x"), f.listed(letters), "",
-            f"The {are} {_and(row)}{which}.", ((0, k) for k in self.neurons(0)),
-        )  # fmt: skip
+        finds = {name: self.known[name] for name in names}
+        symbols = f.symbol("x") + f.EQUALS + symbols
+        return Step("x", "input", symbols, numbers, f"The {words}{which}.", finds, (*places,))
 
-    def _sums(self, l: int) -> Iterator[Step]:
-        layer, senders = self.layers[l - 1], self.neurons(l - 1)
-        row, bias = layer.inputs[self.example], layer.linear.b
-        for j, z in zip(self.neurons(l), map(float, layer.z[self.example]), strict=True):
-            W, b = layer.linear.W.data[j - 1], None if bias is None else float(bias.data[j - 1])
-            symbols = [self.symbol("W", l, f"{j}{k}") + f.TIMES + self.sent(l - 1, k) for k in senders]
-            numbers = _products(W, row)
-            if b is not None:
-                symbols.append(self.symbol("b", l, j))
-                numbers.append(f.factor(b))
-            name, neuron, words = self.symbol("z", l, j), self.neuron(l, j), _sum_in_words(W, row, b)
-            if layer.activation is None and l == self.depth and self.squares:
-                name = self.sent(l, j) + f.EQUALS + name
-            yield _step(
-                "sum", f"z{l}_{j}", {f"z{l}_{j}": z},
-                name, f.total(symbols), f.total(numbers),
-                f"{neuron[0].upper()}{neuron[1:]} adds up {words}: the weighted sum is {said(z)}.",
-                ((l, j),), ((l, j, k) for k in senders),
-            )  # fmt: skip
+    def _sum(self, l: int, j: int) -> Step:
+        z, senders, sent = f"z{l}_{j}", self.neurons(l - 1), self.sent(l, j)
+        products = [(f"W{l}_{j}{k}", self.sent(l - 1, k)) for k in senders]
+        bias = [(f"b{l}_{j}",)] if f"b{l}" in self.run.parameters else []
+        if len(senders) > 3:
+            words = f"its {len(senders)} weighted inputs" + " and its bias" * bool(bias)
+        else:
+            words = self.say_sum(products) + (f" plus the bias {self.say_sum(bias)}" if bias else "")
+        words = f"{self.neuron(l, j).capitalize()} adds up {words}: the weighted sum is {self.say(z)}."
+        formula = self.sum_of([*products, *bias])
+        step = self.step(z, formula, words, [(l, j)], ((l, j, k) for k in senders))
+        if sent[0] == "a" and not self.function(l):  # the sum is the network's answer
+            step = replace(step, formula=self.symbol(sent) + f.EQUALS + step.formula)
+        return step
 
-    def _activations(self, l: int) -> Iterator[Step]:
-        layer = self.layers[l - 1]
-        called = {"σ": "sigmoid", "tanh": "hyperbolic tangent", "ReLU": "ReLU"}[layer.function]
-        for j in self.neurons(l):
-            z, a = float(layer.z[self.example, j - 1]), float(layer.a[self.example, j - 1])
-            yield _step(
-                "activation", f"a{l}_{j}", {f"a{l}_{j}": a},
-                self.sent(l, j), f.call(layer.function, self.symbol("z", l, j)),
-                f.call(layer.function, f.number(z)),
-                f"The {called} of {said(z)} is {said(a)}: that is what {self.neuron(l, j)} puts out.",
-                ((l, j),),
-            )  # fmt: skip
+    def _activation(self, l: int, j: int) -> Step:
+        z, a, function = f"z{l}_{j}", f"a{l}_{j}", self.function(l)
+        called = {"σ": "sigmoid", "tanh": "hyperbolic tangent", "ReLU": "ReLU"}[function]
+        words = f"The {called} of {self.say(z)} is {self.say(a)}: that is what {self.neuron(l, j)} puts out."
+        return self.step(a, self.both(lambda show: f.call(function, show(z))), words, [(l, j)])
 
-    def _probabilities(self) -> Iterator[Step]:
-        row, outputs = self.layers[-1].a[self.example], self.neurons(self.depth)
-        e = f.symbol("e")
-        for j, p in zip(outputs, map(float, self.p[self.example]), strict=True):
-            out, value = self.sent(self.depth, j), f.number(row[j - 1])
-            if self.classes:
-                below = f.total(f.power(e, self.sent(self.depth, k)) for k in outputs)
-                symbols = f.fraction(f.power(e, out), below)
-                numbers = f.fraction(f.power(e, value), f.total(f.power(e, f.number(v)) for v in row))
-                words = f"Softmax makes probabilities of the outputs: class {j} gets {said(p)}."
-            else:
-                symbols, numbers = f.call("σ", out), f.call("σ", value)
-                words = f"The sigmoid of output {j} is the probability of a yes: {said(p)}."
-            at_work = outputs if self.classes else [j]
-            yield _step(
-                "probability", f"p_{j}", {f"p_{j}": p},
-                self.symbol("p", None, j), symbols, numbers, words, ((self.depth, k) for k in at_work),
-            )  # fmt: skip
+    def _probability(self, j: int) -> Step:
+        p, outputs = f"p_{j}", self.neurons(self.depth) if self.classes else [j]
+        sent = [self.sent(self.depth, k) for k in outputs]
+
+        def write(show: Show) -> str:
+            if not self.classes:
+                return f.call("σ", show(sent[0]))
+            powers = [f.power(f.symbol("e"), show(out)) for out in sent]
+            return f.fraction(powers[j - 1], f.total(powers))
+
+        words = f"The sigmoid of output {j} is the probability of a yes:"
+        if self.classes:
+            words = f"Softmax makes probabilities of the outputs: class {j} gets"
+        return self.step(p, self.both(write), f"{words} {self.say(p)}.", ((self.depth, k) for k in outputs))
 
     # ----------------------------------------------------------------------------------- the loss
 
     def _loss(self) -> Step:
-        value, n = self.run.value, self.n
-        cost, numbers, how = self._squares() if self.squares else self._cross_entropy()
-        words = f"The loss is {how}: {said(value)}."
-        if n > 1:
-            mean = f.fraction(f.number(1), f.number(n))
-            cost = mean + f.sum_over("n") + f.symbol("L", "", "n")  # L_n: what example n costs
-            numbers = mean + f.parens(f.total(map(f.number, self.run.costs), MOST_TERMS))
+        formula, how = self._squares() if self.squares else self._cross_entropy()
+        words = f"The loss is {how}: {self.say('L')}."
+        if self.n > 1:
+            mean, costs = f.fraction(f.ONE, f.number(self.n)), self.run.costs
+            symbols = mean + f.SUM_OVER_N + self.symbol("L_n")  # what example n costs
+            formula = symbols, mean + f.parens(f.total(map(f.number, costs), MOST_TERMS))
             words = (
-                f"The loss is the mean over {n} examples of {how}. "
-                f"This example costs {said(self.run.costs[self.example])}; the mean is {said(value)}."
+                f"The loss is the mean over {self.n} examples of {how}. "
+                f"This example costs {said(costs[self.example])}; the mean is {self.say('L')}."
             )
-        outputs = ((self.depth, j) for j in self.neurons(self.depth))
-        return _step(
-            "loss", "L", {"L": value}, self.symbol("L", None), cost, numbers, words,
-            (*outputs, (self.depth + 1, 1)),
-        )  # fmt: skip
+        outputs = [(self.depth, j) for j in self.neurons(self.depth)]
+        return self.step("L", formula, words, [*outputs, (self.depth + 1, 1)])
 
-    def _squares(self) -> tuple[str, str, str]:
-        """What one example costs: in symbols, in numbers, in words."""
-        off = [
-            self.sent(self.depth, j) + f.LESS + self.symbol("y", None, j) for j in self.neurons(self.depth)
-        ]
-        pairs = zip(self.layers[-1].a[self.example], self.targets[self.example], strict=True)
-        numbers_off = [f.number(out) + f.LESS + f.factor(y) for out, y in pairs]
-        two = f.number(2)
-        cost, numbers = (f.total(f.power(f.parens(one), two) for one in each) for each in (off, numbers_off))
-        words = "the sum of the squared differences from the targets"
-        if not isinstance(self.loss, HalfSquares):
-            return cost, numbers, words
-        half = f.fraction(f.number(1), two)
-        return half + f.parens(cost), half + f.parens(numbers), f"half {words}"
+    def _squares(self) -> tuple[Formula, str]:
+        """What one example costs, and in words."""
+        pairs = [(self.sent(self.depth, j), f"y_{j}") for j in self.neurons(self.depth)]
 
-    def _cross_entropy(self) -> tuple[str, str, str]:
-        """What one example costs: in symbols, in numbers, in words."""
-        p, y = self.p[self.example], self.targets[self.example]
-        one, log = f.number(1), partial(f.call, "log")
-        prob = [self.symbol("p", None, j) for j in self.neurons(self.depth)]
+        def write(show: Show) -> str:
+            off = (f.parens(show(out) + f.LESS + f.factor(show(y))) for out, y in pairs)
+            squares = f.total(f.power(one, f.TWO) for one in off)
+            return f.fraction(f.ONE, f.TWO) + f.parens(squares) if self.halved else squares
+
+        half = "half " * self.halved
+        return self.both(write), f"{half}the sum of the squared differences from the targets"
+
+    def _cross_entropy(self) -> tuple[Formula, str]:
+        """What one example costs, and in words."""
+        y, log = self.run.rows["y"], partial(f.call, "log")
         if self.classes:
-            right = int(np.argmax(y))
+            right = int(np.argmax(y[self.example])) + 1
             words = "minus the logarithm of the probability of the right class"
-            words += f", here {right + 1}" if self.n == 1 else ""
-            return f.NEGATIVE + log(prob[right]), f.NEGATIVE + log(f.number(p[right])), words
-        q = F.sigmoid(-self.layers[-1].a[self.example])  # 1 - p, but not rounded to 0 where p is almost 1
-        truth = [self.symbol("y", None, j) for j in self.neurons(self.depth)]
-        cost = f.total(
-            t + log(yes) + f.PLUS + f.parens(one + f.LESS + t) + log(one + f.LESS + yes)
-            for t, yes in zip(truth, prob, strict=True)
-        )
-        numbers = f.total(
-            f.number(t)
-            + f.TIMES
-            + log(f.number(yes))
-            + f.PLUS
-            + f.number(1 - t)
-            + f.TIMES
-            + log(f.number(no))
-            for t, yes, no in zip(y, p, q, strict=True)
-        )
+            words += f", here {right}" if self.n == 1 else ""
+            return self.both(lambda show: f.NEGATIVE + log(show(f"p_{right}"))), words
+        symbols, numbers, less = [], [], f.ONE + f.LESS
+        for j in self.neurons(self.depth):
+            t, p = self.symbol(f"y_{j}"), self.symbol(f"p_{j}")
+            symbols.append(t + log(p) + f.PLUS + f.parens(less + t) + log(less + p))
+            no = f.number(1 - self.known[f"y_{j}"])
+            q = float(F.sigmoid(-self.known[f"a{self.depth}_{j}"]))  # 1 - p, but not rounded to 0
+            yes = self.number(f"y_{j}") + f.TIMES + log(self.number(f"p_{j}"))
+            numbers.append(yes + f.PLUS + no + f.TIMES + log(f.number(q)))
         words = "the cross-entropy of targets and probabilities"
-        if len(y) > 1:
+        if y.shape[1] > 1:
             words += ", added up over the outputs"
-        elif np.isin(self.targets, (0, 1)).all():
+        elif np.isin(y, (0, 1)).all():
             words = "minus the logarithm of the probability given to the truth"
-        return f.NEGATIVE + f.parens(cost), f.NEGATIVE + f.parens(numbers), words
+        cost, value = (f.NEGATIVE + f.parens(f.total(terms)) for terms in (symbols, numbers))
+        return (cost, value), words
 
     # ----------------------------------------------------------------------------------- backward
 
-    def _deltas(self, l: int) -> Iterator[Step]:
-        layer = self.layers[l - 1]
-        if layer.activation is None:  # the weighted sum is what the neuron puts out: one derivative, not two
-            yield from (self._arriving(l, j, "z", layer.dz) for j in self.neurons(l))
-            return
-        yield from (self._arriving(l, j, "a", layer.da) for j in self.neurons(l))
-        for j in self.neurons(l):
-            da, slope, dz = (float(v[self.example, j - 1]) for v in (layer.da, layer.slope, layer.dz))
-            rule, numbers = self._slope(l, j, slope)
-            z = self.symbol("z", l, j)
-            yield _step(
-                "d_sum", f"dz{l}_{j}", {f"dz{l}_{j}": dz},
-                self.symbol("dz", l, j) + f.EQUALS + self.slope_of_loss(z),
-                self.slope_of_loss(self.sent(l, j)) + f.TIMES + rule, f.factor(da) + f.TIMES + numbers,
-                f"The derivative for {self.neuron(l, j)}, {said(da)}, times the slope of its activation "
-                f"there, {said(slope)}, is the delta of its weighted sum: {said(dz)}.",
-                ((l, j),),
-            )  # fmt: skip
+    def _arriving(self, l: int, j: int) -> Step:
+        """The derivative for what neuron j puts out: from the loss, or from the neurons that it feeds.
 
-    def _slope(self, l: int, j: int, slope: float) -> tuple[str, str]:
-        """The slope of an activation, in symbols and numbers."""
-        layer = self.layers[l - 1]
-        a, value = self.sent(l, j), f.number(float(layer.a[self.example, j - 1]))
-        one, two = f.number(1), f.number(2)
-        if layer.function == "σ":
-            return a + f.parens(one + f.LESS + a), value + f.parens(one + f.LESS + value)
-        if layer.function == "tanh":
-            squared = f.power(f.parens(value), two)
-            return f.parens(one + f.LESS + f.power(a, two)), f.parens(one + f.LESS + squared)
-        return f.call("ReLU'", self.symbol("z", l, j)), f.number(slope)
-
-    def _arriving(self, l: int, j: int, letter: str, arrived: Array) -> Step:
-        """The derivative for what neuron j puts out: from the loss, or from the neurons that it feeds."""
-        value, delta = float(arrived[self.example, j - 1]), letter == "z"
-        left = self.slope_of_loss(self.symbol("z", l, j) if delta else self.sent(l, j))
-        if delta:
-            left = self.symbol("dz", l, j) + f.EQUALS + left
-        after: Sequence[int] = [1]  # the loss
-        weights: Weights = ()
+        Without an activation that is its weighted sum: one derivative, not two.
+        """
+        name = f"da{l}_{j}" if self.function(l) else f"dz{l}_{j}"
         if l == self.depth:
-            symbols, numbers, how = self._start(j)
-            words = f"How fast the loss rises with output {j}: {how}, {said(value)}."
-            if delta:
-                words = f"The delta of output {j} is {how}: {said(value)}."
+            after, weights, (formula, how) = [1], [], self._start(j)
+            words = f"How fast the loss rises with output {j}: {how}, {self.say(name)}."
+            if not self.function(l):
+                words = f"The delta of output {j} is {how}: {self.say(name)}."
         else:
-            W, d = self.layers[l].linear.W.data[:, j - 1], self.layers[l].dz[self.example]
-            after = self.neurons(l + 1)
-            pairs = [(self.symbol("dz", l + 1, i), self.symbol("W", l + 1, f"{i}{j}")) for i in after]
-            symbols, numbers = f.total(dz + f.TIMES + w for dz, w in pairs), f.total(_products(d, W))
-            weights = tuple((l + 1, i, j) for i in after)
-            fed = "the delta of the neuron that it feeds times the weight between"
-            if len(d) > 1:
-                fed = "the deltas of the neurons that it feeds, each times the weight between, added up"
-            end = f": {_sum_in_words(d, W)} is" if len(d) <= 3 else ", which makes"
-            words = f"Back to {self.neuron(l, j)}: {fed}{end} {said(value)}."
-        name = f"d{letter}{l}_{j}"
-        return _step(
-            "d_sum" if delta else "d_activation", name, {name: value}, left, symbols, numbers, words,
-            ((l, j), *((l + 1, i) for i in after)), weights,
-        )  # fmt: skip
+            after = [*self.neurons(l + 1)]
+            weights = [(l + 1, i, j) for i in after]
+            terms = [(f"dz{l + 1}_{i}", f"W{l + 1}_{i}{j}") for i in after]
+            formula = self.sum_of(terms)
+            how = "the delta of the neuron that it feeds times the weight between"
+            if len(after) > 1:
+                how = "the deltas of the neurons that it feeds, each times the weight between, added up"
+            end = f": {self.say_sum(terms)} is" if len(after) <= 3 else ", which makes"
+            words = f"Back to {self.neuron(l, j)}: {how}{end} {self.say(name)}."
+        return self.step(name, formula, words, [(l, j), *((l + 1, i) for i in after)], weights)
 
-    def _start(self, j: int) -> tuple[str, str, str]:
-        """The derivative of the loss for output j, where the way back begins."""
-        y, target = self.targets[self.example, j - 1], self.symbol("y", None, j)
+    def _start(self, j: int) -> tuple[Formula, str]:
+        """The derivative of the loss for output j, where the way back begins, and in words."""
+        front, out, words = 1, f"p_{j}", "the probability minus the target"
         if self.squares:
-            factor = 1 if isinstance(self.loss, HalfSquares) else 2
-            out, found, shown = self.sent(self.depth, j), self.layers[-1].a, f.factor(y)
-            words = "the output minus its target"
-            if factor == 2:
-                words = "twice the difference (output minus target)"
-        else:
-            factor, out, found, shown = 1, self.symbol("p", None, j), self.p, f.number(y)
-            words = "the probability minus the target"
-        symbols, numbers = out + f.LESS + target, f.number(found[self.example, j - 1]) + f.LESS + shown
-        if factor > 1 or self.n > 1:
-            front = f.number(factor) if self.n == 1 else f.fraction(f.number(factor), f.number(self.n))
-            symbols, numbers = front + f.parens(symbols), front + f.parens(numbers)
-        return symbols, numbers, words + (f", divided by the {self.n} examples" if self.n > 1 else "")
+            out, words = self.sent(self.depth, j), "the output minus its target"
+            if not self.halved:
+                front, words = 2, "twice the difference (output minus target)"
+        words += f", divided by the {self.n} examples" if self.n > 1 else ""
 
-    def _gradients(self, l: int) -> Iterator[Step]:
-        linear = self.layers[l - 1].linear
-        for j in self.neurons(l):
-            if linear.W.name not in self.fixed:
-                yield from (self._weight_step(l, j, senders) for senders in self.groups(l))
-            if linear.b is not None and linear.b.name not in self.fixed:
-                yield self._bias_step(l, j, float(np.asarray(linear.b.grad)[j - 1]))
+        def write(show: Show) -> str:
+            off = show(out) + f.LESS + f.factor(show(f"y_{j}"))
+            if self.n > 1:
+                return f.fraction(f.number(front), f.number(self.n)) + f.parens(off)
+            return f.number(front) + f.parens(off) if front > 1 else off
 
-    def _weight_step(self, l: int, j: int, senders: Sequence[int]) -> Step:
-        layer, one = self.layers[l - 1], self.n == 1
-        k, to = str(senders[0]) if self.single else "k", self.neuron(l, j)
-        dz, sent, dW = layer.dz[:, j - 1], layer.inputs[:, senders[0] - 1], np.asarray(layer.linear.W.grad)
-        symbols = self.symbol("dz", l, j) + f.TIMES + self.sent(l - 1, k)
-        if not one:
-            symbols = self.symbol("dz", l, f"n{j}") + f.TIMES + self.sent(l - 1, f"n{k}")
-            symbols = f.sum_over("n") + symbols
-        if self.single:
-            numbers = f.total(_products(dz, sent), MOST_TERMS)
-            delta, output = (f", {said(dz[0])},", f", {said(sent[0])}") if one else ("", "")
-            words = f"For the weight to {to} from {self.neuron(l - 1, senders[0])}: "
-            words += f"the delta of the receiver{delta} times what the sender puts out{output}"
-        else:
-            row = f.listed(map(f.number, layer.inputs[0]))
-            numbers = f.factor(dz[0]) + f.TIMES + row if one else ""
-            words = f"For the weights to {to}: its delta times what each sender puts out"
-        found = {f"dW{l}_{j}{i}": float(dW[j - 1, i - 1]) for i in senders}
-        name = f"dW{l}_{j}{k}".removesuffix("k")
-        return _step(
-            "d_weight", name, found,
-            self.slope_of_loss(self.symbol("W", l, f"{j}{k}")), symbols, numbers,
-            f"{words}{self.added()}, is {_and([*found.values()])}.",
-            ((l, j), *((l - 1, i) for i in senders)), ((l, j, i) for i in senders),
-        )  # fmt: skip
+        return self.both(write), words
 
-    def _bias_step(self, l: int, j: int, db: float) -> Step:
-        symbols, numbers = self.symbol("dz", l, j), ""
-        if self.n > 1:
-            symbols = f.sum_over("n") + self.symbol("dz", l, f"n{j}")
-            numbers = f.total(map(f.factor, self.layers[l - 1].dz[:, j - 1]), MOST_TERMS)
-        return _step(
-            "d_bias", f"db{l}_{j}", {f"db{l}_{j}": db},
-            self.slope_of_loss(self.symbol("b", l, j)), symbols, numbers,
-            f"For the bias of {self.neuron(l, j)}: the delta itself{self.added()}, {said(db)}.", ((l, j),),
-        )  # fmt: skip
+    def _delta(self, l: int, j: int) -> Step:
+        a, da, slope, dz = (f"{letter}{l}_{j}" for letter in ("a", "da", "slope", "dz"))
+        words = (
+            f"The derivative for {self.neuron(l, j)}, {self.say(da)}, times the slope of its activation "
+            f"there, {self.say(slope)}, is the delta of its weighted sum: {self.say(dz)}."
+        )
+
+        def write(show: Show) -> str:
+            out, less = show(a), f.ONE + f.LESS
+            rule = show(slope)
+            if self.function(l) == "σ":
+                rule = out + f.parens(less + out)
+            elif self.function(l) == "tanh":
+                rule = f.parens(less + f.power(f.factor(out), f.TWO))
+            return f.factor(show(da)) + f.TIMES + rule
+
+        return self.step(dz, self.both(write), words, [(l, j)])
+
+    def _weight(self, l: int, j: int, k: int) -> Step:
+        name, dz, sent = f"dW{l}_{j}{k}", f"dz{l}_{j}", self.sent(l - 1, k)
+        delta, output = (f", {self.say(dz)},", f", {self.say(sent)}") if self.n == 1 else ("", "")
+        words = (
+            f"For the weight to {self.neuron(l, j)} from {self.neuron(l - 1, k)}: the delta of the receiver"
+            f"{delta} times what the sender puts out{output}{self.added()}, is {self.say(name)}."
+        )
+        return self.step(name, self.over_examples(dz, sent), words, [(l, j), (l - 1, k)], [(l, j, k)])
+
+    def _bias(self, l: int, j: int) -> Step:
+        name = f"db{l}_{j}"
+        words = f"For the bias of {self.neuron(l, j)}: the delta itself{self.added()}, {self.say(name)}."
+        symbols, numbers = self.over_examples(f"dz{l}_{j}")
+        return self.step(name, (symbols, numbers * (self.n > 1)), words, [(l, j)])
 
     # ----------------------------------------------------------------------------------- update
 
-    def _updates(self, l: int) -> Iterator[Step]:
-        linear = self.layers[l - 1].linear
-        if linear.W.name not in self.fixed:
-            yield from (self._update(l, j, linear.W, s) for j in self.neurons(l) for s in self.groups(l))
-        if linear.b is not None and linear.b.name not in self.fixed:
-            yield from (self._update(l, j, linear.b, ()) for j in self.neurons(l))
-
-    def _update(self, l: int, j: int, p: nn.Parameter, senders: Sequence[int]) -> Step:
-        """Of the weights from these senders; of the bias, where there are none."""
-        k, to = "" if not senders else str(senders[0]) if self.single else "k", self.neuron(l, j)
-        at = np.s_[j - 1, senders[0] - 1 : senders[-1]] if senders else np.s_[j - 1 : j]
-        old, grad, new = p.data[at], np.asarray(p.grad)[at], self.run.new[p.name][at]
-        w, lr = self.symbol(p.name[0], l, f"{j}{k}"), self.lr or 0.0
-        if k == "k":
-            numbers = [f.listed(map(f.number, row)) for row in (old, grad)]
-            words = f"The weights to {to} each move by minus {said(lr)} times their derivative, to"
-        else:
-            numbers = [f.number(old[0]), f.factor(grad[0])]
-            what = f"weight to {to} from {self.neuron(l - 1, senders[0])}" if senders else f"bias of {to}"
-            moves = "rises" if new > old else "falls" if new < old else "stays"
-            words = f"The {what} {moves}: {said(old[0])} minus {said(lr)} times {said(grad[0])} is"
-        keys = [f"{p.name}_{j}{i} new" for i in senders] or [f"{p.name}_{j} new"]
-        name = f"{p.name}_{j}{k}".removesuffix("k") + " new"
-        return _step(
-            "update", name, dict(zip(keys, map(float, new), strict=True)), "",
-            w + f.BECOMES + w + f.LESS + f.symbol("η") + f.TIMES + self.slope_of_loss(w),
-            numbers[0] + f.LESS + f.factor(lr) + f.TIMES + numbers[1],
-            f"{words} {_and(new)}.", ((l, j),), ((l, j, i) for i in senders),
-        )  # fmt: skip
+    def _update(self, l: int, j: int, k: int | None = None) -> Step:
+        """Of the weight from neuron k; of the bias, where there is none."""
+        name, what = f"b{l}_{j}", f"bias of {self.neuron(l, j)}"
+        if k is not None:
+            name, what = f"W{l}_{j}{k}", f"weight to {self.neuron(l, j)} from {self.neuron(l - 1, k)}"
+        old, new = self.known[name], self.known[f"{name} new"]
+        moves = "rises" if new > old else "falls" if new < old else "stays"
+        words = (
+            f"The {what} {moves}: {said(old)} minus {self.say('η')} times {self.say(f'd{name}')} "
+            f"is {said(new)}."
+        )
+        formula = self.both(lambda show: show(name) + f.LESS + f.product(show("η"), show(f"d{name}")))
+        return self.step(f"{name} new", formula, words, [(l, j)], [] if k is None else [(l, j, k)])
 
 
-def _products(left: Array, right: Array) -> list[str]:
-    return [f.factor(a) + f.TIMES + f.factor(b) for a, b in zip(left, right, strict=True)]
+def _letter(name: str) -> str:
+    """Of a quantity, without layer and index: that of dW1_12 is dW."""
+    return name.partition("_")[0].rstrip("0123456789")
 
 
-def _sum_in_words(weights: Array, row: Array, bias: float | None = None) -> str:
-    if len(row) > 3:
-        return f"its {len(row)} weighted inputs" + (" and its bias" if bias is not None else "")
-    terms = [f"{said(w)} times {said(v)}" for w, v in zip(weights, row, strict=True)]
-    return " plus ".join(terms if bias is None else [*terms, f"the bias {said(bias)}"])
-
-
-def _and(values: ArrayLike) -> str:
-    """Numbers as words would list them: 1, 2 and 3."""
-    *most, last = map(said, np.ravel(values))
-    return f"{', '.join(most)} and {last}" if most else last
+def _entries(arrays: Mapping[str, Array]) -> dict[str, float]:
+    """The entries of arrays by name, counted from 1: that of W1 in row 1 and column 2 is W1_12."""
+    return {
+        f"{name}_{''.join(str(i + 1) for i in at)}": float(value)
+        for name, array in arrays.items()
+        for at, value in np.ndenumerate(array)
+    }
