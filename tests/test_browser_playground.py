@@ -364,7 +364,7 @@ window.sent = [];
 window.ticks = ticks;
 const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const model = {{
-  on: (_, f) => (hear = f), off: () => (hear = null), get: () => [],
+  on: (_, f) => (hear = f), off: () => (hear = null), get: (name) => ({traits})[name],
   send: (message) => {{
     window.sent.push(message);
     if (message.ask === "scene") for (const [content, buffers] of answers) hear(content, buffers.map(bytes));
@@ -384,7 +384,8 @@ def bare_page(play: Playground) -> str:
     )
     play._answer({"ask": "scene"})
     play._answer({"ask": "check"})
-    return BARE.format(style=_STYLE, module=_MODULE, answers=json.dumps(sent))
+    traits = {"first": [], "controls": play.controls}
+    return BARE.format(style=_STYLE, module=_MODULE, answers=json.dumps(sent), traits=json.dumps(traits))
 
 
 TEXTS = "p, span, legend, figcaption, td, th, pre, button:not(:disabled), select:not(:disabled)"

@@ -456,12 +456,11 @@ def test_the_curves_are_the_history_and_bounded() -> None:
 
 def test_controls_offer_the_value_that_was_set() -> None:
     play = playground(lr=0.05, batch_size=16)
-    controls = play._everything()[0]["scene"]["controls"]
-    assert list(controls) == ["Data", "Network", "Training"]
-    found = {control["name"]: control for group in controls.values() for control in group}
+    found = play._everything()[0]["scene"]["controls"]
     assert 0.05 in found["lr"]["values"] and found["lr"]["values"] == sorted(found["lr"]["values"])
     assert 16 in found["batch_size"]["values"] and found["batch_size"]["value"] == 16
-    assert found["problem"]["values"] == list(PROBLEMS) and found["problem"]["label"] == "Points"
+    assert found["problem"]["values"] == list(PROBLEMS)
+    assert [name for group in play.controls.values() for name in group] == list(found)
 
 
 def test_the_page_is_told_what_is_fixed_and_placed() -> None:
@@ -470,8 +469,7 @@ def test_the_page_is_told_what_is_fixed_and_placed() -> None:
     play.restart()
     (content, _) = messages[0]
     controls = content["scene"]["controls"]
-    values = {control["name"]: control["values"] for group in controls.values() for control in group}
-    own = {name for name, choices in values.items() if choices == ["yours"]}
+    own = {name for name, control in controls.items() if control["values"] == ["yours"]}
     assert own == {"problem", "noise", "activation", "init"} and content["scene"]["fixed"] is True
     assert content["scene"]["placed"] == 1 and "frame" in content
     x, y, half = play.plane

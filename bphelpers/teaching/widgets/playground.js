@@ -15,7 +15,9 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 
 const each = (items, html) => items.map(html).join("");
 const options = (values) => each(values, (value) => `<option>${value}</option>`);
-const FORM = `
+const control = ([name, label]) => `<label><span>${label}</span><select name="${name}"></select></label>`;
+const group = ([title, controls]) => `<fieldset><legend>${title}</legend>${each(Object.entries(controls), control)}</fieldset>`;
+const form = (groups) => `
   <div class="bar">
     <button name="play" title="Train, or stop training">Play</button>
     <button name="step" title="One update of the weights">Step</button>
@@ -26,6 +28,7 @@ const FORM = `
   </div>
   <div class="stage">
     <div class="settings">
+      ${each(Object.entries(groups), group)}
       <p class="legend">Every change but that of the learning rate begins the run anew.</p>
     </div>
     <div class="middle">
@@ -284,13 +287,12 @@ function drawCurves(canvas, steps, curves, theme) {
 // ---------------------------------------------------------------------------------------- the page around it
 
 export function mount(el, model) {
-  const root = make("div", { className: "bp-playground", innerHTML: FORM });
+  const root = make("div", { className: "bp-playground", innerHTML: form(model.get("controls")) });
   const named = [...root.querySelectorAll("[name], [class]")].map((node) => [node.name || node.className, node]);
   const parts = Object.fromEntries(named); // of the two legends, the one below the network
   const { plane, view, verdict } = parts;
   const [small, surface] = [make("canvas"), make("canvas")];
   let scene = null;
-  let settings = []; // the controls of the scene, of all groups
   let frame = null; // the one that is painted
   let queue = []; // frames that have come and are not painted yet
   let theme = null;
@@ -361,14 +363,11 @@ export function mount(el, model) {
 
   function setScene(content) {
     const chosen = view.value;
-    if (!scene) buildSettings(content.controls);
     scene = content;
-    settings = Object.values(scene.controls).flat();
     frame = null; // it belonged to the scene before, as all in the queue
     queue = [];
-    for (const { name, values, value } of settings) {
-      const control = parts.settings.querySelector(`[name=${name}]`);
-      Object.assign(control, { innerHTML: options(values), value, disabled: values.length === 1 });
+    for (const [name, { values, value }] of Object.entries(scene.controls)) {
+      Object.assign(parts[name], { innerHTML: options(values), value, disabled: values.length === 1 });
     }
     Object.assign(view, { innerHTML: options([...scene.names].reverse()), value: chosen });
     if (view.selectedIndex < 0) view.value = "output";
@@ -379,13 +378,6 @@ export function mount(el, model) {
     parts.deeper.disabled = scene.fixed || hidden().length >= scene.most.layers;
     parts.remove.disabled = !scene.placed;
     quiet(root);
-  }
-
-  // Made once, so that a control keeps the focus.
-  function buildSettings(groups) {
-    const control = ({ name, label }) => `<label><span>${label}</span><select name="${name}"></select></label>`;
-    const html = ([group, controls]) => `<fieldset><legend>${group}</legend>${each(controls, control)}</fieldset>`;
-    parts.settings.insertAdjacentHTML("afterbegin", each(Object.entries(groups), html));
   }
 
   function fillHeads() {
@@ -519,9 +511,8 @@ export function mount(el, model) {
   };
   root.addEventListener("click", ({ target }) => scene && buttons[target.name]?.(target));
   root.addEventListener("change", ({ target }) => {
-    const setting = settings.find(({ name }) => name === target.name);
-    if (setting) set({ [target.name]: setting.values[target.selectedIndex] });
-    else schedule();
+    if (!(target.name in scene.controls)) return schedule();
+    set({ [target.name]: scene.controls[target.name].values[target.selectedIndex] });
   });
   root.addEventListener("toggle", schedule, true);
 

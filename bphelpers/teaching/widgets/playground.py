@@ -89,6 +89,9 @@ class Playground(Experiment, anywidget.AnyWidget):  # type: ignore[misc]
     _esm = _MODULE
     _css = _STYLE
     first: Any = traitlets.List().tag(sync=True)  # what a view draws before the kernel is free to answer
+    controls: Any = traitlets.Dict(
+        {group: {name: label for name, (label, _) in rows.items()} for group, rows in CONTROLS.items()}
+    ).tag(sync=True)
 
     def __init__(self, *run: Any) -> None:
         self._paused = 0  # number of the latest press of Play that was taken back
@@ -203,19 +206,18 @@ class Playground(Experiment, anywidget.AnyWidget):  # type: ignore[misc]
         }
         return {"scene": scene, **content}, buffers
 
-    def _controls(self) -> dict[str, list[Message]]:
-        """The controls of each group; one choice alone where an object of the reader's own decides."""
-        found: dict[str, list[Message]] = {}
+    def _controls(self) -> dict[str, Message]:
+        """Choices of each control and the chosen one; one alone where the reader's own object decides."""
+        found = {}
         own = {"Data": self.own_points, "Network": self.own_net}
         for group, rows in CONTROLS.items():
-            found[group] = []
-            for name, (label, choices) in rows.items():
+            for name, (_, choices) in rows.items():
                 value, values = getattr(self.settings, name), list(choices)
                 if own.get(group) is not None:
                     value, values = "yours", ["yours"]
                 elif value not in values:  # set from a cell
                     values = sorted([*values, value])
-                found[group].append({"name": name, "label": label, "values": values, "value": value})
+                found[name] = {"values": values, "value": value}
         return found
 
     @property
