@@ -310,18 +310,18 @@ class Experiment:
         finally:
             self.net.train(was_training)
 
-    def lengths(self, kind: Mapping[str, Array]) -> list[float]:
-        """Length of each layer's part, biases included, of parameters, ``grads`` or ``updates``.
+    @property
+    def kinds(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """The parameters, and what the last step used and added, each by name."""
+        return {p.name: p.data for p in self.net.parameters()}, self.grads, self.updates
 
-        Root of the sum of all squares; NaN before the first step.
-        """
+    def lengths(self, kind: Mapping[str, Array]) -> list[float]:
+        """Root of the sum of all squares of each layer's part, biases included; NaN before the first step."""
         if not kind:
             return [math.nan] * len(self.linears)
+        names = [[p.name for p in linear.parameters()] for linear in self.linears]
         with np.errstate(over="ignore"):
-            return [
-                math.hypot(*(np.linalg.norm(kind[p.name].astype(np.float64)) for p in linear.parameters()))
-                for linear in self.linears
-            ]
+            return [math.hypot(*(np.linalg.norm(kind[p].astype(np.float64)) for p in part)) for part in names]
 
     def _measured(self) -> Moment:
         loss, right, new = math.nan, None, None

@@ -348,9 +348,9 @@ export function mount(el, model) {
   function unpacked(content, [maps, answer, ...rest]) {
     const bytes = (view) => new Int8Array(view.buffer, view.byteOffset, view.byteLength);
     const [edges, curves] = rest.map((view) => [...new Float32Array(bytes(view).slice().buffer)]); // copied: aligned
-    const take = (count) => edges.splice(0, count);
+    const next = (count) => edges.splice(0, count);
     const layers = scene.shown.slice(1);
-    const kinds = KINDS.map(() => layers.map((count, l) => ({ W: take(count * scene.shown[l]), b: take(count) })));
+    const kinds = KINDS.map(() => layers.map((count, l) => ({ W: next(count * scene.shown[l]), b: next(count) })));
     const moments = curves.length / (3 + layers.length); // steps, loss, loss on new points, and each layer's gradient
     const rows = Array.from({ length: 3 + layers.length }, () => curves.splice(0, moments));
     return { ...content, maps: bytes(maps), surface: bytes(answer), kinds, curves: rows };
@@ -491,11 +491,6 @@ export function mount(el, model) {
     }
   }
 
-  function check() {
-    ask("check");
-    Object.assign(verdict, { className: "verdict", textContent: "Turning every weight a little, up and down\u2026" });
-  }
-
   const buttons = {
     play: toggle,
     step: () => paused(() => ask("steps", { count: 1, pictures: 1, take: ++take })),
@@ -506,13 +501,17 @@ export function mount(el, model) {
     fewer: ({ value }) => resized(value, -1),
     more: ({ value }) => resized(value, 1),
     remove: () => ask("take_away"),
-    check,
     copy,
+    check: () => {
+      ask("check");
+      Object.assign(verdict, { className: "verdict", textContent: "Turning every weight a little, up and down\u2026" });
+    },
   };
   root.addEventListener("click", ({ target }) => scene && buttons[target.name]?.(target));
   root.addEventListener("change", ({ target }) => {
-    if (!(target.name in scene.controls)) return schedule();
-    set({ [target.name]: scene.controls[target.name].values[target.selectedIndex] });
+    const control = scene?.controls[target.name];
+    if (control) set({ [target.name]: control.values[target.selectedIndex] });
+    else schedule();
   });
   root.addEventListener("toggle", schedule, true);
 
@@ -538,9 +537,8 @@ export function mount(el, model) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const own = parts.label.selectedIndex;
     const labels = { 0: 0, 1: 1, Enter: own, " ": own };
-    const [right, down] = ARROWS[event.key] ?? [0, 0];
-    const far = event.shiftKey ? 0.1 : 0.02;
-    if (event.key in ARROWS) moveCross(cross[0] + far * right, cross[1] + far * down);
+    const step = event.shiftKey ? 0.1 : 0.02;
+    if (event.key in ARROWS) moveCross(...ARROWS[event.key].map((way, k) => cross[k] + step * way));
     else if (event.key in labels) putDown(labels[event.key]);
     else if (event.key === "Delete" || event.key === "Backspace") ask("take_away", { at: cross });
     else return;

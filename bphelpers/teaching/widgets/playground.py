@@ -227,8 +227,7 @@ class Playground(Experiment, anywidget.AnyWidget):  # type: ignore[misc]
 
     def _frame(self) -> tuple[Message, list[bytes]]:
         """One picture: texts and numbers; and as bytes the small maps, the surface, the lines, the curves."""
-        values = {p.name: p.data for p in self.net.parameters()}
-        kinds = [self._edges(kind) for kind in (values, self.grads, self.updates)]
+        kinds = [self._edges(kind) for kind in self.kinds]
         largest = [float(np.abs(kind).max()) for kind in kinds]
         now = self.history[-1]
         frame = {
@@ -249,12 +248,8 @@ class Playground(Experiment, anywidget.AnyWidget):  # type: ignore[misc]
         ]
         small = b"".join([*maps, _bytes(surface[:, 1::2, 1::2], scale=1.0)])
         curves = _floats([[m.step, m.loss, m.new_loss, *m.norms] for m in _thinned(self.history)])
-        return {"frame": frame}, [
-            small,
-            _bytes(surface, scale=1.0),
-            np.concatenate(kinds).tobytes(),
-            curves.T.tobytes(),
-        ]
+        buffers = small, _bytes(surface, scale=1.0), np.concatenate(kinds).tobytes(), curves.T.tobytes()
+        return {"frame": frame}, list(buffers)
 
     def _edges(self, kind: Mapping[str, Array]) -> Array:
         """W, b, W, b, ... of the neurons that are drawn, in a row; zeros where there is nothing yet."""
@@ -267,10 +262,9 @@ class Playground(Experiment, anywidget.AnyWidget):  # type: ignore[misc]
 
     def _rows_of_numbers(self) -> list[list[str]]:
         """The table: layer, shape, lengths of parameters, gradient and update, update per length."""
-        values = {p.name: p.data for p in self.net.parameters()}
-        columns = [self.lengths(kind) for kind in (values, self.grads, self.updates)]
         rows = []
-        for l, (linear, *lengths) in enumerate(zip(self.linears, *columns, strict=True), start=1):
+        columns = zip(self.linears, *map(self.lengths, self.kinds), strict=True)
+        for l, (linear, *lengths) in enumerate(columns, start=1):
             lengths.append(lengths[2] / lengths[0] if lengths[0] else math.nan)
             d_out, d_in = linear.W.data.shape
             cells = ["\N{EN DASH}" if math.isnan(value) else short(value) for value in lengths]
