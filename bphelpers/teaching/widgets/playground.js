@@ -80,7 +80,6 @@ const setText = (node, text) => node.textContent !== text && (node.textContent =
 function quiet(root) {
   for (const node of root.querySelectorAll("button, select, summary, pre, canvas")) {
     node.setAttribute("data-lm-suppress-shortcuts", "true");
-    if (node.tagName === "BUTTON") node.type = "button";
   }
 }
 
@@ -123,6 +122,14 @@ function fresh(canvas) {
   return [context, width, height];
 }
 
+// A path in this style, filled where the style says with what.
+function draw(context, style, path) {
+  Object.assign(context, style).beginPath();
+  path();
+  if (style.fillStyle) context.fill();
+  context.stroke();
+}
+
 // ---------------------------------------------------------------------------------------- the network
 
 // Where the neurons stand, column by column.
@@ -138,24 +145,19 @@ function places({ shown, sizes }, width, height) {
 }
 
 function drawLine(context, from, to, part) {
-  const [x1, x2] = [from.x + from.size / 2, to.x - to.size / 2];
-  Object.assign(context, { globalAlpha: 0.12 + 0.88 * Math.abs(part), lineWidth: 0.4 + 6 * Math.abs(part) });
+  const [x1, x2, size] = [from.x + from.size / 2, to.x - to.size / 2, Math.abs(part)];
   context.setLineDash(part < 0 ? [5, 4] : []);
-  context.beginPath();
-  context.moveTo(x1, from.y);
-  context.bezierCurveTo((x1 + x2) / 2, from.y, (x1 + x2) / 2, to.y, x2, to.y);
-  context.stroke();
+  draw(context, { globalAlpha: 0.12 + 0.88 * size, lineWidth: 0.4 + 6 * size }, () => {
+    context.moveTo(x1, from.y);
+    context.bezierCurveTo((x1 + x2) / 2, from.y, (x1 + x2) / 2, to.y, x2, to.y);
+  });
 }
 
 // A dot at the lower left corner of the neuron: filled where the bias is positive, hollow where negative.
-function drawBias(context, { x, y, size }, part, colour, paper) {
+function drawBias(context, { x, y, size }, part, strokeStyle, paper) {
   const r = Math.min(6, 5 * Math.sqrt(Math.abs(part)));
-  if (r < 1) return;
-  Object.assign(context, { lineWidth: 1.5, fillStyle: part > 0 ? colour : paper, strokeStyle: colour });
-  context.beginPath();
-  context.arc(x - size / 2, y + size / 2, r, 0, 7);
-  context.fill();
-  context.stroke();
+  const style = { lineWidth: 1.5, fillStyle: part > 0 ? strokeStyle : paper, strokeStyle };
+  if (r >= 1) draw(context, style, () => context.arc(x - size / 2, y + size / 2, r, 0, 7));
 }
 
 // Returns the neurons, each with its place.
@@ -190,41 +192,34 @@ function drawNetwork(canvas, scene, frame, small, kind, picked, theme) {
 // ---------------------------------------------------------------------------------------- the plane
 
 function drawPoints(context, { points, placed }, size, { class0, class1, ink }) {
-  context.strokeStyle = ink;
-  context.lineWidth = 1;
   points.forEach(([x, y, label], k) => {
     const r = k < points.length - placed ? 2.8 : 4.5; // those that were placed are larger
-    context.beginPath();
-    if (label) context.rect(x * size - r, y * size - r, 2 * r, 2 * r);
-    else context.arc(x * size, y * size, r + 0.4, 0, 7);
-    context.fillStyle = label ? class1 : class0;
-    context.fill();
-    context.stroke();
+    draw(context, { lineWidth: 1, fillStyle: label ? class1 : class0, strokeStyle: ink }, () => {
+      if (label) context.rect(x * size - r, y * size - r, 2 * r, 2 * r);
+      else context.arc(x * size, y * size, r + 0.4, 0, 7);
+    });
   });
 }
 
 // Where the answer changes its sign, straight between neighbouring places of the map; 0 counts as negative.
 function drawBorder(context, bytes, side, size, { ink }) {
   const at = (k) => ((k + 0.5) * size) / side;
-  Object.assign(context, { lineWidth: 1.5, strokeStyle: ink });
-  context.beginPath();
-  for (let row = 0; row < side - 1; row++) {
-    for (let column = 0; column < side - 1; column++) {
-      const corners = [[column, row], [column + 1, row], [column + 1, row + 1], [column, row + 1]];
-      const values = corners.map(([x, y]) => bytes[y * side + x] || -0.5);
-      const crossed = corners.flatMap(([x, y], k) => {
-        const [next, value, other] = [corners[(k + 1) % 4], values[k], values[(k + 1) % 4]];
-        if (value > 0 === other > 0) return [];
-        const part = value / (value - other);
-        return [[at(x + part * (next[0] - x)), at(y + part * (next[1] - y))]];
-      });
-      for (let k = 0; k + 1 < crossed.length; k += 2) {
-        context.moveTo(...crossed[k]);
-        context.lineTo(...crossed[k + 1]);
+  const crossings = (column, row) => {
+    const corners = [[column, row], [column + 1, row], [column + 1, row + 1], [column, row + 1]];
+    const values = corners.map(([x, y]) => bytes[y * side + x] || -0.5);
+    return corners.flatMap(([x, y], k) => {
+      const [next, value, other] = [corners[(k + 1) % 4], values[k], values[(k + 1) % 4]];
+      const part = value / (value - other);
+      return value > 0 === other > 0 ? [] : [[at(x + part * (next[0] - x)), at(y + part * (next[1] - y))]];
+    });
+  };
+  draw(context, { lineWidth: 1.5, strokeStyle: ink }, () => {
+    for (let row = 0; row < side - 1; row++) {
+      for (let column = 0; column < side - 1; column++) {
+        crossings(column, row).forEach((point, k) => (k % 2 ? context.lineTo(...point) : context.moveTo(...point)));
       }
     }
-  }
-  context.stroke();
+  });
 }
 
 // ---------------------------------------------------------------------------------------- curves
@@ -255,11 +250,11 @@ function drawCurves(canvas, steps, curves, theme) {
   const write = (text, x, y, textAlign, fillStyle = theme.grey) => {
     Object.assign(context, { font: "11px sans-serif", textAlign, fillStyle }).fillText(text, x, y);
   };
-  const stroke = (points, strokeStyle, lineWidth, dash = [], globalAlpha = 1) => {
-    Object.assign(context, { strokeStyle, lineWidth, globalAlpha }).setLineDash(dash);
-    context.beginPath();
-    points.forEach((point, k) => point && (points[k - 1] ? context.lineTo(...point) : context.moveTo(...point)));
-    context.stroke();
+  const line = (points, strokeStyle, lineWidth, dash = [], globalAlpha = 1) => {
+    context.setLineDash(dash);
+    draw(context, { strokeStyle, lineWidth, globalAlpha }, () => {
+      points.forEach((point, k) => point && (points[k - 1] ? context.lineTo(...point) : context.moveTo(...point)));
+    });
     context.globalAlpha = 1;
   };
   const drawn = curves.flatMap(({ values }) => values.filter((value) => value > 0));
@@ -271,13 +266,13 @@ function drawCurves(canvas, steps, curves, theme) {
   const part = (value) => Math.log(Math.min(Math.max(value, low), high) / low) / Math.log(high / low);
   const py = (value) => bottom - part(value) * (bottom - top);
   for (const mark of marks) {
-    stroke([[left, py(mark)], [right, py(mark)]], theme.line, 1);
+    line([[left, py(mark)], [right, py(mark)]], theme.line, 1);
     write(mark >= 1e-4 && mark < 1e4 ? String(mark) : mark.toExponential(), left - 5, py(mark) + 4, "right");
   }
   write("step 0", left, height - 5, "left");
   write(String(last), right, height - 5, "right");
   for (const { values, colour, dash, alpha } of curves) {
-    stroke(values.map((value, k) => value > 0 && [px(steps[k]), py(value)]), colour, 1.8, dash, alpha);
+    line(values.map((value, k) => value > 0 && [px(steps[k]), py(value)]), colour, 1.8, dash, alpha);
   }
   const ends = curves.filter(({ values }) => values.at(-1) > 0);
   const heights = apart(ends.map(({ values }) => py(values.at(-1)) + 4), 12, bottom);
@@ -333,7 +328,7 @@ export function mount(el, model) {
     if (content.scene) setScene(content.scene);
     if (content.scene || trouble) verdict.textContent = "";
     if (check) {
-      verdict.className = `verdict ${check.ok ? "right-gradient" : "wrong-gradient"}`;
+      verdict.classList.toggle("wrong-gradient", !check.ok);
       const found = make("pre", { tabIndex: 0, textContent: check.text });
       verdict.replaceChildren(make("strong", { textContent: check.title }), found);
       quiet(verdict);
@@ -504,7 +499,7 @@ export function mount(el, model) {
     copy,
     check: () => {
       ask("check");
-      Object.assign(verdict, { className: "verdict", textContent: "Turning every weight a little, up and down\u2026" });
+      verdict.textContent = "Turning every weight a little, up and down\u2026";
     },
   };
   root.addEventListener("click", ({ target }) => scene && buttons[target.name]?.(target));
