@@ -493,6 +493,9 @@ def test_the_plane_has_the_colour_of_the_answer(drawn: tuple[Page, Playground]) 
     choice(page.locator(".bp-playground"), "map of").select_option(label="layer 1, neuron 2")
     page.wait_for_timeout(300)
     assert at(0.0, 0.8) == [255, 255, 255]
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(300)
+    assert at(0.0, 0.8) == [22, 22, 22], "the paper of the other theme"
 
 
 def test_a_click_and_a_key_place_a_point_where_they_are(drawn: tuple[Page, Playground]) -> None:
