@@ -6,9 +6,9 @@ It can say what it did as a few lines of code, and is itself set up by running t
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import copy
-from dataclasses import asdict, dataclass, field, replace
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import count, pairwise
 from typing import Any
 
@@ -20,6 +20,7 @@ from bphelpers import nn
 from bphelpers.arguments import Array, number, refuse, whole
 from bphelpers.data import minibatches
 from bphelpers.optim import GradientNotFinite
+from bphelpers.teaching import numbers
 from bphelpers.teaching.gradcheck import GradientReport, check_network
 from bphelpers.training import evaluate
 
@@ -47,8 +48,11 @@ OPTIMIZERS = {
     "Adam": "optim.Adam(lr={lr}{decay})",
     "AdamW": "optim.AdamW(lr={lr}, weight_decay={weight_decay})",
 }
+CHOICES = {"problem": PROBLEMS, "activation": ACTIVATIONS, "init": INITIALIZERS, "optimizer": OPTIMIZERS}
 FARTHEST = 1e100  # coordinates beyond it could not be told apart in a picture
-MOST_LAYERS, MOST_NEURONS, MOST_POINTS, CHECKED_POINTS = 8, 64, 2000, 20
+MOST_LAYERS, MOST_NEURONS, MOST_POINTS, CHECKED_POINTS, SURFACE = 8, 64, 2000, 20, 64
+
+short = partial(numbers.number, digits=3, style="label")
 
 
 @dataclass(frozen=True)
@@ -75,35 +79,38 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        choices = {
-            "problem": PROBLEMS,
-            "activation": ACTIVATIONS,
-            "init": INITIALIZERS,
-            "optimizer": OPTIMIZERS,
-        }
-        for name, allowed in choices.items():
+        found: dict[str, Any] = {}
+        for name, allowed in CHOICES.items():
             value = getattr(self, name)
             if not isinstance(value, str) or value not in allowed:
                 refuse(name, f"be one of {', '.join(allowed)}", value)
         for name, below in (("noise", FARTHEST), ("lr", math.inf), ("weight_decay", math.inf)):
-            self._set(name, number(name, getattr(self, name), least=0, below=below))
+            found[name] = number(name, getattr(self, name), least=0, below=below)
         for name, least, most in (("n", 2, MOST_POINTS), ("batch_size", 1, MOST_POINTS), ("seed", 0, 2**32)):
-            self._set(name, _whole_within(name, getattr(self, name), least, most))
-        for name, longest in (("hidden", MOST_LAYERS), ("points", MOST_POINTS)):
+            found[name] = _whole_within(name, getattr(self, name), least, most)
+        for name, longest, item in (("hidden", MOST_LAYERS, _size), ("points", MOST_POINTS, _point)):
             value = getattr(self, name)
             if not isinstance(value, tuple | list) or len(value) > longest:
                 refuse(name, f"be a tuple of up to {longest}", value)
-        self._set("hidden", tuple(_whole_within("hidden", size, 1, MOST_NEURONS) for size in self.hidden))
-        self._set("points", tuple(map(_point, self.points)))
+            found[name] = tuple(map(item, value))
+        vars(self).update(found)
 
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
+    def but(self, **values: Any) -> "Settings":
+        """These settings with some of them replaced; refuses a name that is none."""
+        known = asdict(self).keys()
+        if not values.keys() <= known:
+            refuse("settings", f"be among {', '.join(known)}", ", ".join(values.keys() - known))
+        return replace(self, **values)
 
 
 def _whole_within(name: str, value: Any, least: int, most: int) -> int:
     if whole(name, value, least) > most:
         refuse(name, f"be at most {most}", value)
     return int(value)
+
+
+def _size(size: Any) -> int:
+    return _whole_within("hidden", size, 1, MOST_NEURONS)
 
 
 def _point(point: Any) -> tuple[float, float, int]:
@@ -113,32 +120,13 @@ def _point(point: Any) -> tuple[float, float, int]:
     return round(x, 3), round(y, 3), int(point[2])
 
 
-def settings_from(values: Mapping[str, Any], settings: Settings) -> Settings:
-    """The settings with some of them replaced [12].
-
-    >>> settings_from({"lr": 0.5}, Settings()).lr
-    0.5
-    """
-    known = asdict(settings).keys()
-    if not values.keys() <= known:
-        refuse("settings", f"be among {', '.join(known)}", ", ".join(values.keys() - known))
-    return replace(settings, **values)
-
-
-@dataclass
-class Column:
-    """One layer as it is drawn: a ``Linear`` and whatever follows it up to the next one."""
-
-    linear: nn.Linear
-    rest: list[nn.Module] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class Moment:
     """Where a run stands: updates made, epochs begun, and what was measured on all points after that.
 
     ``new_loss`` is on as many new points of the problem, None where the points are the reader's own.
-    ``norms`` are the lengths of the gradient that the last step used, layer by layer, biases included.
+    ``norms`` are the lengths of the gradient that the last step used, layer by layer, biases included; NaN
+    before the first step.
     """
 
     step: int
@@ -152,71 +140,87 @@ class Moment:
 class Experiment:
     """A run that can be driven step by step [12].
 
-    ``net`` and ``points`` (X, y) of your own take the place of those that the settings describe. The network
+    ``net`` and ``data`` (X, y) of your own take the place of those that the settings describe. The network
     itself is trained, not a copy; `restart` puts back the parameters that it has now. ``grads`` and
     ``updates`` hold, by name, what the last step used and added; ``history`` a `Moment` for the start and for
-    each `advance`; ``stopped`` why training cannot go on.
+    each `run`; ``stopped`` why training cannot go on.
 
-    >>> run = Experiment(Settings(problem="circles"))
-    >>> run.advance(100)
-    >>> run.now.step, run.now.epoch, len(run.now.norms)
-    (100, 5, 3)
+    >>> experiment = Experiment(Settings(problem="circles"))
+    >>> experiment.run(100)
+    >>> experiment
+    Step 100, epoch 5: the loss is 0.68 on 200 points and 0.681 on as many new ones; 58 % are right.
     """
 
     def __init__(
         self,
         settings: Settings,
         net: nn.Sequential | None = None,
-        points: tuple[ArrayLike, ArrayLike] | None = None,
+        data: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> None:
-        self.settings = settings
-        self.own_net, self.own_points = net, None if points is None else _own(points)
-        self.loss = nn.BCEWithLogitsLoss()
+        self.own_net, self.own_points = net, None if data is None else _own(data)
         self.start: dict[str, Array] = {}
         self._dropouts: list[tuple[np.random.Generator, Any]] = []
         if net is not None:
-            _columns(net)
-            self.start = net.state_dict()
+            _linears(net)
+            self.net, self.start = net, net.state_dict()
             dropouts = [leaf for leaf in nn.leaves(net) if isinstance(leaf, nn.Dropout)]
             self._dropouts = [(leaf.rng, leaf.rng.bit_generator.state) for leaf in dropouts]
-        self.restart()
+        self._begin(settings)
 
-    def restart(self, settings: Settings | None = None) -> None:
-        """Begin anew, on request with other settings; a ValueError leaves everything as it was."""
-        settings = settings or self.settings
-        rng = np.random.default_rng(settings.seed)
-        X, y = self._points(settings, rng)
-        net = _executed(_network_code(settings), rng)["net"] if self.own_net is None else self.own_net
+    def __repr__(self) -> str:
+        now, n = self.history[-1], len(self.X)
+        if not n:
+            return "No step made yet, and no points: place some of both classes."
+        where = f"Step {now.step}, epoch {now.epoch}: the" if now.step else "No step made yet: the"
+        new = "" if now.new_loss is None else f" and {short(now.new_loss)} on as many new ones"
+        of = f"on {n} points" if n > 1 else "on one point"
+        return f"{where} loss is {short(now.loss)} {of}{new}; {100 * now.accuracy:.4g} % are right."
 
-        self.settings, self.net, self.X, self.y = settings, net, X, y
-        if self.own_net is not None:
-            net.load_state_dict(self.start)
-            for drawn, state in self._dropouts:
-                drawn.bit_generator.state = state
-        self.optimizer = _executed([_optimizer_code(settings)], rng)["optimizer"]
-        self.columns = _columns(net)
-        self.new_points = self._new_points()
-        self._batches = self._endless(rng)
-        self._rows: Any = None
-        self.steps, self.epochs = 0, 0
-        self.rates = {0: settings.lr}
+    def _begin(self, settings: Settings) -> None:
+        """Begin anew, by running the first lines of the code that is shown."""
+        self.settings, self.rates, self.steps, self.epochs, self.stopped = (
+            settings,
+            {0: settings.lr},
+            0,
+            0,
+            "",
+        )
         self.grads: dict[str, Array] = {}
         self.updates: dict[str, Array] = {}
-        self.stopped = ""
+        for drawn, state in self._dropouts:
+            drawn.bit_generator.state = state
+        if self.own_points is not None:
+            placed = np.reshape(settings.points, (-1, 3)).astype(float)
+            self.X, self.y = map(np.vstack, zip(self.own_points, (placed[:, :2], placed[:, 2:]), strict=True))
+        made = _executed(self._first_lines(), play=self)
+        self.X, self.y, self.net, self.loss = made["X"], made["y"], made["net"], made["loss"]
+        self.optimizer, self.linears = made["optimizer"], _linears(self.net)
+        self._new_points: tuple[Array, Array] | None = None
+        if self.own_points is None and not settings.points and settings.problem != "own points":
+            new = _executed(_data_code(settings), rng=np.random.default_rng([settings.seed, 1]))
+            self._new_points = new["X"], new["y"]
+        self._batches = self._endless(made["rng"])
+        self._rows: Any = None
         self.history = [self._measured()]
 
-    def change_rate(self, lr: float) -> None:
-        """Another learning rate from the next step on, without beginning anew."""
-        self.settings = replace(self.settings, lr=lr)
-        self.rates[self.steps] = self.optimizer.lr = float(lr)
+    def restart(self) -> None:
+        """Back to the initial weights, as Reset does."""
+        self._begin(self.settings)
 
-    @property
-    def now(self) -> Moment:
-        """Where the run stands."""
-        return self.history[-1]
+    def set(self, **settings: Any) -> None:
+        """Change settings as the controls do. All but the learning rate begin the run anew.
 
-    def advance(self, steps: int = 1) -> None:
-        """Train for some steps and note where that leads; a ValueError where there are no points.
+        Where a setting is unknown or impossible, a ValueError says so, and nothing is changed.
+        """
+        new = self.settings.but(**settings)
+        if settings.keys() == {"lr"} and self.steps:
+            self.settings = new
+            self.rates[self.steps] = self.optimizer.lr = new.lr
+        else:
+            self._begin(new)
+
+    def run(self, steps: int) -> None:
+        """Make steps, as Play does, and note where they lead; a ValueError where there are no points.
 
         Training stops before a step whose loss or gradient is not finite; the network keeps the weights that
         it has. An interrupt keeps what was reached, too.
@@ -257,16 +261,11 @@ class Experiment:
         self.stopped = f"{why} in step {self.steps + 1}. Reset, and try a smaller learning rate."
 
     def check(self) -> GradientReport:
-        """The gradient check of lesson 09, at the present weights, on the first points of the data."""
+        """The gradient check of lesson 09 at the present weights, on the first 20 points."""
         if not len(self.X):
             raise ValueError("There are no points to check the gradient on yet: place some.")
-        kept = [copy(p.grad) for p in self.net.parameters()]
-        try:
-            with _in_evaluation(self.net):  # dropout would draw anew for every difference
-                return check_network(self.net, self.loss, self.X[:CHECKED_POINTS], self.y[:CHECKED_POINTS])
-        finally:
-            for p, grad in zip(self.net.parameters(), kept, strict=True):
-                p.grad = grad
+        net = deepcopy(self.net).eval()  # dropout would draw anew for every difference
+        return check_network(net, self.loss, self.X[:CHECKED_POINTS], self.y[:CHECKED_POINTS])
 
     # ------------------------------------------------------------------------------------ what is shown
 
@@ -290,51 +289,66 @@ class Experiment:
         across, down = np.meshgrid(x + half * steps, y - half * steps)
         return np.column_stack([across.ravel(), down.ravel()])
 
-    def maps(self, size: int) -> list[Array]:
-        """What each neuron answers at each point of the grid: one array ``(neurons, size, size)`` a layer.
+    def maps(self, size: int = SURFACE) -> list[Array]:
+        """What each neuron answers over the plane: one array ``(neurons, size, size)`` a layer.
 
-        The last one holds the probability of class 1.
+        Rows from top to bottom, each from left to right; the last array holds the probability of class 1.
+        ``bp.plots.plane_maps(play.maps()[0], play.plane, ...)`` draws one layer.
+
+        >>> [layer.shape for layer in Experiment(Settings(hidden=(8, 4))).maps()]
+        [(8, 64, 64), (4, 64, 64), (1, 64, 64)]
         """
-        out, found = self.grid(size), []
-        with _in_evaluation(self.net), np.errstate(over="ignore", invalid="ignore"):
-            for column in self.columns:
-                for layer in (column.linear, *column.rest):
+        out, found, was_training = self.grid(size), [], self.net.training
+        self.net.eval()
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                for layer in nn.leaves(self.net, into=nn.Sequential):
+                    if isinstance(layer, nn.Linear):
+                        found.append(out)  # what enters a layer is what the one before it answers
                     out = layer(out)
-                found.append(out.T.reshape(-1, size, size))
-            return [*found[:-1], F.sigmoid(found[-1])]
+            return [answers.T.reshape(-1, size, size) for answers in (*found[1:], F.sigmoid(out))]
+        finally:
+            self.net.train(was_training)
+
+    @property
+    def kinds(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """The parameters, and what the last step used and added, each by name."""
+        return {p.name: p.data for p in self.net.parameters()}, self.grads, self.updates
+
+    def lengths(self, kind: Mapping[str, Array]) -> list[float]:
+        """Root of the sum of all squares of each layer's part, biases included; NaN before the first step."""
+        if not kind:
+            return [math.nan] * len(self.linears)
+        names = [[p.name for p in linear.parameters()] for linear in self.linears]
+        with np.errstate(over="ignore"):
+            return [math.hypot(*(np.linalg.norm(kind[p].astype(np.float64)) for p in part)) for part in names]
 
     def _measured(self) -> Moment:
-        linears = [column.linear for column in self.columns]
-        norms = [length_of([self.grads[p.name] for p in one.parameters()]) for one in linears if self.steps]
         loss, right, new = math.nan, None, None
         with np.errstate(over="ignore", invalid="ignore"):
             if len(self.X):
                 loss, right = evaluate(self.net, self.loss, self.X, self.y)
-            if self.new_points is not None:
-                new, _ = evaluate(self.net, self.loss, *self.new_points)
+            if self._new_points is not None:
+                new, _ = evaluate(self.net, self.loss, *self._new_points)
         accuracy = math.nan if right is None else right
-        return Moment(self.steps, self.epochs, loss, accuracy, new, norms)
+        return Moment(self.steps, self.epochs, loss, accuracy, new, self.lengths(self.grads))
 
-    # ------------------------------------------------------------------------------------ data and batches
-
-    def _points(self, settings: Settings, rng: np.random.Generator) -> tuple[Array, Array]:
-        """The problem's own points and, behind them, those that were placed; and their classes."""
-        if self.own_points is None:
-            names = _executed(_data_code(settings), rng)
-            return names["X"], names["y"]
-        placed = np.reshape(settings.points, (-1, 3)).astype(float)
-        X, y = self.own_points
-        return np.vstack([X, placed[:, :2]]), np.vstack([y, placed[:, 2:]])
-
-    def _new_points(self) -> tuple[Array, Array] | None:
-        chosen = self.settings
-        if self.own_points is not None or chosen.points or chosen.problem == "own points":
-            return None
-        return self._points(chosen, np.random.default_rng([chosen.seed, 1]))
+    # ----------------------------------------------------------------------------------- the same run as code
 
     def _endless(self, rng: np.random.Generator) -> Iterator[Any]:
         for self.epochs in count(1):
             yield from minibatches(len(self.X), self.settings.batch_size, rng)
+
+    def _first_lines(self) -> list[str]:
+        chosen = replace(self.settings, lr=self.rates[0])
+        own_net = ["net = play.net.train()", "net.load_state_dict(play.start)"]
+        return [
+            f"rng = np.random.default_rng({chosen.seed})",
+            *(_data_code(chosen) if self.own_points is None else ["X, y = play.X, play.y"]),
+            *(_network_code(chosen) if self.own_net is None else own_net),
+            "loss = nn.BCEWithLogitsLoss()",
+            _optimizer_code(chosen),
+        ]
 
     @property
     def code(self) -> str:
@@ -343,19 +357,12 @@ class Experiment:
         A network or points of the reader's own are taken from the playground, under the name ``play``;
         dropout in such a network then draws on from where it stands.
         """
-        chosen = self.settings
-        own_net = ["net = play.net.train()", "net.load_state_dict(play.start)"]
-        several = len(self.rates) > 1
-        batch, loop = chosen.batch_size, f"islice(batches, {self.steps})"
+        size, loop, several = self.settings.batch_size, f"islice(batches, {self.steps})", len(self.rates) > 1
         lines = [
             IMPORTS,
             "",
-            f"rng = np.random.default_rng({chosen.seed})",
-            *(_data_code(chosen) if self.own_points is None else ["X, y = play.X, play.y"]),
-            *(_network_code(chosen) if self.own_net is None else own_net),
-            "loss = nn.BCEWithLogitsLoss()",
-            _optimizer_code(replace(chosen, lr=self.rates[0])),
-            f"batches = (rows for _ in count() for rows in bp.data.minibatches(len(X), {batch}, rng))",
+            *self._first_lines(),
+            f"batches = (rows for _ in count() for rows in bp.data.minibatches(len(X), {size}, rng))",
             *([f"rates = {self.rates}"] if several else []),
             f"for step, rows in enumerate({loop}):" if several else f"for rows in {loop}:",
             *(["    optimizer.lr = rates.get(step, optimizer.lr)"] if several else []),
@@ -366,29 +373,8 @@ class Experiment:
         return "\n".join(lines)
 
 
-@contextmanager
-def _in_evaluation(net: nn.Module) -> Iterator[None]:
-    was_training = net.training
-    net.eval()
-    try:
-        yield
-    finally:
-        net.train(was_training)
-
-
-def length_of(arrays: Sequence[Array]) -> float:
-    """Root of the sum of all squares [12].
-
-    >>> length_of([np.array([3.0]), np.array([[4.0]])])
-    5.0
-    """
-    with np.errstate(over="ignore"):
-        return math.hypot(*(np.linalg.norm(array.astype(np.float64)) for array in arrays))
-
-
-def _executed(lines: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
+def _executed(lines: Sequence[str], **names: Any) -> dict[str, Any]:
     """The names that some lines of the code define: what is shown to a reader is what was run."""
-    names: dict[str, Any] = {"rng": rng}
     exec("\n".join([IMPORTS, *lines]), names)
     return names
 
@@ -417,27 +403,21 @@ def _optimizer_code(chosen: Settings) -> str:
     return "optimizer = " + OPTIMIZERS[chosen.optimizer].format(**asdict(chosen), decay=decay)
 
 
-def _columns(net: nn.Sequential) -> list[Column]:
+def _linears(net: nn.Sequential) -> list[nn.Linear]:
+    """The layers of neurons; refuses a network that does not fit."""
     if not isinstance(net, nn.Sequential):
         refuse("net", "be a Sequential", net)
-    columns: list[Column] = []
-    for layer in nn.leaves(net, into=nn.Sequential):
-        if isinstance(layer, nn.Linear):
-            columns.append(Column(layer))
-        elif columns:
-            columns[-1].rest.append(layer)
-        else:
-            refuse("net", "begin with a Linear", layer)
-    shapes = [column.linear.W.data.shape for column in columns]
-    if not shapes or shapes[0][1] != 2 or shapes[-1][0] != 1:
-        got = "no Linear" if not shapes else f"{shapes[0][1]} inputs and {shapes[-1][0]} outputs"
+    leaves = list(nn.leaves(net, into=nn.Sequential))
+    linears = [leaf for leaf in leaves if isinstance(leaf, nn.Linear)]
+    if leaves and leaves[0] not in linears:
+        refuse("net", "begin with a Linear", leaves[0])
+    d_in, d_out = (linears[0].W.data.shape[1], linears[-1].W.data.shape[0]) if linears else (0, 0)
+    if (d_in, d_out) != (2, 1):
+        got = f"{d_in} inputs and {d_out} outputs" if linears else "no Linear"
         raise ValueError(f"net must have 2 inputs and 1 output, got {got}")
-    if any(isinstance(layer, nn.Sigmoid) for layer in columns[-1].rest):
+    if any(isinstance(leaf, nn.Sigmoid) for leaf in leaves[leaves.index(linears[-1]) :]):
         raise ValueError("net must have a logit as output, got a Sigmoid at the end; leave it out")
-    names = [p.name for p in net.parameters()]
-    if len(set(names)) < len(names):
-        raise ValueError(f"net must have parameters of different names, got {names}; build it anew")
-    return columns
+    return linears
 
 
 def _own(points: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:

@@ -7,7 +7,6 @@ and draws it. Between two pictures the kernel is free, so the next cell may use 
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
@@ -18,36 +17,36 @@ from numpy.typing import ArrayLike
 
 from bphelpers import nn
 from bphelpers.arguments import Array
-from bphelpers.teaching.gradcheck import GradientReport
 from bphelpers.teaching.widgets.cell_thread import CellThread
 from bphelpers.teaching.widgets.experiment import (
-    ACTIVATIONS,
     CHECKED_POINTS,
-    INITIALIZERS,
+    CHOICES,
     MOST_LAYERS,
     MOST_NEURONS,
-    OPTIMIZERS,
-    PROBLEMS,
+    SURFACE,
     Experiment,
     Moment,
     Settings,
-    length_of,
-    settings_from,
+    short,
 )
-from bphelpers.teaching.widgets.scrubber import short
 
-SURFACE, MOST_SHOWN, MOST_MOMENTS = 64, 12, 1200
-CHOICES: dict[str, Sequence[Any]] = {
-    "problem": tuple(PROBLEMS),
-    "noise": (0.0, 0.05, 0.1, 0.2, 0.3, 0.5),
-    "activation": tuple(ACTIVATIONS),
-    "init": tuple(INITIALIZERS),
-    "optimizer": tuple(OPTIMIZERS),
-    "lr": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
-    "batch_size": (1, 5, 10, 32, 200),
-    "weight_decay": (0.0, 0.0001, 0.001, 0.01, 0.1),
+MOST_SHOWN, MOST_MOMENTS, LARGEST = 12, 600, 1e30
+CONTROLS: dict[str, dict[str, tuple[str, Sequence[Any]]]] = {  # group: setting: label and choices
+    "Data": {
+        "problem": ("Points", tuple(CHOICES["problem"])),
+        "noise": ("Noise", (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)),
+    },
+    "Network": {
+        "activation": ("Activation", tuple(CHOICES["activation"])),
+        "init": ("First weights", tuple(CHOICES["init"])),
+    },
+    "Training": {
+        "optimizer": ("Optimizer", tuple(CHOICES["optimizer"])),
+        "lr": ("Learning rate", (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)),
+        "batch_size": ("Batch size", (1, 5, 10, 32, 200)),
+        "weight_decay": ("Weight decay", (0.0, 0.0001, 0.001, 0.01, 0.1)),
+    },
 }
-NONE = "\N{EN DASH}"
 _MODULE, *_STYLES = (
     files("bphelpers.teaching.widgets").joinpath(name).read_text(encoding="utf-8")
     for name in ("playground.js", "common.css", "playground.css")
@@ -77,83 +76,49 @@ def playground(
     >>> play.net(play.X[:2]).shape
     (2, 1)
     """
-    return Playground(Experiment(settings_from(settings, Settings()), net, data))
+    return Playground(Settings().but(**settings), net, data)
 
 
-class Playground(anywidget.AnyWidget):  # type: ignore[misc]
-    """What `playground` returns: controls and pictures in Jupyter, a sentence where it is printed [12].
+class Playground(Experiment, anywidget.AnyWidget):  # type: ignore[misc]
+    """What `playground` returns: an `Experiment` with controls and pictures in Jupyter [12].
 
-    The buttons and the methods drive the same run, an `Experiment`, whose ``net``, ``loss``, ``optimizer``,
-    ``X``, ``y``, ``settings``, ``history``, ``plane``, ``code`` and ``start`` are the playground's own.
+    The buttons and the methods drive the same run, and a cell may look at its ``net``, ``loss``,
+    ``optimizer``, ``X``, ``y``, ``settings``, ``history``, ``plane``, ``code`` and ``start``.
     """
 
     _esm = _MODULE
     _css = _STYLE
-    first = traitlets.Dict().tag(sync=True)  # what a view draws before the kernel is free to answer
+    first: Any = traitlets.List().tag(sync=True)  # what a view draws before the kernel is free to answer
+    controls: Any = traitlets.Dict(
+        {group: {name: label for name, (label, _) in rows.items()} for group, rows in CONTROLS.items()}
+    ).tag(sync=True)
 
-    def __init__(self, run: Experiment) -> None:
-        self._run = run
+    def __init__(self, *run: Any) -> None:
         self._paused = 0  # number of the latest press of Play that was taken back
         self._thread = CellThread()
-        super().__init__()
+        Experiment.__init__(self, *run)
+        anywidget.AnyWidget.__init__(self)
         self.on_msg(self._heard)
 
-    def __repr__(self) -> str:
-        return sentence(self._run)
-
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        content, buffers = self._frame()
-        self.first = {"scene": self._scene(), "frame": content, "buffers": buffers}
-        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        self.first = list(self._everything())
+        data, metadata = anywidget.AnyWidget._repr_mimebundle_(self, **options) or ({}, {})
         return {**data, "text/plain": repr(self)}, metadata
-
-    net = property(lambda self: self._run.net)
-    loss = property(lambda self: self._run.loss)
-    optimizer = property(lambda self: self._run.optimizer)
-    X = property(lambda self: self._run.X)
-    y = property(lambda self: self._run.y)
-    settings = property(lambda self: self._run.settings)
-    history = property(lambda self: self._run.history)
-    code = property(lambda self: self._run.code)
-    start = property(lambda self: self._run.start)
-    plane = property(lambda self: self._run.plane)
-
-    def maps(self, size: int = SURFACE) -> list[Array]:
-        """What each neuron answers over the plane: one array ``(neurons, size, size)`` a layer.
-
-        Rows from top to bottom, each from left to right; the last array holds the probability of class 1.
-        ``bp.plots.plane_maps(play.maps()[0], play.plane, ...)`` draws one layer.
-
-        >>> [layer.shape for layer in playground(hidden=(8, 4)).maps()]
-        [(8, 64, 64), (4, 64, 64), (1, 64, 64)]
-        """
-        return self._run.maps(size)
 
     def run(self, steps: int) -> None:
         """Make steps from a cell, as Play does; a ValueError where there are no points."""
-        self._run.advance(steps)
-        self._send_frame()
+        super().run(steps)
+        self.send(*self._frame())
 
     def set(self, **settings: Any) -> None:
-        """Change settings as the controls do. All but the learning rate begin the run anew.
-
-        Where a setting is unknown or impossible, a ValueError says so, and nothing is changed.
-        """
-        new = settings_from(settings, self._run.settings)
-        if settings.keys() == {"lr"} and self._run.steps:
-            self._run.change_rate(new.lr)
-        else:
-            self._run.restart(new)
-        self._send_all()
+        """Change settings, see `Experiment.set`."""
+        super().set(**settings)
+        self.send(*self._everything())
 
     def restart(self) -> None:
         """Back to the initial weights, as Reset does."""
-        self._run.restart()
-        self._send_all()
-
-    def check(self) -> GradientReport:
-        """The gradient check of lesson 09 at the present weights, on the first 20 points."""
-        return self._run.check()
+        super().restart()
+        self.send(*self._everything())
 
     # ------------------------------------------------------------------------------------ what the page asks
 
@@ -166,16 +131,18 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _answer(self, content: Message) -> None:
         """Do what the page asks for; whatever goes wrong is said there, and the playground goes on."""
-        asked: dict[str, Callable[[Message], None]] = {
-            "scene": lambda _: self._send_all(),
+        asked: dict[str, Callable[..., None]] = {
+            "scene": lambda: self.send(*self._everything()),
             "steps": self._steps,
-            "set": lambda message: self.set(**message["settings"]),
-            "restart": lambda _: self.restart(),
+            "set": self.set,
+            "restart": self.restart,
             "place": self._place,
-            "check": lambda _: self._checked(),
+            "take_away": self._take_away,
+            "check": self._checked,
         }
         try:
-            asked[content["ask"]](content)
+            given = dict(content)
+            asked[given.pop("ask")](**given)
         except KeyboardInterrupt:
             self._say("Interrupted. The network keeps what it has learned.")
         except ValueError as error:
@@ -186,125 +153,136 @@ class Playground(anywidget.AnyWidget):  # type: ignore[misc]
     def _say(self, text: str) -> None:
         """What went wrong, and where the run stands after it."""
         with contextlib.suppress(Exception):  # the learner's own layer may fail in this as well
-            self._send_frame()
-        self.send({"type": "trouble", "text": text})
+            self.send(*self._frame())
+        self.send({"trouble": text})
 
-    def _steps(self, message: Message) -> None:
+    def _steps(self, count: int, pictures: int, take: int) -> None:
         """As many pictures as asked for, each some steps on, unless Pause was pressed since."""
-        for _ in range(message["pictures"]):
-            if self._paused < message["take"]:
-                self.run(message["count"])
+        for _ in range(pictures):
+            if self._paused < take:
+                self.run(count)
 
-    def _place(self, message: Message) -> None:
-        """Add a point, or take away the nearest of those that were added."""
-        points = self._run.settings.points
-        x, y = float(message["x"]), float(message["y"])
-        if message["label"] is not None:
-            points = (*points, (x, y, int(message["label"])))
-        elif not points:
+    def _in_plane(self, at: Sequence[float]) -> tuple[float, float]:
+        """The point at a part of the way across the picture, and down."""
+        x, y, half = self.plane
+        return x + (2 * at[0] - 1) * half, y + (1 - 2 * at[1]) * half
+
+    def _place(self, at: Sequence[float], label: int) -> None:
+        self.set(points=(*self.settings.points, (*self._in_plane(at), label)))
+
+    def _take_away(self, at: Sequence[float] | None = None) -> None:
+        """The nearest of the points that were placed, or the one placed last."""
+        points = self.settings.points
+        if not points:
             raise ValueError("There is no placed point to take away.")
-        else:
-            nearest = min(reversed(range(len(points))), key=lambda k: math.dist(points[k][:2], (x, y)))
-            points = points[:nearest] + points[nearest + 1 :]
-        self.set(points=points)
+        place = points[-1][:2] if at is None else self._in_plane(at)
+        nearest = min(reversed(range(len(points))), key=lambda k: math.dist(points[k][:2], place))
+        self.set(points=points[:nearest] + points[nearest + 1 :])
 
     def _checked(self) -> None:
         report = self.check()
         right = "The gradient is right." if report.ok else "The gradient is wrong."
-        title = f"{right} Step {self._run.steps}, {min(len(self.X), CHECKED_POINTS)} points:"
-        self.send({"type": "check", "ok": report.ok, "title": title, "text": str(report)})
+        title = f"{right} Step {self.steps}, {min(len(self.X), CHECKED_POINTS)} points:"
+        self.send({"check": {"ok": report.ok, "title": title, "text": str(report)}})
 
     # ------------------------------------------------------------------------------------ what the page gets
 
-    def _send_all(self) -> None:
-        self.send(self._scene())
-        self._send_frame()
-
-    def _send_frame(self) -> None:
-        self.send(*self._frame())
-
-    def _scene(self) -> Message:
-        """Everything that stays while a run goes on."""
-        run = self._run
-        chosen = asdict(run.settings)
-        moments = _thinned(run.history)
-        return {
-            "type": "scene",
-            "settings": chosen,
-            "choices": {name: _with(values, chosen[name]) for name, values in CHOICES.items()},
-            "fixed": {"net": run.own_net is not None, "data": run.own_points is not None},
+    def _everything(self) -> tuple[Message, list[bytes]]:
+        """A frame, and all that stays while a run goes on."""
+        content, buffers = self._frame()
+        layers = [f"layer {l}, neuron {k + 1}" for l, count in enumerate(self._shown) for k in range(count)]
+        *centre, half = self.plane
+        places = 0.5 + (self.X - centre) / (2 * half) * [1, -1]  # from the upper left corner
+        scene = {
+            "controls": self._controls(),
+            "fixed": self.own_net is not None,
+            "seed": self.settings.seed,
             "most": {"layers": MOST_LAYERS, "neurons": MOST_NEURONS},
-            "sizes": [2, *(len(column.linear.W.data) for column in run.columns)],
+            "sizes": [2, *(len(linear.W.data) for linear in self.linears)],
             "shown": self._shown,
-            "points": np.hstack([run.X, run.y]).round(4).tolist(),
-            "placed": len(run.settings.points),
-            "plane": run.plane,
-            "moments": [_moment(moment) for moment in moments],
+            "names": ["input 1", "input 2", *layers[2:-1], "output"],
+            "points": np.hstack([places, self.y]).round(4).tolist(),
+            "placed": len(self.settings.points),
         }
+        return {"scene": scene, **content}, buffers
+
+    def _controls(self) -> dict[str, Message]:
+        """Choices of each control and the chosen one; one alone where the reader's own object decides."""
+        found = {}
+        own = {"Data": self.own_points, "Network": self.own_net}
+        for group, rows in CONTROLS.items():
+            for name, (_, choices) in rows.items():
+                value, values = getattr(self.settings, name), list(choices)
+                if own.get(group) is not None:
+                    value, values = "yours", ["yours"]
+                elif value not in values:  # set from a cell
+                    values = sorted([*values, value])
+                found[name] = {"values": values, "value": value}
+        return found
 
     @property
     def _shown(self) -> list[int]:
-        """How many neurons of each column are drawn."""
-        return [2, *(min(len(column.linear.W.data), MOST_SHOWN) for column in self._run.columns)]
+        """How many inputs, and neurons of each layer, are drawn."""
+        return [2, *(min(len(linear.W.data), MOST_SHOWN) for linear in self.linears)]
 
     def _frame(self) -> tuple[Message, list[bytes]]:
-        """One picture: texts and numbers, and the bytes of small maps, surface and lines."""
-        run = self._run
-        values = {p.name: p.data for p in run.net.parameters()}
-        kinds = [self._edges(kind) for kind in (values, run.grads, run.updates)]
-        largest = [float(max(np.abs(part).max() for part in kind)) for kind in kinds]
-        content = {
-            "type": "frame",
-            "moment": _moment(run.now),
+        """One picture: texts and numbers; and as bytes the small maps, the surface, the lines, the curves."""
+        kinds = [self._edges(kind) for kind in self.kinds]
+        largest = [float(np.abs(kind).max()) for kind in kinds]
+        now = self.history[-1]
+        frame = {
+            "step": now.step,
+            "epoch": now.epoch,
             "sentence": repr(self),
-            "stopped": run.stopped,
+            "stopped": self.stopped,
             "largest": largest,
             "thickest": [short(value) for value in largest],
-            "rows": _rows(run),
-            "code": run.code,
+            "rows": self._rows_of_numbers(),
+            "code": self.code,
         }
-        *hidden, answer = run.maps(SURFACE)
+        inputs = (self.grid(SURFACE) - self.plane[:2]).T.reshape(2, SURFACE, SURFACE)
+        *hidden, answer = self.maps()
         surface = 2 * answer - 1  # from -1, surely class 0, to 1, surely class 1
         maps = [
-            _bytes(answers[:count, 1::2, 1::2])
-            for answers, count in zip([_input_maps(run), *hidden], self._shown, strict=False)
+            _bytes(a[:count, 1::2, 1::2]) for a, count in zip([inputs, *hidden], self._shown, strict=False)
         ]
         small = b"".join([*maps, _bytes(surface[:, 1::2, 1::2], scale=1.0)])
-        edges = b"".join(part.tobytes() for kind in kinds for part in kind)
-        return content, [small, _bytes(surface, scale=1.0), edges]
+        curves = _floats([[m.step, m.loss, m.new_loss, *m.norms] for m in _thinned(self.history)])
+        buffers = small, _bytes(surface, scale=1.0), np.concatenate(kinds).tobytes(), curves.T.tobytes()
+        return {"frame": frame}, list(buffers)
 
-    def _edges(self, kind: Mapping[str, Array]) -> list[Array]:
-        """W, b, W, b, ... of the neurons that are drawn, as float32; zeros where there is nothing yet."""
-        parts, before = [], 2
-        for column, count in zip(self._run.columns, self._shown[1:], strict=True):
-            W, b = column.linear.W, column.linear.b
-            for p, shape in ((W, (count, before)), (b, (count,))):
-                part: Array = np.zeros(shape)
-                if p is not None and p.name in kind:
-                    part = kind[p.name][tuple(map(slice, shape))]
-                parts.append(np.nan_to_num(np.clip(part, -1e30, 1e30)).astype("<f4"))
-            before = count
-        return parts
+    def _edges(self, kind: Mapping[str, Array]) -> Array:
+        """W, b, W, b, ... of the neurons that are drawn, in a row; zeros where there is nothing yet."""
+        parts = []
+        for linear, d_in, d_out in zip(self.linears, self._shown, self._shown[1:], strict=False):
+            for p, shape in ((linear.W, (d_out, d_in)), (linear.b, (d_out,))):
+                part = np.zeros(shape) if p is None or p.name not in kind else kind[p.name]
+                parts.append(part[tuple(map(slice, shape))].ravel())
+        return _floats(np.concatenate(parts))
 
-
-def _with(values: Sequence[Any], value: Any) -> list[Any]:
-    """The choices of a control, with a value that was set from a cell among them."""
-    return list(values) if value in values else sorted([*values, value])
+    def _rows_of_numbers(self) -> list[list[str]]:
+        """The table: layer, shape, lengths of parameters, gradient and update, update per length."""
+        rows = []
+        columns = zip(self.linears, *map(self.lengths, self.kinds), strict=True)
+        for l, (linear, *lengths) in enumerate(columns, start=1):
+            lengths.append(lengths[2] / lengths[0] if lengths[0] else math.nan)
+            d_out, d_in = linear.W.data.shape
+            cells = ["\N{EN DASH}" if math.isnan(value) else short(value) for value in lengths]
+            rows.append([str(l), f"{d_out} \N{MULTIPLICATION SIGN} {d_in}", *cells])
+        return rows
 
 
 def _thinned(history: list[Moment]) -> list[Moment]:
-    every = math.ceil(len(history) / MOST_MOMENTS)
+    """Every second, every fourth, ... of many: those that are drawn stay the same for long."""
+    every = 1
+    while len(history) > every * MOST_MOMENTS:
+        every *= 2
     return [*history[:-1:every], history[-1]]
 
 
-def _moment(moment: Moment) -> Message:
-    """As JSON, which has neither NaN nor infinity."""
-
-    def number(value: float | None) -> float | None:
-        return None if value is None or not math.isfinite(value) else value
-
-    return {name: [number(v) for v in value] if name == "norms" else number(value)
-            for name, value in asdict(moment).items()}  # fmt: skip
+def _floats(values: Any) -> Array:
+    """As float32, which has no numbers beyond 3e38; 0 for NaN, and for what is missing."""
+    return np.nan_to_num(np.clip(np.array(values, dtype=np.float64), -LARGEST, LARGEST)).astype("<f4")
 
 
 def _bytes(values: Array, scale: float | None = None) -> bytes:
@@ -312,40 +290,3 @@ def _bytes(values: Array, scale: float | None = None) -> bytes:
     values = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=1e300, neginf=-1e300)
     largest = np.abs(values).max(axis=(-2, -1), keepdims=True) if scale is None else scale
     return np.round(127 * (values / np.maximum(largest, 1e-300))).astype(np.int8).tobytes()
-
-
-def _input_maps(run: Experiment) -> Array:
-    x, y, _ = run.plane
-    return (run.grid(SURFACE) - [x, y]).T.reshape(2, SURFACE, SURFACE)
-
-
-def _rows(run: Experiment) -> list[list[str]]:
-    """The table in numbers: layer, shape, lengths of parameters, gradient and update, update per length."""
-    rows = []
-    for l, column in enumerate(run.columns, start=1):
-        parameters = column.linear.parameters()
-        length = length_of([p.data for p in parameters])
-        grad, update = (
-            length_of([kind[p.name] for p in parameters]) if kind else None
-            for kind in (run.grads, run.updates)
-        )
-        ratio = update / length if update is not None and length else None
-        cells = [NONE if value is None else short(value) for value in (length, grad, update, ratio)]
-        d_out, d_in = column.linear.W.data.shape
-        rows.append([str(l), f"{d_out} \N{MULTIPLICATION SIGN} {d_in}", *cells])
-    return rows
-
-
-def sentence(run: Experiment) -> str:
-    """Where a run stands, in words [12].
-
-    >>> sentence(Experiment(Settings(problem="own points")))
-    'No step made yet, and no points: place some of both classes.'
-    """
-    now, n = run.now, len(run.X)
-    if not n:
-        return "No step made yet, and no points: place some of both classes."
-    where = f"Step {now.step}, epoch {now.epoch}: the" if now.step else "No step made yet: the"
-    new = "" if now.new_loss is None else f" and {short(now.new_loss)} on as many new ones"
-    of = f"on {n} points" if n > 1 else "on one point"
-    return f"{where} loss is {short(now.loss)} {of}{new}; {100 * now.accuracy:.4g} % are right."
