@@ -45,11 +45,7 @@ def raises(kind, call, *fragments):
 
 # --- Gradients ----------------------------------------------------------------------------------------
 
-ACTIVATIONS = {
-    "Sigmoid": lambda z: 1 / (1 + anp.exp(-z)),
-    "Tanh": anp.tanh,
-    "ReLU": lambda z: z * (z > 0),
-}
+ACTIVATIONS = {"Sigmoid": lambda z: 1 / (1 + anp.exp(-z)), "Tanh": anp.tanh, "ReLU": lambda z: z * (z > 0)}
 LOSSES = {
     "MSELoss": lambda out, y: anp.sum((out - y) ** 2) / len(y),
     "BCEWithLogitsLoss": lambda out, y: anp.sum(anp.log(1 + anp.exp(out)) - y * out) / len(y),
@@ -415,10 +411,7 @@ def test_initial_weights(nn):
     assert abs(wide.mean()) < 5 * bound / np.sqrt(3 * wide.size)
     he = nn.Linear(300, 100, rng=seeded(1), init="he").W.data
     assert he.std() == pytest.approx(np.sqrt(2 / 300), rel=0.02) and abs(he.mean()) < 5 * he.std() / 173
-    more = {
-        "xavier_uniform": wide,
-        "he_normal": he,
-    }
+    more = {"xavier_uniform": wide, "he_normal": he}
     for name, expected in more.items():
         np.testing.assert_array_equal(getattr(nn, name)(100, 300, seeded(1)), expected)
         variance = 2 / (300 if name.startswith("he") else 400)

@@ -35,12 +35,7 @@ def linear(x: Array, W: Array, b: Array | None = None) -> Array:
 
 @op("x: n d, W: k d, dout: n k")
 def linear_backward(
-    dout: Array,
-    x: Array,
-    W: Array,
-    dW: Array | None = None,
-    db: Array | None = None,
-    ask_dx: bool = True,
+    dout: Array, x: Array, W: Array, dW: Array | None = None, db: Array | None = None, ask_dx: bool = True
 ) -> tuple[Array, Array, Array]:
     """``dx`` sums over the neurons that each input feeds, ``dW`` and ``db`` over the batch [05, 06].
 
@@ -371,13 +366,7 @@ def _both_or_neither(given: dict[str, Any]) -> None:
 
 @op("x: n d, gamma: d, beta: d, mean: d, var: d", _both_or_neither)
 def batch_norm(
-    x: Array,
-    gamma: Array,
-    beta: Array,
-    mean: Given = None,
-    var: Given = None,
-    *,
-    eps: float = 1e-5,
+    x: Array, gamma: Array, beta: Array, mean: Given = None, var: Given = None, *, eps: float = 1e-5
 ) -> Array:
     r"""Each feature standardised over the batch: :math:`\gamma (x - \mu) / \sqrt{v + \epsilon} + \beta` [13].
 
@@ -394,13 +383,7 @@ def batch_norm(
 
 @op("x: n d, gamma: d, mean: d, var: d, dout: n d", _both_or_neither)
 def batch_norm_backward(
-    dout: Array,
-    x: Array,
-    gamma: Array,
-    mean: Given = None,
-    var: Given = None,
-    *,
-    eps: float = 1e-5,
+    dout: Array, x: Array, gamma: Array, mean: Given = None, var: Given = None, *, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     r"""``dx, dgamma, dbeta``. In training x acts in three ways: itself, by the mean, by the variance [13].
 
