@@ -1,17 +1,16 @@
-"""Slopes measured instead of derived: centred differences, the complex step, and what to do at a kink."""
+"""Slopes measured instead of derived: centred differences and the complex step."""
 
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bphelpers.arguments import number, real, refuse
+from bphelpers.arguments import Array as Array
+from bphelpers.arguments import finite, number, real, refuse
 
-Array = NDArray[np.floating]
 Index = tuple[int, ...]
 
 EPS = float(np.finfo(np.float64).eps)
@@ -47,9 +46,7 @@ def numerical_gradient(
     """
     if method not in ("centred", "complex"):
         refuse("method", "be 'centred' or 'complex'", method)
-    point = float64_copy("x", x)
-    if not np.isfinite(point).all():
-        refuse("x", "hold finite numbers", point[~np.isfinite(point)][0])
+    point = finite("x", float64_copy("x", x))
     if method == "complex":
         return _complex_step(f, point, STEP_COMPLEX if h is None else number("h", h, least=1e-150))
     gradient = np.empty_like(point)
@@ -170,49 +167,7 @@ def relative_error(a: ArrayLike, b: ArrayLike, floor: float = 1e-8) -> Array:
 
 def error_above(a: Array, b: Array, floor: Array) -> Array:
     """Relative error with a floor for each entry; infinity where a number is not finite."""
-    finite = np.isfinite(a) & np.isfinite(b)
-    error = np.full(a.shape, np.inf)
+    both = np.isfinite(a) & np.isfinite(b)
     size = np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)
-    np.divide(np.abs(np.subtract(a, b, where=finite, out=np.zeros(a.shape))), size, out=error, where=finite)
-    return error
-
-
-@dataclass(frozen=True)
-class Kink:
-    """A corner of the loss at one entry: any number from the slope on its left to the right one is right."""
-
-    index: Index
-    left: float
-    right: float
-
-    def nearest(self, slope: float) -> float:
-        """``slope`` if it lies between the two sides (round-off aside), else the side nearer to it."""
-        low, high = sorted((self.left, self.right))
-        return float(np.clip(slope, low, high))
-
-
-def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> tuple[float, float, Kink | None]:
-    """Slope at one entry, the round-off in it, and the kink if the point sits on one.
-
-    The steps shrink until no kink and no strong bend lies within them. The slopes of the two sides, each from
-    three points, agree to h^2 where ``f`` is smooth (a parabola gives no alarm) and differ by the whole jump
-    of slope where a kink lies within two steps. If they still differ at a thousandth of the usual step, about
-    1e-8, the point counts as sitting on the kink. Centred differences with h and 2h differ by the error of
-    the formula, which the two then cancel.
-    """
-    x = point[index]
-    usual = float(steps_at(x))
-    middle = value_at(f, point, index, 0.0)
-    sides: list[tuple[float, float]] = []
-    for shrink in (1.0, 1e-1, 1e-2, 1e-3):
-        h = float(steps_at(x, shrink * usual))
-        down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
-        left = (3 * middle - 4 * down + down2) / (2 * h)
-        right = (-3 * middle + 4 * up - up2) / (2 * h)
-        near, far = (up - down) / (2 * h), (up2 - down2) / (4 * h)
-        noise = ROUND_OFF * max(abs(middle), abs(up2), abs(down2)) / h
-        if max(abs(right - left), abs(far - near)) <= 1e-5 * max(abs(left), abs(right)) + noise:
-            return (4 * near - far) / 3, noise, None
-        sides.append((left, right))
-    # The largest step carries the least round-off, and sitting on the kink, each side is smooth by itself.
-    return near, noise, Kink(index, *sides[0])
+    difference = np.abs(np.subtract(a, b, where=both, out=np.zeros(a.shape)))
+    return np.divide(difference, size, where=both, out=np.full(a.shape, np.inf))

@@ -9,12 +9,12 @@ arrays and ``report`` says what was found; ``operations`` does it for one backwa
 with ``rerun`` for a network. ``museum`` shows ten broken backward passes to try it on.
 """
 
-from bphelpers.numeric import Kink, numerical_gradient, relative_error
+from bphelpers.numeric import numerical_gradient, relative_error
 from bphelpers.teaching.gradcheck.diagnosis import Diagnosis, diagnose
 from bphelpers.teaching.gradcheck.gradients import assert_gradients_match, check_gradients
 from bphelpers.teaching.gradcheck.museum import BUGS, BackwardPass, Bug
 from bphelpers.teaching.gradcheck.operations import check_op, op_mistakes
-from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport
+from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport, Kink
 from bphelpers.teaching.gradcheck.whole_network import check_network, directional_check
 
 __all__ = [

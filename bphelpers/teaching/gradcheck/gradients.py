@@ -11,14 +11,15 @@ from bphelpers.arguments import number
 from bphelpers.numeric import (
     ROUND_OFF,
     Array,
-    careful_slope,
+    Index,
     float64_copy,
     numerical_gradient,
     one_number,
     steps_at,
+    value_at,
 )
 from bphelpers.teaching.gradcheck.diagnosis import Candidate, explain, given_candidate, same
-from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport
+from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport, Kink
 
 Candidates = Callable[[], Mapping[str, Sequence[Candidate]]]
 # A float32 gradient carries about this much round-off, however carefully it was derived.
@@ -153,11 +154,38 @@ def _measure(
     measured, noises, kinks = check.measured.copy(), np.array(check.noises), []
     doubtful = (check.errors > tolerance) & np.isfinite(found)
     for index in map(tuple, np.argwhere(doubtful).tolist()):
-        measured[index], noises[index], kink = careful_slope(f, point, index)
+        measured[index], noises[index], kink = _careful_slope(f, point, index)
         if kink is not None:
             kinks.append(kink)
             measured[index] = kink.nearest(float(found[index]))
     return replace(check, measured=measured, noises=noises, kinks=tuple(kinks))
+
+
+def _careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> tuple[float, float, Kink | None]:
+    """Slope at one entry, the round-off in it, and the kink if the point sits on one.
+
+    The steps shrink until no kink and no strong bend lies within them. The slopes of the two sides, each from
+    three points, agree to h^2 where ``f`` is smooth (a parabola gives no alarm) and differ by the whole jump
+    of slope where a kink lies within two steps. If they still differ at a thousandth of the usual step, about
+    1e-8, the point counts as sitting on the kink. Centred differences with h and 2h differ by the error of
+    the formula, which the two then cancel.
+    """
+    x = point[index]
+    usual = float(steps_at(x))
+    middle = value_at(f, point, index, 0.0)
+    sides: list[tuple[float, float]] = []
+    for shrink in (1.0, 1e-1, 1e-2, 1e-3):
+        h = float(steps_at(x, shrink * usual))
+        down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
+        left = (3 * middle - 4 * down + down2) / (2 * h)
+        right = (-3 * middle + 4 * up - up2) / (2 * h)
+        near, far = (up - down) / (2 * h), (up2 - down2) / (4 * h)
+        noise = ROUND_OFF * max(abs(middle), abs(up2), abs(down2)) / h
+        if max(abs(right - left), abs(far - near)) <= 1e-5 * max(abs(left), abs(right)) + noise:
+            return (4 * near - far) / 3, noise, None
+        sides.append((left, right))
+    # The largest step carries the least round-off, and sitting on the kink, each side is smooth by itself.
+    return near, noise, Kink(index, *sides[0])
 
 
 def _widest_first(

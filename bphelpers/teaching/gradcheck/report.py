@@ -5,11 +5,25 @@ from functools import cached_property
 
 import numpy as np
 
-from bphelpers.numeric import Array, Index, Kink, error_above
+from bphelpers.numeric import Array, Index, error_above
 from bphelpers.teaching.gradcheck.diagnosis import Diagnosis
 from bphelpers.teaching.numbers import number
 
 KINKS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A corner of the loss at one entry: any number from the slope on its left to the right one is right."""
+
+    index: Index
+    left: float
+    right: float
+
+    def nearest(self, slope: float) -> float:
+        """``slope`` if it lies between the two sides (round-off aside), else the side nearer to it."""
+        low, high = sorted((self.left, self.right))
+        return float(np.clip(slope, low, high))
 
 
 @dataclass(frozen=True, eq=False)
