@@ -7,15 +7,14 @@ and their gradients parts of another: so a rule moves a network by one call, and
 """
 
 import inspect
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bphelpers import functional as F
-from bphelpers.arguments import Array, Op, generator, number, real, shaped, whole
+from bphelpers.arguments import Array, generator, number, real, shaped, whole
 from bphelpers.functional import at_least_one, mean_cost, p_minus_one_hot
 
 Initializer = Callable[[int, int, np.random.Generator], Array]
@@ -127,9 +126,16 @@ class Joined(Parameter):
 
 
 class _Remembers:
-    """What a forward pass keeps for the backward pass."""
+    """What a forward pass keeps for the backward pass; a ``pair`` of functions, called without a look."""
 
+    pair: tuple[Any, Any] = None, None
+    function: Callable[..., Any]
+    gradient: Callable[..., Any]
     _kept: Any = None
+
+    def __init_subclass__(cls) -> None:
+        if "pair" in vars(cls) and "function" not in vars(cls):
+            cls.function, cls.gradient = (staticmethod(getattr(f, "plain", f)) for f in cls.pair)
 
     def _remembered(self) -> Any:
         if self._kept is None:
@@ -188,11 +194,11 @@ class Module(_Remembers):
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters and buffers by name."""
+        """Copies of all parameters and buffers by name; ``np.savez(path, **net.state_dict())`` saves them."""
         return {name: p.data.copy() for name, p in self._by_name().items()}
 
-    def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Put back what :meth:`state_dict` gave. Nothing is changed unless all names and shapes fit."""
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Put back what :meth:`state_dict` gave, or ``np.load(path)``. Nothing is changed unless all fits."""
         own = self._by_name()
         if own.keys() != state.keys():
             raise ValueError(f"state must hold exactly {sorted(own)}, got {sorted(state)}")
@@ -208,16 +214,6 @@ class Module(_Remembers):
         if len(named) < len(kept):  # a network made of some of these layers has named them anew
             raise ValueError(f"parameters must have different names, got {[p.name for p in kept]}")
         return named
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the parameters and buffers to ``path`` as a NumPy ``.npz`` archive, without pickle."""
-        with open(path, "wb") as file:
-            np.savez(file, **self.state_dict())  # type: ignore[arg-type]
-
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Read what :meth:`save` wrote for a network of the same shape."""
-        with np.load(path, allow_pickle=False) as archive:
-            self.load_state_dict(dict(archive))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -305,22 +301,13 @@ class Linear(Module):
         return f"Linear({d_in}, {d_out})" if self.b is not None else f"Linear({d_in}, {d_out}, bias=False)"
 
 
-def _plain(pair: Any) -> Any:
-    """Both without a look at their arguments, as attributes of a class."""
-    return (staticmethod(getattr(function, "plain", function)) for function in pair)
-
-
 class Activation(Module):
     """A pair of functions without parameters: remembers the one array that the backward asks for."""
 
-    pair: tuple[Op[Array], Op[Array]]
-    function: Callable[..., Array]
-    gradient: Callable[..., Array]
     _keeps_input: bool
 
     def __init_subclass__(cls) -> None:
-        if "function" not in vars(cls):
-            cls.function, cls.gradient = _plain(cls.pair)
+        super().__init_subclass__()
         taken, asked_for = (list(inspect.signature(function).parameters) for function in cls.pair)
         cls._keeps_input = asked_for[1] in taken  # the argument after dout
 
@@ -416,9 +403,7 @@ class Dropout(Module):
 class _Norm(Module):
     """What both normalisations have: a scale ``gamma`` and a shift ``beta`` for each feature."""
 
-    shape = "n d"
-
-    def __init__(self, features: int, eps: float, dtype: DTypeLike) -> None:
+    def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
         self.gamma = Parameter(np.ones(whole("features", features, 1), _floats(dtype)), "gamma")
         self.beta = Parameter(np.zeros(features, dtype), "beta")
         self.eps = number("eps", eps, above=0)
@@ -428,10 +413,16 @@ class _Norm(Module):
 
     def entering(self, x: ArrayLike) -> Array:
         gamma = self.gamma.data
-        return shaped("x", x, self.shape, {"d": len(gamma)}).astype(gamma.dtype, copy=False)
+        return shaped("x", x, self.pair[0].shapes["x"], {"d": len(gamma)}).astype(gamma.dtype, copy=False)
 
-    def _fill(self, gradients: tuple[Array, Array, Array]) -> Array:
-        dx, self.gamma.grad, self.beta.grad = gradients
+    def forward(self, x: Array) -> Array:
+        self._kept = (self.entering(x),)
+        return self.function(*self._kept, self.gamma.data, self.beta.data, eps=self.eps)
+
+    def backward(self, dout: Array) -> Array:
+        x, *given = self._remembered()
+        dout = _shaped_as(x, dout)
+        dx, self.gamma.grad, self.beta.grad = self.gradient(dout, x, self.gamma.data, *given, eps=self.eps)
         return dx
 
     def __repr__(self) -> str:
@@ -445,18 +436,7 @@ class LayerNorm(_Norm):
     array([[-1.,  1.]])
     """
 
-    shape = "... d"
-
-    def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
-        super().__init__(features, eps, dtype)
-
-    def forward(self, x: Array) -> Array:
-        self._kept = self.entering(x)
-        return F.layer_norm.plain(self._kept, self.gamma.data, self.beta.data, eps=self.eps)
-
-    def backward(self, dout: Array) -> Array:
-        x = self._remembered()
-        return self._fill(F.layer_norm_backward.plain(_shaped_as(x, dout), x, self.gamma.data, eps=self.eps))
+    pair = F.layer_norm, F.layer_norm_backward
 
 
 class BatchNorm1d(_Norm):
@@ -471,10 +451,12 @@ class BatchNorm1d(_Norm):
     ([[-1.0], [1.0]], array([0.2]), array([1.1]))
     """
 
+    pair = F.batch_norm, F.batch_norm_backward
+
     def __init__(
         self, features: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: DTypeLike = np.float64
     ) -> None:
-        super().__init__(features, eps, dtype)
+        super().__init__(features, eps=eps, dtype=dtype)
         self.momentum = number("momentum", momentum, least=0, most=1)
         self._mean = Parameter(np.zeros(features, dtype), "running_mean")
         self._var = Parameter(np.ones(features, dtype), "running_var")
@@ -495,17 +477,12 @@ class BatchNorm1d(_Norm):
         if self.training:
             at_least_one("x", x)
             mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values
-            self._kept = x, None, None
+            self._kept = (x,)
             self._follow(mean, var, len(x))
         else:
             mean, var = self.running_mean, self.running_var
             self._kept = x, mean, var
-        return F.batch_norm.plain(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
-
-    def backward(self, dout: Array) -> Array:
-        x, mean, var = self._remembered()
-        gamma = self.gamma.data
-        return self._fill(F.batch_norm_backward.plain(_shaped_as(x, dout), x, gamma, mean, var, eps=self.eps))
+        return self.function(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
 
     def _follow(self, mean: Array, var: Array, n: int) -> None:
         if not np.isfinite(var).all():  # as it is where the mean is not finite
@@ -599,7 +576,7 @@ def _kept_apart(parts: list[Parameter]) -> str:
     return "one of them twice" if len(set(parts)) < len(parts) else ""
 
 
-class Residual(Module):
+class Residual(Sequential):
     """``x + f(x)``: the derivative is 1 plus that of the layers, so a gradient also gets past them [13].
 
     Source: K. He and others, Deep residual learning for image recognition, 2015.
@@ -608,29 +585,19 @@ class Residual(Module):
     array([[-1.,  4.]])
     """
 
-    def __init__(self, *layers: Module) -> None:
-        self.body = Sequential(*layers)
-
-    def children(self) -> list[Module]:
-        return [self.body]
-
-    def entering(self, x: ArrayLike) -> Array:
-        return self.body.entering(x)
-
-    def __repr__(self) -> str:
-        return f"Residual({', '.join(map(repr, self.body.layers))})"
-
     def forward(self, x: Array) -> Array:
-        found = self.body.forward(x)
+        found = super().forward(x)
         if found.shape != x.shape:
-            raise ValueError(
-                f"layers must keep the shape of x, {x.shape}, to be added to it, got {found.shape}"
-            )
+            wanted = f"layers must keep the shape of x, {x.shape}, to be added to it"
+            raise ValueError(f"{wanted}, got {found.shape}")
         return found + x.astype(found.dtype, copy=False)
 
     def backward(self, dout: Array) -> Array:
-        through = self.body.backward(dout)
+        through = super().backward(dout)
         return through + np.asarray(dout, through.dtype)
+
+    def __repr__(self) -> str:
+        return f"Residual({', '.join(map(repr, self.layers))})"
 
 
 class Loss(_Remembers):
@@ -639,16 +606,9 @@ class Loss(_Remembers):
     A loss of your own says ``pair = value, gradient``, two functions of ``y_hat`` and ``y``.
     """
 
-    pair: tuple[Callable[..., float], Callable[..., Array]]
-    gradient: Callable[..., Array]
-
-    @staticmethod
-    def function(y_hat: Array, y: NDArray[Any]) -> float:
+    def function(self, y_hat: Array, y: NDArray[Any]) -> float:  # type: ignore[override]
+        """The first of the pair."""
         raise NotImplementedError
-
-    def __init_subclass__(cls) -> None:
-        if "pair" in vars(cls):
-            cls.function, cls.gradient = _plain(cls.pair)  # type: ignore[method-assign]
 
     def __call__(self, y_hat: ArrayLike, y: ArrayLike) -> float:
         """Validate both, then run ``forward``."""
@@ -656,9 +616,8 @@ class Loss(_Remembers):
 
     def entering(self, y_hat: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[Any]]:
         """Both as arrays that fit each other, or a ValueError that says what does not."""
-        look = getattr(self.pair[0], "look", None) if hasattr(self, "pair") else None
-        both: Any = look(y_hat, y).values() if look else map(np.asarray, (y_hat, y))
-        return tuple(both)
+        look = getattr(self.pair[0], "look", None)
+        return tuple(look(y_hat, y).values()) if look else (np.asarray(y_hat), np.asarray(y))
 
     def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
         """Loss of the predictions; remembers both."""
@@ -697,8 +656,7 @@ class BCEWithLogitsLoss(Loss):
             return super().backward()
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        right: NDArray[np.bool_] = np.all((np.asarray(y_hat) > 0) == (np.asarray(y) > 0.5), axis=1)
-        return right
+        return np.all((np.asarray(y_hat) > 0) == (np.asarray(y) > 0.5), axis=1)
 
 
 class CrossEntropyLoss(Loss):
@@ -714,5 +672,4 @@ class CrossEntropyLoss(Loss):
         return p_minus_one_hot(*self._remembered())
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        right: NDArray[np.bool_] = np.equal(np.argmax(y_hat, axis=1), y)
-        return right
+        return np.equal(np.argmax(y_hat, axis=1), y)

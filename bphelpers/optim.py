@@ -15,6 +15,7 @@ from bphelpers.arguments import Array, number
 from bphelpers.nn import Joined, Parameter
 
 Memory = dict[str, Any]
+Betas = tuple[float, float]
 
 
 class GradientNotFinite(ValueError):
@@ -32,6 +33,8 @@ class Optimizer(Protocol):
 class _Rule:
     """A learning rate, weight decay, a memory of each parameter."""
 
+    decoupled = False  # weight decay is a part of the gradient, and so of what is remembered of it
+
     def __init__(self, lr: float, weight_decay: float) -> None:
         self.lr = number("lr", lr, least=0)
         self.weight_decay = number("weight_decay", weight_decay, least=0)
@@ -41,8 +44,8 @@ class _Rule:
         """Move every parameter once, in place; where a gradient is unfit, a ValueError, and none moves."""
         for p in self._together(list(parameters)):
             w, g = p.data, p.grad
-            if self.weight_decay:
-                g = self._decayed(w, g)
+            if self.weight_decay and not self.decoupled:  # the gradient of weight_decay / 2 * ||w||^2
+                g = g + self.weight_decay * w
             kept = self.memory.get(p)
             if kept is None:
                 kept = self.memory[p] = {}
@@ -51,10 +54,6 @@ class _Rule:
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
         """What the learning rate multiplies, from values, gradient and what is remembered of them."""
         raise NotImplementedError
-
-    def _decayed(self, w: Array, g: Array) -> Array:
-        """With the gradient of ``weight_decay / 2 * ||w||^2`` added."""
-        return g + self.weight_decay * w
 
     def _together(self, parts: list[Parameter]) -> list[Parameter]:
         """The one array that all of them make up, unless they have been moved apart before."""
@@ -151,11 +150,7 @@ class Adam(_Rule):
     """
 
     def __init__(
-        self,
-        lr: float = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        self, lr: float = 0.001, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0
     ) -> None:
         super().__init__(lr, weight_decay)
         if len(betas) != 2:
@@ -185,20 +180,15 @@ class AdamW(Adam):
     array([0.95])
     """
 
+    decoupled = True
+
     def __init__(
-        self,
-        lr: float = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.01,
+        self, lr: float = 0.001, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
     ) -> None:
         super().__init__(lr, betas, eps, weight_decay)
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
         return super().direction(w, g, kept) + self.weight_decay * w
-
-    def _decayed(self, w: Array, g: Array) -> Array:
-        return g
 
 
 class Scheduled:

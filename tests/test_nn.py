@@ -5,10 +5,9 @@ A test that takes only ``nn`` is also run on broken copies of the module (test_m
 
 import copy
 import importlib
+import io
 import itertools
 import pickle
-import tempfile
-from pathlib import Path
 
 import autograd.numpy as anp
 import numpy as np
@@ -549,14 +548,9 @@ def test_buffers_are_named_saved_and_loaded(nn):
     ]
     alone = ["gamma", "beta", "running_mean", "running_var"]
     assert list(nn.BatchNorm1d(1).state_dict()) == alone
-    x = seeded(3).normal(size=(4, 2))
-    net.eval(), other.eval()
-    with tempfile.TemporaryDirectory() as folder:
-        net.save(Path(folder) / "weights.npz")
-        other.load(Path(folder) / "weights.npz")
-    np.testing.assert_array_equal(net(x), other(x))
-    other.train()(x)
-    unchanged(net, before := net.state_dict())
+    other.load_state_dict(before := net.state_dict())
+    other(seeded(3).normal(size=(4, 2)))
+    unchanged(net, before)
     before["running_mean2"][:] = 9
     assert (net[1].running_mean != 9).all(), "a state is a copy"
     before = net.state_dict()
@@ -607,9 +601,8 @@ def test_residual_adds_what_went_in(nn):
         "GELU",
         "Linear",
     ]
-    inner = layer.body
-    assert net.eval() is net and not any(m.training for m in (layer, inner, inside))
-    assert layer.train() is layer and all(m.training for m in (layer, inner, inside))
+    assert net.eval() is net and not any(m.training for m in (layer, inside))
+    assert layer.train() is layer and all(m.training for m in (layer, inside))
     assert layer.train(False) is layer and not inside.training
     wrong = nn.Residual(nn.Linear(3, 1, rng=seeded()))
     refuses(lambda: wrong(x), "layers must keep the shape of x, (4, 3)", "got (4, 1)")
@@ -669,32 +662,14 @@ def test_bad_input_of_deep_networks_is_named(nn):
 # --- Saving and loading -------------------------------------------------------------------------------
 
 
-def test_save_and_load(nn):
-    net, other = small_net(nn, seed=1), small_net(nn, seed=2)
+def test_a_state_goes_through_a_file(nn):
+    net, other = deep_net(nn, seed=1).eval(), deep_net(nn, seed=2).eval()
+    file = io.BytesIO()
+    np.savez(file, **net.state_dict())
+    file.seek(0)
+    other.load_state_dict(np.load(file))
     x = seeded(3).normal(size=(4, 2))
-    assert (net(x) != other(x)).any()
-    with tempfile.TemporaryDirectory() as folder:
-        for path in (Path(folder) / "weights.npz", str(Path(folder) / "no_suffix")):
-            net.save(path)
-            assert Path(path).exists(), "the file is named as asked"
-            with np.load(path, allow_pickle=False) as archive:
-                assert sorted(archive.files) == ["W1", "W2", "b1", "b2"]
-            other.load(path)
-            np.testing.assert_array_equal(net(x), other(x))
-            for p in other.parameters():
-                p.data += 1
-        assert (net(x) != other(x)).any(), "nothing is shared after loading"
-
-
-def test_pickled_archives_are_refused(nn):
-    net = small_net(nn)
-    before = net.state_dict()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bad.npz"
-        np.savez(path, **{**before, "W1": np.array([{}], dtype=object)})
-        with pytest.raises(ValueError, match="allow_pickle"):
-            net.load(path)
-    unchanged(net, before)
+    np.testing.assert_array_equal(net(x), other(x))
 
 
 def test_state_is_a_copy_both_ways(nn):

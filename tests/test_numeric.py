@@ -101,7 +101,7 @@ def test_steps():
         *((np.sin, 1.0, {"h": h}, "h must be above 0") for h in (0.0, -1e-5, np.nan, np.inf, 1e-30)),
         *((np.sin, 1.0, {"h": h, "method": "complex"}, "h must be a finite number, at least 1e-150")
           for h in (0.0, -1e-5, np.nan, np.inf, 1e-200)),
-        *((np.sum, [1, np.nan], {"method": name}, "x must be finite, got NaN or infinity in 1 of 2") for name in METHODS),
+        *((np.sum, [1, np.nan], {"method": name}, "x must be finite, got NaN") for name in METHODS),
         (np.sum, ["a"], {}, "x must hold real numbers"),
         (np.sin, 1.0, {"method": "central"}, "method must be 'centred' or 'complex', got 'central'"),
         *((lambda x, result=result: result, [1.0], {}, re.escape(message)) for result, message in [

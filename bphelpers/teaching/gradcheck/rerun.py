@@ -106,7 +106,7 @@ def walked(layer: Any, x: Array, numbers: Iterator[int]) -> Step:
     out = np.array(layer.forward(x))
     if isinstance(layer, nn.Dropout) and same(out, x, 1e-9):
         return Step(layer, out, number=next(numbers), inside=())
-    layers = layer.body.layers if isinstance(layer, nn.Residual) else getattr(layer, "layers", ())
+    layers = getattr(layer, "layers", ())
     if isinstance(layers, list | tuple) and all(hasattr(inner, "backward") for inner in layers):
         steps, again = [], x
         try:
