@@ -46,10 +46,7 @@ class _Rule:
             w, g = p.data, p.grad
             if self.weight_decay and not self.decoupled:  # the gradient of weight_decay / 2 * ||w||^2
                 g = g + self.weight_decay * w
-            kept = self.memory.get(p)
-            if kept is None:
-                kept = self.memory[p] = {}
-            w -= self.lr * self.direction(w, g, kept)
+            w -= self.lr * self.direction(w, g, self.memory.setdefault(p, {}))
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
         """What the learning rate multiplies, from values, gradient and what is remembered of them."""

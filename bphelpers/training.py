@@ -120,11 +120,12 @@ def fit(
         with bar, np.errstate(over="ignore", invalid="ignore"):
             parameters = net.parameters()
             for _ in range(epochs):
-                trained = _one_epoch(net, parameters, loss, optimizer, X, y, batch_size, rng, history)
-                if validation is None:
-                    history.loss.append(trained)
-                else:
-                    _record(history, trained, *_validate(net, loss, validation, history))
+                found = [_one_epoch(net, parameters, loss, optimizer, X, y, batch_size, rng, history)]
+                if validation is not None:
+                    found += _validate(net, loss, validation, history)
+                # All at once, so that the lists stay equally long when training is interrupted.
+                for name, entry in zip(("loss", "val_loss", "val_accuracy"), found, strict=False):
+                    getattr(history, name).append(entry)
                 bar.update()
                 if on_epoch is not None:
                     if on_epoch(history):
@@ -199,16 +200,9 @@ def _where(history: History) -> str:
     return f"epoch {history.epochs + 1}, step {history.steps + 1}"
 
 
-def _validate(net: Module, loss: Loss, validation: Pair, history: History) -> tuple[float, float | None]:
+def _validate(net: Module, loss: Loss, validation: Pair, history: History) -> list[float]:
     value, accuracy = evaluate(net, loss, *validation)
     if not math.isfinite(value):
         where = f"epoch {history.epochs + 1}, after step {history.steps}"
         raise _NotFinite(f"the validation loss became {value} in {where}")
-    return value, accuracy
-
-
-def _record(history: History, *found: float | None) -> None:
-    # All at once, so that the lists stay equally long when training is interrupted.
-    for entries, entry in zip((history.loss, history.val_loss, history.val_accuracy), found, strict=True):
-        if entry is not None:
-            entries.append(entry)
+    return [value] if accuracy is None else [value, accuracy]

@@ -335,7 +335,12 @@ def p_minus_one_hot(log_p: Array, right: tuple[Any, Any]) -> Array:
 Given = Array | None
 
 
-def _standardized(x: Array, mean: Array, var: Array, eps: float) -> tuple[Array, Array]:
+def _standardized(
+    x: Array, axis: int, eps: float, mean: Given = None, var: Given = None
+) -> tuple[Array, Array]:
+    """By what is given, or by the mean and variance along the axis; and the deviation."""
+    if mean is None or var is None:
+        mean, var = x.mean(axis=axis, keepdims=True), x.var(axis=axis, keepdims=True)
     std: Array = np.sqrt(var + float(eps))
     return (x - mean) / std, std
 
@@ -344,12 +349,6 @@ def _standardized_backward(dx_hat: Array, x_hat: Array, std: Array, axis: int) -
     """The gradient without its mean and without its part along ``x_hat``: both are lost in standardising."""
     along = x_hat * (dx_hat * x_hat).mean(axis=axis, keepdims=True)
     return (dx_hat - dx_hat.mean(axis=axis, keepdims=True) - along) / std
-
-
-def _over_batch(x: Array, mean: Given, var: Given, eps: float) -> tuple[Array, Array]:
-    if mean is None or var is None:
-        return _standardized(x, x.mean(axis=0), x.var(axis=0), eps)
-    return _standardized(x, mean, var, eps)
 
 
 def _both_or_neither(given: dict[str, Any]) -> None:
@@ -378,7 +377,7 @@ def batch_norm(
     array([[4.],
            [6.]])
     """
-    return gamma * _over_batch(x, mean, var, eps)[0] + beta
+    return gamma * _standardized(x, 0, eps, mean, var)[0] + beta
 
 
 @op("x: n d, gamma: d, mean: d, var: d, dout: n d", _both_or_neither)
@@ -393,14 +392,10 @@ def batch_norm_backward(
     >>> batch_norm_backward([[1.0], [0.0]], [[1.0], [3.0]], [2.0], eps=3.0)[1:]
     (array([-0.5]), array([1.]))
     """
-    x_hat, std = _over_batch(x, mean, var, eps)
+    x_hat, std = _standardized(x, 0, eps, mean, var)
     dx_hat = dout * gamma
     dx = _standardized_backward(dx_hat, x_hat, std, axis=0) if mean is None else dx_hat / std
     return dx, (dout * x_hat).sum(axis=0), dout.sum(axis=0)
-
-
-def _over_features(x: Array, eps: float) -> tuple[Array, Array]:
-    return _standardized(x, x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True), eps)
 
 
 def _some_features(given: dict[str, Any]) -> None:
@@ -418,7 +413,7 @@ def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Arr
     >>> layer_norm([[1.0, 3.0]], gamma=[2.0, 2.0], beta=[5.0, 0.0], eps=3.0)
     array([[4., 1.]])
     """
-    return gamma * _over_features(x, eps)[0] + beta
+    return gamma * _standardized(x, -1, eps)[0] + beta
 
 
 @op("x: ... d, gamma: d, dout: ... d", _some_features)
@@ -430,7 +425,7 @@ def layer_norm_backward(
     >>> layer_norm_backward([[1.0, 0.0]], [[1.0, 3.0]], [2.0, 2.0], eps=3.0)[0]
     array([[ 0.375, -0.375]])
     """
-    x_hat, std = _over_features(x, eps)
+    x_hat, std = _standardized(x, -1, eps)
     dx = _standardized_backward(dout * gamma, x_hat, std, axis=-1)
     rows = tuple(range(x.ndim - 1))
     return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
