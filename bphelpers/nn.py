@@ -225,12 +225,11 @@ def leaves(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
     With ``into=Sequential`` only plain networks are opened: a :class:`Residual`, or a subclass of Sequential,
     which may feed its layers in another way, counts as one layer.
     """
-    opened = isinstance(net, Sequential) or bool(net.children()) if into is None else type(net) is into
-    if not opened:
+    if isinstance(net, Sequential) or net.children() if into is None else type(net) is into:
+        for child in net.children():
+            yield from leaves(child, into)
+    else:
         yield net
-        return
-    for child in net.children():
-        yield from leaves(child, into)
 
 
 def _floats(dtype: DTypeLike) -> DTypeLike:
@@ -367,11 +366,9 @@ class LeakyReLU(Activation):
         self.slope = number("slope", slope, least=0, most=1)
 
     def function(self, x: Array) -> Array:  # type: ignore[override]
-        """With this slope."""
         return F.leaky_relu.plain(x, self.slope)
 
     def gradient(self, dout: Array, x: Array) -> Array:  # type: ignore[override]
-        """With this slope."""
         return F.leaky_relu_backward.plain(dout, x, self.slope)
 
     def __repr__(self) -> str:
@@ -478,20 +475,15 @@ class BatchNorm1d(_Norm):
             at_least_one("x", x)
             mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values
             self._kept = (x,)
-            self._follow(mean, var, len(x))
+            if np.isfinite(var).all():  # else training stops at this batch; what was learned before it stays
+                n, keep, take = len(x), 1 - self.momentum, self.momentum
+                self._mean.data = keep * self.running_mean + take * mean
+                if n > 1:
+                    self._var.data = keep * self.running_var + take * (var * (n / (n - 1)))
         else:
             mean, var = self.running_mean, self.running_var
             self._kept = x, mean, var
         return self.function(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
-
-    def _follow(self, mean: Array, var: Array, n: int) -> None:
-        if not np.isfinite(var).all():  # as it is where the mean is not finite
-            return  # training stops at such a batch; what was learned before it stays good
-        moved = [(self._mean, mean)]
-        if n > 1:
-            moved += [(self._var, var * (n / (n - 1)))]
-        for running, latest in moved:
-            running.data = (1 - self.momentum) * running.data + self.momentum * latest
 
 
 class Sequential(Module):
@@ -510,19 +502,16 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 raise ValueError(f"layers must be modules such as nn.Linear, got {layer!r}")
         self.layers = list(layers)
-        self._name()
-        parts = self.parameters()
-        if all(p.home is None or set(p.home.parts) <= set(parts) for p in parts) and not _kept_apart(parts):
-            self._joined = Joined(parts)  # else some belong to a larger network: ask for flat to have them
-
-    def _name(self) -> None:
-        own_layers = list(leaves(self))
-        if len(set(own_layers)) < len(own_layers):
+        inside = list(leaves(self))
+        if len(set(inside)) < len(inside):
             raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
-        with_numbers = [own for own in ([*leaf.parameters(), *leaf.buffers()] for leaf in own_layers) if own]
+        with_numbers = [own for own in ([*leaf.parameters(), *leaf.buffers()] for leaf in inside) if own]
         for count, own in enumerate(with_numbers, start=1):
             for p in own:
                 p.name = p.name.rstrip("0123456789") + str(count)
+        parts = self.parameters()
+        if all(p.home is None or set(p.home.parts) <= set(parts) for p in parts) and not _kept_apart(parts):
+            self._joined = Joined(parts)  # else some belong to a larger network: ask for flat to have them
 
     @property
     def flat(self) -> Parameter:

@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 
 from bphelpers.arguments import Array, generator, number, op
 
+Labels = NDArray[np.integer]
+Given = Array | None
+
 # --- The weighted sums of a layer ---------------------------------------------------------------------------
 
 
 @op("x: n d, W: k d, b: k")
-def linear(x: Array, W: Array, b: Array | None = None) -> Array:
+def linear(x: Array, W: Array, b: Given = None) -> Array:
     r"""Weighted sums, :math:`z_{ij} = \sum_k W_{jk} x_{ik} + b_j` [01]. Layout of ``torch.nn.Linear``.
 
     >>> linear([[1.0, 2.0]], [[3.0, 4.0]], [0.5])
@@ -35,7 +38,7 @@ def linear(x: Array, W: Array, b: Array | None = None) -> Array:
 
 @op("x: n d, W: k d, dout: n k")
 def linear_backward(
-    dout: Array, x: Array, W: Array, dW: Array | None = None, db: Array | None = None, ask_dx: bool = True
+    dout: Array, x: Array, W: Array, dW: Given = None, db: Given = None, ask_dx: bool = True
 ) -> tuple[Array, Array, Array]:
     """``dx`` sums over the neurons that each input feeds, ``dW`` and ``db`` over the batch [05, 06].
 
@@ -221,9 +224,6 @@ def log_softmax_backward(dout: Array, log_p: Array) -> Array:
 # --- Losses: a mean over the examples, a sum over the outputs of one ----------------------------------------
 
 
-Labels = NDArray[np.integer]
-
-
 def at_least_one(name: str, batch: Array) -> None:
     """Refuse an empty batch where an average is taken."""
     if len(batch) == 0:
@@ -332,9 +332,6 @@ def p_minus_one_hot(log_p: Array, right: tuple[Any, Any]) -> Array:
 # --- Normalisation: over the batch, or over the features of an example --------------------------------------
 
 
-Given = Array | None
-
-
 def _standardized(
     x: Array, axis: int, eps: float, mean: Given = None, var: Given = None
 ) -> tuple[Array, Array]:
@@ -429,9 +426,6 @@ def layer_norm_backward(
     dx = _standardized_backward(dout * gamma, x_hat, std, axis=-1)
     rows = tuple(range(x.ndim - 1))
     return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
-
-
-# --- Dropout ------------------------------------------------------------------------------------------------
 
 
 def _draws(given: dict[str, Any]) -> None:
