@@ -1,7 +1,6 @@
 """Slopes measured instead of derived: centred differences and the complex step."""
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -47,9 +46,14 @@ def numerical_gradient(
     if method not in ("centred", "complex"):
         refuse("method", "be 'centred' or 'complex'", method)
     point = finite("x", float64_copy("x", x))
-    if method == "complex":
-        return _complex_step(f, point, STEP_COMPLEX if h is None else number("h", h, least=1e-150))
     gradient = np.empty_like(point)
+    if method == "complex":  # f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 - ...
+        h = STEP_COMPLEX if h is None else number("h", h, least=1e-150)
+        for index in np.ndindex(point.shape):
+            gradient[index] = value_at(f, point, index, 1j * h).imag / h
+        if point.size and h <= 1e-6:  # with larger steps the error of the formula could be mistaken for it
+            _refuse_if_not_analytic(f, point, gradient)
+        return gradient
     steps = steps_at(point, h).ravel().tolist()
     for index, step in zip(np.ndindex(point.shape), steps, strict=True):
         rise = value_at(f, point, index, step) - value_at(f, point, index, -step)
@@ -57,30 +61,30 @@ def numerical_gradient(
     return gradient
 
 
-def one_number(value: Any, where: str) -> float:
-    """``value`` as a finite float, or a ValueError that says what came back instead."""
+def one_number(value: Any, where: str, kind: type[float] | type[complex] = float) -> Any:
+    """``value`` as a finite float, or complex, or a ValueError that says what came back instead."""
     array = np.asarray(value)
-    if array.shape != () or array.dtype.kind not in "fiu":
-        refuse(where, "return one real number", value)
-    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
-        raise ValueError(f"{where} must return float64, got {array.dtype}, too coarse to measure slopes")
+    wanted, kinds, size = ("real", "fiu", 8) if kind is float else ("complex", "c", 16)
+    if array.shape != () or array.dtype.kind not in kinds:
+        lost = "" if kind is float else "abs, max, float and np.real lose the imaginary part"
+        refuse(where, f"return one {wanted} number", value, lost)
+    if array.dtype.kind in "fc" and array.dtype.itemsize < size:
+        wanted = np.dtype(kind).name
+        raise ValueError(f"{where} must return {wanted}, got {array.dtype}, too coarse to measure slopes")
     if not np.isfinite(array):
-        refuse(where, "return a finite number", float(array))
-    return float(array)
+        refuse(where, "return a finite number", kind(array))
+    return kind(array)
 
 
-def value_at(f: Callable[[Array], Any], point: Array, index: Index, step: float) -> float:
+def value_at(f: Callable[[Any], Any], point: Array, index: Index, step: float | complex) -> Any:
     """``f`` with one entry moved by ``step``; ``f`` gets its own copy each time."""
-    moved = point.copy()
+    moved = point.astype(type(step))
     moved[index] += step
     value = f(moved)
-    if type(value) is float and math.isfinite(value):  # else there is something to say
+    if type(value) is type(step) is float and math.isfinite(value):  # else there is something to say
         return value
-    return one_number(value, _moved(index, f"{step:.1g}"))
-
-
-def _moved(index: Index, step: str) -> str:
-    return f"f, with {f'entry {list(index)}' if index else 'x'} moved by {step},"
+    where = f"f, with {f'entry {list(index)}' if index else 'x'} moved by {step:.1g},"
+    return one_number(value, where, type(step))
 
 
 def steps_at(x: Array, h: float | None = None) -> Array:
@@ -92,36 +96,6 @@ def steps_at(x: Array, h: float | None = None) -> Array:
     if bad.any():
         refuse("h", f"be above 0 and large enough to change x = {x[bad][0]:g}", wanted[bad][0])
     return np.asarray(steps)
-
-
-def _complex_step(f: Callable[[Any], Any], point: Array, h: float) -> Array:
-    """Im f(x + ih) / h for each entry, since f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 - ..."""
-    gradient = np.empty_like(point)
-    for index in np.ndindex(point.shape):
-        moved = point.astype(np.complex128)
-        moved[index] += 1j * h
-        gradient[index] = _one_complex(f, moved, _moved(index, f"{h:.1g}i")).imag / h
-    if point.size and h <= 1e-6:  # with larger steps the error of the formula, h^2, could be mistaken for it
-        _refuse_if_not_analytic(f, point, gradient)
-    return gradient
-
-
-def _one_complex(f: Callable[[Any], Any], moved: Any, where: str) -> complex:
-    """``f(moved)`` as a finite complex number, or a ValueError that says what came back instead."""
-    lost = f"{where} must return one complex number, got %s; abs, max, float and np.real lose it"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)
-        try:
-            value = np.asarray(f(moved))
-        except np.exceptions.ComplexWarning as warning:
-            raise ValueError(lost % "an imaginary part dropped on the way") from warning
-    if value.shape == () and value.dtype.kind in "fiub":
-        raise ValueError(lost % f"the real number {value:.6g}")
-    if value.shape != () or value.dtype != np.complex128:
-        refuse(where, "return one complex128 number", value if value.shape else value[()])
-    if not np.isfinite(value):
-        refuse(where, "return a finite number", value[()])
-    return complex(value)
 
 
 def _refuse_if_not_analytic(f: Callable[[Any], Any], point: Array, gradient: Array) -> None:
