@@ -6,6 +6,7 @@ and their gradients parts of another: so a rule moves a network by one call, and
 ``.grad``. [05] is the lesson.
 """
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -105,8 +106,11 @@ class Joined(Parameter):
     present = 0  # how many of the parts are here: one may have moved into another network
 
     def __init__(self, parts: list[Parameter]) -> None:
-        rows = [p.data.ravel() for p in parts]
-        super().__init__(np.concatenate(rows) if rows else [], "all")
+        kinds = sorted({str(p.data.dtype) for p in parts})
+        if len(kinds) > 1 or len(set(parts)) < len(parts):
+            found = " and ".join(kinds) if len(kinds) > 1 else "one of them twice"
+            raise ValueError(f"flat must have parameters that fit into one array, got {found}")
+        super().__init__(np.concatenate([p.data.ravel() for p in parts]) if parts else [], "all")
         self.parts = parts
         self.lay_out()
 
@@ -141,6 +145,9 @@ class _Remembers:
         if self._kept is None:
             raise RuntimeError(f"{type(self).__name__}.backward needs a forward pass first")
         return self._kept
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
 
 class Module(_Remembers):
@@ -214,9 +221,6 @@ class Module(_Remembers):
         if len(named) < len(kept):  # a network made of some of these layers has named them anew
             raise ValueError(f"parameters must have different names, got {[p.name for p in kept]}")
         return named
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
 
 
 def leaves(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
@@ -510,16 +514,16 @@ class Sequential(Module):
             for p in own:
                 p.name = p.name.rstrip("0123456789") + str(count)
         parts = self.parameters()
-        if all(p.home is None or set(p.home.parts) <= set(parts) for p in parts) and not _kept_apart(parts):
-            self._joined = Joined(parts)  # else some belong to a larger network: ask for flat to have them
+        # Those that belong to a larger network stay there: ask for flat to have them.
+        if all(p.home is None or set(p.home.parts) <= set(parts) for p in parts):
+            with contextlib.suppress(ValueError):  # they do not fit into one array
+                self._joined = Joined(parts)
 
     @property
     def flat(self) -> Parameter:
         """All parameters as one, for rules and vectors: ``W1`` row by row, ``b1``, ``W2``, ..."""
         parts = self.parameters()
         if self._joined is None or self._joined.parts != parts:
-            if why := _kept_apart(parts):
-                raise ValueError(f"flat must have parameters that fit into one array, got {why}")
             self._joined = Joined(parts)
         elif self._joined.present < len(parts):
             self._joined.lay_out()
@@ -555,14 +559,6 @@ class Sequential(Module):
 
     def __repr__(self) -> str:
         return "Sequential(\n" + "".join(f"  {layer!r},\n" for layer in self.layers) + ")"
-
-
-def _kept_apart(parts: list[Parameter]) -> str:
-    """Why these parameters cannot lie in one array, or nothing."""
-    kinds = sorted({str(p.data.dtype) for p in parts})
-    if len(kinds) > 1:
-        return " and ".join(kinds)
-    return "one of them twice" if len(set(parts)) < len(parts) else ""
 
 
 class Residual(Sequential):
@@ -620,9 +616,6 @@ class Loss(_Remembers):
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_] | None:
         """Which predictions name the right class; None where the loss knows no classes."""
         return None
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
 
 
 class MSELoss(Loss):
