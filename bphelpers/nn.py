@@ -453,6 +453,8 @@ class BatchNorm1d(_Norm):
     """
 
     pair = F.batch_norm, F.batch_norm_backward
+    running_mean = property(lambda self: self._mean.data)
+    running_var = property(lambda self: self._var.data)
 
     def __init__(
         self, features: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: DTypeLike = np.float64
@@ -461,14 +463,6 @@ class BatchNorm1d(_Norm):
         self.momentum = number("momentum", momentum, least=0, most=1)
         self._mean = Parameter(np.zeros(features, dtype), "running_mean")
         self._var = Parameter(np.ones(features, dtype), "running_var")
-
-    @property
-    def running_mean(self) -> Array:
-        return self._mean.data
-
-    @property
-    def running_var(self) -> Array:
-        return self._var.data
 
     def buffers(self) -> list[Parameter]:
         return [self._mean, self._var]

@@ -15,8 +15,6 @@ Index = tuple[int, ...]
 EPS = float(np.finfo(np.float64).eps)
 # A centred difference errs by h^2 (the bend of f) and by eps/h (round-off of f): least near h = eps^(1/3).
 STEP = EPS ** (1 / 3)
-# A complex step subtracts nothing, so no step is too small; with this one h^2 is far below eps.
-STEP_COMPLEX = 1e-20
 # How many units of round-off a loss may carry: sums of many terms lose a few bits.
 ROUND_OFF = 20 * EPS
 
@@ -47,8 +45,8 @@ def numerical_gradient(
         refuse("method", "be 'centred' or 'complex'", method)
     point = finite("x", float64_copy("x", x))
     gradient = np.empty_like(point)
-    if method == "complex":  # f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 - ...
-        h = STEP_COMPLEX if h is None else number("h", h, least=1e-150)
+    if method == "complex":  # f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 - ...: no step is too small
+        h = 1e-20 if h is None else number("h", h, least=1e-150)
         for index in np.ndindex(point.shape):
             gradient[index] = value_at(f, point, index, 1j * h).imag / h
         if point.size and h <= 1e-6:  # with larger steps the error of the formula could be mistaken for it
@@ -107,40 +105,36 @@ def _refuse_if_not_analytic(f: Callable[[Any], Any], point: Array, gradient: Arr
     """
     direction = np.cos(np.arange(1.0, point.size + 1)).reshape(point.shape)  # no entry is zero
     direction *= np.maximum(1.0, np.abs(point))
-    slopes, noise = [], 0.0
-    for t in (1e-4, 1e-5):
-        with np.errstate(all="ignore"):
-            ends = [np.asarray(f((point + s * t * direction).astype(np.complex128))).real for s in (1, -1)]
-        slopes.append(float(ends[0] - ends[1]) / (2 * t))
-        noise = ROUND_OFF * float(np.abs(ends).max()) / t
-    found = float(np.sum(gradient * direction))
-    apart = abs(slopes[0] - slopes[1])
+    steps = 1e-4, -1e-4, 1e-5, -1e-5
+    with np.errstate(all="ignore"):
+        ends = [float(np.real(f((point + t * direction).astype(np.complex128)))) for t in steps]
+    far, near = (ends[0] - ends[1]) / 2e-4, (ends[2] - ends[3]) / 2e-5
+    found, apart = float(np.sum(gradient * direction)), abs(far - near)
+    noise = ROUND_OFF * max(abs(ends[2]), abs(ends[3])) / 1e-5
     doubt = 10 * (apart + noise) + 1e-6 * float(np.abs(gradient * direction).max())
     # Both comparisons are false where a step has left the domain of f: NaN.
-    if apart <= 0.01 * abs(slopes[1]) and abs(found - slopes[1]) > doubt:
+    if apart <= 0.01 * abs(near) and abs(found - near) > doubt:
         raise ValueError(
             f"f must be analytic at x, without a kink: along one direction the complex step gives the slope "
-            f"{found:.6g}, a centred difference {slopes[1]:.6g}; abs, max, conj and comparisons do that"
+            f"{found:.6g}, a centred difference {near:.6g}; abs, max, conj and comparisons do that"
         )
 
 
-def relative_error(a: ArrayLike, b: ArrayLike, floor: float = 1e-8) -> Array:
+def relative_error(a: ArrayLike, b: ArrayLike, floor: ArrayLike = 1e-8) -> Array:
     r"""Difference in units of the larger number, :math:`|a - b| / \max(|a|, |b|, floor)`, by entry [09].
 
     0 for equal numbers, 1/2 for twice as large, 1 where one is 0, 2 for the wrong sign, infinity where one is
-    not finite. Numbers smaller than ``floor`` count as that large, lest round-off alone have an error of 1.
+    not finite. Numbers smaller than ``floor``, one for all or one for each, count as that large, lest
+    round-off alone have an error of 1.
 
     >>> relative_error([1.0, 1.0, 0.0], [1.0, 2.0, 1e-12])
     array([0.e+00, 5.e-01, 1.e-04])
     """
-    a, b = float64_copy("a", a), float64_copy("b", b)
+    a, b, floor = (float64_copy(name, value) for name, value in (("a", a), ("b", b), ("floor", floor)))
     if a.shape != b.shape:
         raise ValueError(f"b must have the shape of a, {a.shape}, got {b.shape}")
-    return error_above(a, b, np.full(a.shape, number("floor", floor, above=0)))
-
-
-def error_above(a: Array, b: Array, floor: Array) -> Array:
-    """Relative error with a floor for each entry; infinity where a number is not finite."""
+    if not (floor > 0).all():
+        refuse("floor", "be above 0", floor.min())
     both = np.isfinite(a) & np.isfinite(b)
     size = np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)
     difference = np.abs(np.subtract(a, b, where=both, out=np.zeros(a.shape)))

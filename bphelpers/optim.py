@@ -27,7 +27,6 @@ class Optimizer(Protocol):
 
     def step(self, parameters: list[Parameter]) -> None:
         """Move every parameter once."""
-        ...
 
 
 class _Rule:
@@ -127,7 +126,7 @@ class RMSprop(_Rule):
         self.alpha, self.eps = number("alpha", alpha, least=0, below=1), number("eps", eps, above=0)
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
-        s = kept["s"] = _mixed(kept.get("s"), g**2, self.alpha)
+        s = kept["s"] = self.alpha * kept.get("s", 0.0) + (1 - self.alpha) * g**2
         return g / (np.sqrt(s) + self.eps)
 
 
@@ -158,8 +157,8 @@ class Adam(_Rule):
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
         beta1, beta2 = self.betas
         t = kept["t"] = kept.get("t", 0) + 1
-        m = kept["m"] = _mixed(kept.get("m"), g, beta1)
-        s = kept["s"] = _mixed(kept.get("s"), g**2, beta2)
+        m = kept["m"] = beta1 * kept.get("m", 0.0) + (1 - beta1) * g
+        s = kept["s"] = beta2 * kept.get("s", 0.0) + (1 - beta2) * g**2
         mean = m / (1 - beta1**t)
         return mean / (np.sqrt(s / (1 - beta2**t)) + self.eps)
 
@@ -200,16 +199,13 @@ class Scheduled:
     (array([0.7]), 0.05)
     """
 
+    lr = property(lambda self: self.optimizer.lr, doc="Learning rate of the latest update.")
+
     def __init__(self, optimizer: _Rule, schedule: Callable[[int], float]) -> None:
         if isinstance(optimizer, Scheduled):
             raise ValueError("optimizer is scheduled already: multiply the factors in one schedule instead")
         self.optimizer, self.schedule = optimizer, schedule
         self.updates, self._base = 0, optimizer.lr
-
-    @property
-    def lr(self) -> float:
-        """Learning rate of the latest update."""
-        return self.optimizer.lr
 
     def step(self, parameters: Iterable[Parameter]) -> None:
         """Move every parameter once, at the rate whose turn it is, or none."""
@@ -310,8 +306,3 @@ def _whole(parts: list[Parameter]) -> Joined | None:
     if home is None or home.present < len(parts) or home.parts != parts:
         return None
     return home if math.isfinite(np.vdot(home._grad, home._grad)) else None
-
-
-def _mixed(mean: Array | None, new: Array, keep: float) -> Array:
-    """A running mean that starts at 0: ``keep`` of the old one, the rest of the new value."""
-    return (1 - keep) * new if mean is None else keep * mean + (1 - keep) * new

@@ -163,7 +163,9 @@ def _one_epoch(
     rng: np.random.Generator,
     history: History,
 ) -> float:
-    total, first, fits = 0.0, _first(net), X.dtype == _own_dtype(parameters)
+    total, first, fits = 0.0, net, X.dtype == _own_dtype(parameters)
+    while type(first) is Sequential and first.layers:
+        first = first.layers[0]
     first.asked = type(first) is not Linear  # nobody needs the gradient of the inputs
     try:
         for rows in minibatches(len(X), batch_size, rng):
@@ -188,12 +190,6 @@ def _one_epoch(
 
 def _own_dtype(parameters: list[Parameter]) -> np.dtype[Any]:
     return parameters[0].data.dtype if parameters else np.dtype(np.float64)
-
-
-def _first(net: Module) -> Module:
-    while type(net) is Sequential and net.layers:
-        net = net.layers[0]
-    return net
 
 
 def _where(history: History) -> str:

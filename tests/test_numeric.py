@@ -168,5 +168,5 @@ def test_relative_error_by_hand():
     assert float(relative_error(0.0, 1e-9, floor=1e-3)) == pytest.approx(1e-6)
     with pytest.raises(ValueError, match=re.escape("b must have the shape of a, (2, 1), got (2,)")):
         relative_error([[1.0], [2.0]], [1.0, 2.0])
-    with pytest.raises(ValueError, match="floor must be a finite number, above 0"):
+    with pytest.raises(ValueError, match="floor must be above 0, got 0"):
         relative_error(1.0, 1.0, floor=0)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from bphelpers.arguments import Array, generator, number, op
 
-Labels = NDArray[np.integer]
 Given = Array | None
 
 # --- The weighted sums of a layer ---------------------------------------------------------------------------
@@ -296,7 +295,7 @@ def _classes(given: dict[str, Any]) -> None:
 
 
 @op("logits: n k, labels: n int", _classes)
-def softmax_cross_entropy(logits: Array, labels: Labels) -> float:
+def softmax_cross_entropy(logits: Array, labels: NDArray[np.integer]) -> float:
     r"""One class of k, in nats: the mean of :math:`-\log p_{label}` [02]. Guessing costs :math:`\log k`.
 
     >>> round(softmax_cross_entropy([[0.0, 0.0]], [1]), 6)
@@ -306,7 +305,7 @@ def softmax_cross_entropy(logits: Array, labels: Labels) -> float:
 
 
 @op("logits: n k, labels: n int", _classes)
-def softmax_cross_entropy_backward(logits: Array, labels: Labels) -> Array:
+def softmax_cross_entropy_backward(logits: Array, labels: NDArray[np.integer]) -> Array:
     r""":math:`(p - \text{one-hot}) / n` [02].
 
     >>> softmax_cross_entropy_backward([[0.0, 0.0]], [1])
