@@ -24,7 +24,6 @@ from bphelpers.arguments import Array, finite, generator, number, refuse, shaped
 
 Integers = NDArray[np.int64]
 Curve = Callable[[Array], Array]  # from one number a point, (n,), to the points, (n, 2)
-
 _DATASETS = Path(__file__).parent / "datasets"
 
 # Digests of the shipped files. A damaged pixel would change what a lesson shows, and nobody would notice.

@@ -586,7 +586,6 @@ class Loss(_Remembers):
     """
 
     def function(self, y_hat: Array, y: NDArray[Any]) -> float:  # type: ignore[override]
-        """The first of the pair."""
         raise NotImplementedError
 
     def __call__(self, y_hat: ArrayLike, y: ArrayLike) -> float:

@@ -97,11 +97,10 @@ def steps_at(x: Array, h: float | None = None) -> Array:
 
 
 def _refuse_if_not_analytic(f: Callable[[Any], Any], point: Array, gradient: Array) -> None:
-    """Compare the slope along one direction with centred differences, where those can be trusted.
+    """Where two centred differences along one direction agree with each other and not with the gradient.
 
-    Two centred differences that agree with each other and not with the gradient found are proof that the
-    imaginary part was spoilt on the way, as by ``conj`` or ``abs``, or that a kink lies here. Where the two
-    differ, as on a function too wild or too noisy for such steps, there is no proof and no complaint.
+    Then the imaginary part was spoilt on the way, as by ``conj`` or ``abs``, or a kink lies here. Where the
+    two differ, as on a function too wild or too noisy for such steps, there is no proof and no complaint.
     """
     direction = np.cos(np.arange(1.0, point.size + 1)).reshape(point.shape)  # no entry is zero
     direction *= np.maximum(1.0, np.abs(point))

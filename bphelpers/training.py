@@ -122,7 +122,11 @@ def fit(
             for _ in range(epochs):
                 found = [_one_epoch(net, parameters, loss, optimizer, X, y, batch_size, rng, history)]
                 if validation is not None:
-                    found += _validate(net, loss, validation, history)
+                    value, accuracy = evaluate(net, loss, *validation)
+                    if not math.isfinite(value):
+                        where = f"epoch {history.epochs + 1}, after step {history.steps}"
+                        raise _NotFinite(f"the validation loss became {value} in {where}")
+                    found += [value] if accuracy is None else [value, accuracy]
                 # All at once, so that the lists stay equally long when training is interrupted.
                 for name, entry in zip(("loss", "val_loss", "val_accuracy"), found, strict=False):
                     getattr(history, name).append(entry)
@@ -194,11 +198,3 @@ def _own_dtype(parameters: list[Parameter]) -> np.dtype[Any]:
 
 def _where(history: History) -> str:
     return f"epoch {history.epochs + 1}, step {history.steps + 1}"
-
-
-def _validate(net: Module, loss: Loss, validation: Pair, history: History) -> list[float]:
-    value, accuracy = evaluate(net, loss, *validation)
-    if not math.isfinite(value):
-        where = f"epoch {history.epochs + 1}, after step {history.steps}"
-        raise _NotFinite(f"the validation loss became {value} in {where}")
-    return [value] if accuracy is None else [value, accuracy]

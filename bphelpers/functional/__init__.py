@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bphelpers.arguments import Array, generator, number, op
+from bphelpers.arguments import Array, generator, op
 
 Given = Array | None
 
@@ -113,11 +113,7 @@ def relu_backward(dout: Array, z: Array) -> Array:
     return np.where(z > 0, dout, 0.0)
 
 
-def _slope_fits(given: dict[str, Any]) -> None:
-    number("slope", given.get("slope", 0.01), least=0, most=1)
-
-
-@op("x: ...", _slope_fits)
+@op("x: ...", slope={"least": 0, "most": 1})
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """``x`` where ``x > 0``, else ``slope * x``; slope from 0 (ReLU) to 1 [13].
 
@@ -130,7 +126,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     return np.where(x > 0, x, float(slope) * x)
 
 
-@op("x: ..., dout: ...", _slope_fits)
+@op("x: ..., dout: ...", slope={"least": 0, "most": 1})
 def leaky_relu_backward(dout: Array, x: Array, slope: float = 0.01) -> Array:
     """``dout`` where ``x > 0``, else ``slope * dout``, at 0 as well [13].
 
@@ -174,8 +170,7 @@ def gelu_backward(dout: Array, x: Array) -> Array:
 
 
 def _some_scores(given: dict[str, Any]) -> None:
-    if given["z"].shape[1] == 0:
-        raise ValueError(f"z must have at least one score in each row, got shape {given['z'].shape}")
+    at_least_one("z", given["z"], "score in each row", axis=1)
 
 
 @op("z: n k", _some_scores)
@@ -223,10 +218,10 @@ def log_softmax_backward(dout: Array, log_p: Array) -> Array:
 # --- Losses: a mean over the examples, a sum over the outputs of one ----------------------------------------
 
 
-def at_least_one(name: str, batch: Array) -> None:
-    """Refuse an empty batch where an average is taken."""
-    if len(batch) == 0:
-        raise ValueError(f"{name} must hold at least one example to average over, got shape {batch.shape}")
+def at_least_one(name: str, array: Array, what: str = "example to average over", axis: int = 0) -> None:
+    """Refuse an array that is empty along an axis."""
+    if array.shape[axis] == 0:
+        raise ValueError(f"{name} must hold at least one {what}, got shape {array.shape}")
 
 
 def _alike(given: dict[str, Any]) -> None:
@@ -348,7 +343,6 @@ def _standardized_backward(dx_hat: Array, x_hat: Array, std: Array, axis: int) -
 
 
 def _both_or_neither(given: dict[str, Any]) -> None:
-    number("eps", given.get("eps", 1e-5), above=0)
     mean, var = given.get("mean"), given.get("var")
     if mean is None and var is None:
         at_least_one("x", given["x"])
@@ -359,7 +353,7 @@ def _both_or_neither(given: dict[str, Any]) -> None:
         raise ValueError(f"var must not be negative, got a smallest value of {var.min()}")
 
 
-@op("x: n d, gamma: d, beta: d, mean: d, var: d", _both_or_neither)
+@op("x: n d, gamma: d, beta: d, mean: d, var: d", _both_or_neither, eps={"above": 0})
 def batch_norm(
     x: Array, gamma: Array, beta: Array, mean: Given = None, var: Given = None, *, eps: float = 1e-5
 ) -> Array:
@@ -376,7 +370,7 @@ def batch_norm(
     return gamma * _standardized(x, 0, eps, mean, var)[0] + beta
 
 
-@op("x: n d, gamma: d, mean: d, var: d, dout: n d", _both_or_neither)
+@op("x: n d, gamma: d, mean: d, var: d, dout: n d", _both_or_neither, eps={"above": 0})
 def batch_norm_backward(
     dout: Array, x: Array, gamma: Array, mean: Given = None, var: Given = None, *, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
@@ -395,12 +389,10 @@ def batch_norm_backward(
 
 
 def _some_features(given: dict[str, Any]) -> None:
-    number("eps", given.get("eps", 1e-5), above=0)
-    if given["x"].shape[-1] == 0:
-        raise ValueError(f"x must have at least one feature on its last axis, got shape {given['x'].shape}")
+    at_least_one("x", given["x"], "feature on its last axis", axis=-1)
 
 
-@op("x: ... d, gamma: d, beta: d", _some_features)
+@op("x: ... d, gamma: d, beta: d", _some_features, eps={"above": 0})
 def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Array:
     r"""Each example standardised over its features; training and evaluation do the same [13].
 
@@ -412,7 +404,7 @@ def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Arr
     return gamma * _standardized(x, -1, eps)[0] + beta
 
 
-@op("x: ... d, gamma: d, dout: ... d", _some_features)
+@op("x: ... d, gamma: d, dout: ... d", _some_features, eps={"above": 0})
 def layer_norm_backward(
     dout: Array, x: Array, gamma: Array, *, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
@@ -427,12 +419,7 @@ def layer_norm_backward(
     return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
 
 
-def _draws(given: dict[str, Any]) -> None:
-    number("p", given["p"], least=0, below=1)
-    generator("rng", given["rng"])
-
-
-@op("x: ...", _draws)
+@op("x: ...", lambda given: generator("rng", given["rng"]), p={"least": 0, "below": 1})
 def dropout(x: Array, p: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """``out, mask``: 0 with probability ``p``, else divided by ``1 - p``, which keeps the mean [11].
 
