@@ -10,13 +10,13 @@ import itertools
 import pickle
 from unittest import mock
 
-import autograd.numpy as anp
 import numpy as np
 import oracles
 import pytest
 from autograd import grad as autograd_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from operations import OPERATIONS
 from oracles import refuses
 
 import bphelpers.functional as F
@@ -46,25 +46,40 @@ def raises(kind, call, *fragments):
 
 # --- Gradients ----------------------------------------------------------------------------------------
 
-ACTIVATIONS = {"Sigmoid": lambda z: 1 / (1 + anp.exp(-z)), "Tanh": anp.tanh, "ReLU": lambda z: z * (z > 0)}
-LOSSES = {
-    "MSELoss": lambda out, y: anp.sum((out - y) ** 2) / len(y),
-    "BCEWithLogitsLoss": lambda out, y: anp.sum(anp.log(1 + anp.exp(out)) - y * out) / len(y),
-    "CrossEntropyLoss": lambda out, y: (
-        anp.sum(anp.log(anp.sum(anp.exp(out), axis=1)) - anp.sum(out * np.eye(out.shape[1])[y], axis=1))
-        / len(y)
-    ),
-}
+ACTIVATIONS, LOSSES = ("Sigmoid", "Tanh", "ReLU"), ("MSELoss", "BCEWithLogitsLoss", "CrossEntropyLoss")
 
 
-def targets(rng, loss, n, k):
-    if loss == "MSELoss":
-        return rng.normal(size=(n, k))
-    return rng.integers(0, k, size=n) if loss == "CrossEntropyLoss" else rng.integers(0, 2, size=(n, k))
+def reference(nn, layer, x, values):
+    """The output by the textbook formulas of ``operations``, with parameters and buffers by name."""
+    if isinstance(layer, nn.Sequential):
+        out = x
+        for inner in layer.layers:
+            out = reference(nn, inner, out, values)
+        return x + out if isinstance(layer, nn.Residual) else out
+    name = "linear" if isinstance(layer, nn.Linear) else layer.pair[0].__name__
+    own = layer.parameters()
+    if isinstance(layer, nn.BatchNorm1d) and not layer.training:
+        name, own = "batch_norm, evaluation", own + layer.buffers()
+    options = {"slope": layer.slope} if isinstance(layer, nn.LeakyReLU) else {}
+    return OPERATIONS[name].reference(x, *(values[p.name] for p in own), **options)
 
 
-def compare_network(nn, activation, loss, n, sizes, seed):
-    """All gradients of a network against autograd, through formulas written here, and against differences."""
+def compare(nn, net, loss, X, y):
+    """Loss and all gradients of a network against autograd."""
+
+    def cost(values):
+        return OPERATIONS[loss.pair[0].__name__].reference(reference(nn, net, values["X"], values), y)
+
+    values = {"X": X, **net.state_dict()}
+    assert loss(net(X), y) == pytest.approx(cost(values), rel=1e-10)
+    dX = net.backward(loss.backward())
+    expected = autograd_gradient(cost)(values)
+    np.testing.assert_allclose(dX, expected["X"], rtol=1e-8, atol=1e-11)
+    for p in net.parameters():
+        np.testing.assert_allclose(p.grad, expected[p.name], rtol=1e-8, atol=1e-11, err_msg=p.name)
+
+
+def compare_chain(nn, activation, loss, n, sizes, seed):
     rng = seeded(seed)
     layers = []
     for d_in, d_out in itertools.pairwise(sizes):
@@ -72,25 +87,10 @@ def compare_network(nn, activation, loss, n, sizes, seed):
     net, criterion = nn.Sequential(*layers[:-1]), getattr(nn, loss)()
     for p in net.parameters():
         p.data += rng.normal(size=p.data.shape) * 0.5  # biases that are not 0
-    X, y = rng.normal(size=(n, sizes[0])), targets(rng, loss, n, sizes[-1])
-
-    def reference(values):
-        out, number = values["X"], 1
-        for layer in net.layers:
-            if isinstance(layer, nn.Linear):
-                out = anp.dot(out, values[f"W{number}"].T) + values[f"b{number}"]
-                number += 1
-            else:
-                out = ACTIVATIONS[activation](out)
-        return LOSSES[loss](out, y)
-
-    values = {"X": X, **net.state_dict()}
-    assert criterion(net(X), y) == pytest.approx(reference(values), rel=1e-10)
-    dX = net.backward(criterion.backward())
-    expected = autograd_gradient(reference)(values)
-    np.testing.assert_allclose(dX, expected["X"], rtol=1e-7, atol=1e-9)
-    for p in net.parameters():
-        np.testing.assert_allclose(p.grad, expected[p.name], rtol=1e-7, atol=1e-9, err_msg=p.name)
+    X, shape = rng.normal(size=(n, sizes[0])), (n, sizes[-1])
+    y = rng.normal(size=shape) if loss == "MSELoss" else rng.integers(0, 2, size=shape)
+    y = rng.integers(0, sizes[-1], size=n) if loss == "CrossEntropyLoss" else y
+    compare(nn, net, criterion, X, y)
     return net, criterion, X, y
 
 
@@ -110,14 +110,13 @@ def compare_with_differences(net, criterion, X, y):
 
 
 def test_networks_against_autograd(nn):
-    for activation in ACTIVATIONS:
-        for loss in LOSSES:
-            compare_network(nn, activation, loss, 3, [2, 4, 5, 3], seed=1)
+    for activation, loss in itertools.product(ACTIVATIONS, LOSSES):
+        compare_chain(nn, activation, loss, 3, [2, 4, 5, 3], seed=1)
 
 
 def test_one_layer_and_a_batch_of_one(nn):
     for loss in LOSSES:
-        compare_with_differences(*compare_network(nn, "Tanh", loss, 1, [3, 2], seed=2))
+        compare_with_differences(*compare_chain(nn, "Tanh", loss, 1, [3, 2], seed=2))
 
 
 def test_xor_network_against_differences(nn):
@@ -133,13 +132,13 @@ def test_xor_network_against_differences(nn):
 @settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(
     st.sampled_from(["Sigmoid", "Tanh"]),
-    st.sampled_from(sorted(LOSSES)),
+    st.sampled_from(LOSSES),
     st.integers(1, 5),
     st.lists(st.integers(1, 5), min_size=2, max_size=5),
     st.integers(0, 1000),
 )
 def test_networks_of_any_shape(activation, loss, n, sizes, seed):
-    compare_network(importlib.import_module("bphelpers.nn"), activation, loss, n, sizes, seed)
+    compare_chain(importlib.import_module("bphelpers.nn"), activation, loss, n, sizes, seed)
 
 
 # --- Each layer is its function -----------------------------------------------------------------------
@@ -435,31 +434,10 @@ def deep_net(nn, seed=0, dtype=np.float64):
 
 
 def test_deep_networks_against_autograd_and_differences(nn):
-    def reference(values):
-        z = anp.dot(values["X"], values["W1"].T) + values["b1"]
-        axis, mean, var = 0, anp.mean(z, axis=0), anp.mean((z - anp.mean(z, axis=0)) ** 2, axis=0)
-        if not net.training:
-            mean, var = values["running_mean2"], values["running_var2"]
-        z = values["gamma2"] * (z - mean) / anp.sqrt(var + 1e-5) + values["beta2"]
-        h = anp.where(z > 0, z, 0.2 * z)
-        axis = 1
-        centred = h - anp.mean(h, axis=axis, keepdims=True)
-        std = anp.sqrt(anp.mean(centred**2, axis=axis, keepdims=True) + 1e-5)
-        a = values["gamma3"] * centred / std + values["beta3"]
-        a = 0.5 * a * (1 + anp.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)))
-        h = h + anp.dot(a, values["W4"].T) + values["b4"]
-        return LOSSES["CrossEntropyLoss"](anp.dot(h, values["W5"].T) + values["b5"], y)
-
     for training, n in [(True, 6), (False, 6), (False, 1)]:
         net, loss = deep_net(nn).train(training), nn.CrossEntropyLoss()
         X, y = seeded(1).normal(size=(n, 2)), seeded(2).integers(0, 3, size=n)
-        values = {"X": X, **net.state_dict()}
-        assert loss(net(X), y) == pytest.approx(reference(values), rel=1e-12)
-        dX = net.backward(loss.backward())
-        expected = autograd_gradient(reference)(values)
-        np.testing.assert_allclose(dX, expected["X"], rtol=1e-9, atol=1e-12)
-        for p in net.parameters():
-            np.testing.assert_allclose(p.grad, expected[p.name], rtol=1e-9, atol=1e-12, err_msg=p.name)
+        compare(nn, net, loss, X, y)
         compare_with_differences(net, loss, X, y)
 
 
