@@ -76,9 +76,8 @@ def test_scalars_lists_and_empty_arrays(method):
 
 
 def test_steps():
-    assert float(numerical_gradient(lambda w: w**2, 1e9)) == pytest.approx(
-        2e9, rel=1e-6
-    )  # grow with the entry
+    grown = float(numerical_gradient(lambda w: w**2, 1e9))  # the step grows with the entry
+    assert grown == pytest.approx(2e9, rel=1e-6)
     assert float(numerical_gradient(np.sin, 1e-9)) == pytest.approx(1, rel=1e-9)
     errors = [abs(float(numerical_gradient(np.exp, 0.0, h=h)) - 1) for h in (1e-1, 1e-5, 1e-13)]
     assert errors[1] < 1e-9 < errors[0] and errors[1] < errors[2]  # and can be chosen
@@ -152,9 +151,8 @@ def test_the_complex_step_raises_no_false_alarm(name):
 
 
 def test_what_the_comparison_cannot_see_is_as_documented():
-    assert (
-        numerical_gradient(np.sin, 1.0, 0.125, "complex") == np.sin(1 + 0.125j).imag / 0.125
-    )  # crude, no alarm
+    crude = numerical_gradient(np.sin, 1.0, 0.125, "complex")
+    assert crude == np.sin(1 + 0.125j).imag / 0.125  # no alarm
     assert numerical_gradient(lambda v: v * np.conj(v), 1.0, 1e-5, "complex") == 0  # nothing compared
     spoilt = numerical_gradient(lambda v: 1e7 * v[0] + v[1] * np.conj(v[1]), [1.0, 1.0], method="complex")
     assert spoilt[1] == 0  # a millionth of the largest is 10, the truth is 2

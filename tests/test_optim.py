@@ -107,34 +107,18 @@ def test_rules_with_memory_and_weight_decay(optim):
         np.testing.assert_allclose(found, expected, rtol=1e-14, err_msg=step.__name__)
 
 
-def test_nesterov(optim):
-    g, mu, lr = GRADIENTS, 0.8, 0.05
-    v1 = g[0]
-    v2 = g[1] + mu * v1
-    v3 = g[2] + mu * v2
-    w1 = 2.0 - lr * (g[0] + mu * v1)
-    w2 = w1 - lr * (g[1] + mu * v2)
-    w3 = w2 - lr * (g[2] + mu * v3)
-    found = walk(optim.SGD(lr=lr, momentum=mu, nesterov=True), 2.0, g[:3])
-    np.testing.assert_allclose(found, [w1, w2, w3], rtol=1e-14)
-
-
 def test_nesterov_is_a_plain_step_from_where_momentum_leads(optim):
     """Nesterov's own form, for w^2 / 2: the gradient is taken where the velocity leads."""
     lr, mu = 0.1, 0.9
-    w, v, textbook = 1.0, 0.0, []
+    w, v, parameter = 1.0, 0.0, Parameter(np.array([1.0]), "w")
+    optimizer = optim.SGD(lr=lr, momentum=mu, nesterov=True)
     for _ in range(5):
         v = mu * v - lr * (w + mu * v)
         w = w + v
-        textbook.append(w + mu * v)  # the look-ahead point is what this implementation stores
-    parameter = Parameter(np.array([1.0]), "w")
-    optimizer = optim.SGD(lr=lr, momentum=mu, nesterov=True)
-    found = []
-    for _ in range(5):
-        parameter.grad = parameter.data.copy()
+        parameter.grad = parameter.data
         optimizer.step([parameter])
-        found.append(float(parameter.data[0]))
-    np.testing.assert_allclose(found, textbook, rtol=1e-12)
+        # The look-ahead point is what this implementation stores.
+        np.testing.assert_allclose(parameter.data, [w + mu * v], rtol=1e-12)
 
 
 def test_the_step_moves_the_array_itself(optim):
@@ -153,23 +137,6 @@ RULES = {
     "Adam": lambda optim, **more: optim.Adam(lr=0.1, **more),
     "AdamW": lambda optim, **more: optim.AdamW(lr=0.1, **more),
 }
-
-
-def adam_by_sums(gradients, beta):
-    """The corrected running mean after each gradient, as the weighted mean that it is."""
-    means = []
-    for t in range(1, len(gradients) + 1):
-        weights = [beta ** (t - i) for i in range(1, t + 1)]
-        means.append(sum(k * g for k, g in zip(weights, gradients, strict=False)) / sum(weights))
-    return means
-
-
-def test_adam_takes_weighted_means_whose_weights_add_up_to_one(optim):
-    means = adam_by_sums(GRADIENTS, 0.6)
-    squares = adam_by_sums([g * g for g in GRADIENTS], 0.8)
-    steps = [0.05 * m / (math.sqrt(s) + 0.1) for m, s in zip(means, squares, strict=True)]
-    found = walk(optim.Adam(lr=0.05, betas=(0.6, 0.8), eps=0.1), 1.0)
-    np.testing.assert_allclose(found, 1.0 - np.cumsum(steps), rtol=1e-14)
 
 
 def test_first_step_of_adam_is_the_learning_rate(optim):
@@ -466,13 +433,8 @@ def test_layers_that_have_moved_elsewhere_go_on_learning(optim):
                 np.testing.assert_array_equal(p.data, q.data, err_msg=f"{turn} {p.name}")
             if turn == 1:
                 theft(net)
-
-
-def test_a_check_leaves_a_network_in_one_piece(optim):
-    net, rule = network(), optim.SGD(0.1)
-    gradcheck.check_network(net, nn.MSELoss(), np.ones((1, 2)), np.ones((1, 1)))
-    rule.step(net.parameters())
-    assert list(rule.memory) == [net.flat]
+        last = theft is thefts[-1]  # a check leaves a network in one piece
+        assert not last or list(rule.memory) == [net.flat]
 
 
 def test_a_copied_network_and_rule_go_on_as_the_originals_do(optim):
