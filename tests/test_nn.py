@@ -20,6 +20,7 @@ from operations import OPERATIONS
 from oracles import refuses
 
 import bphelpers.functional as F
+from bphelpers import arguments
 from bphelpers.optim import SGD
 
 
@@ -355,7 +356,11 @@ def test_integers_and_lists_are_welcome(nn):
     assert isinstance(out, np.ndarray) and out.dtype == np.float64
     np.testing.assert_array_equal(out, net(np.array([[1.0, 2.0], [3.0, 4.0]])))
     dx = net.backward([[1, 0, 0, 0], [0, 0, 0, 1]])
-    assert isinstance(dx, np.ndarray) and dx.shape == (2, 2) and net[0].W.grad.dtype == np.float64
+    fresh = small_net(nn)
+    fresh(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    np.testing.assert_array_equal(dx, fresh.backward(np.array([[1.0, 0, 0, 0], [0, 0, 0, 1]])))
+    np.testing.assert_array_equal(net.flat.grad, fresh.flat.grad)
+    np.testing.assert_array_equal(net.flat.data, fresh.flat.data)
     assert isinstance(nn.Sequential()([[1.0]]), np.ndarray)
     relu = nn.ReLU()
     relu([[1, -1]])
@@ -519,6 +524,8 @@ def test_deep_networks_keep_float32(nn):
             assert layer.backward([[1, 2], [3, 5]]).dtype == layer.gamma.grad.dtype == np.float32
     residual = nn.Residual(nn.Linear(2, 2, rng=seeded(), dtype=np.float32))
     assert residual([[1, 2]]).dtype == residual.backward(np.ones((1, 2))).dtype == np.float32
+    widened = nn.Residual(nn.Tanh(), nn.Linear(2, 2, rng=seeded(), dtype=np.float32))
+    assert widened([[1, 2]]).dtype == np.float32
     layer = nn.BatchNorm1d(2, dtype=np.float32)
     layer.gamma.live_in(np.ones(2), np.ones(2))  # as a gradient check does
     assert layer(np.ones((3, 2))).dtype == np.float64 and layer.running_var.dtype == np.float32
@@ -551,7 +558,9 @@ def test_residual_adds_what_went_in(nn):
 def test_bad_input_of_deep_networks_is_named(nn):
     for kind in (nn.BatchNorm1d, nn.LayerNorm):
         layer = kind(3)
-        refuses(lambda la=layer: la(np.ones((4, 2))), "x must have shape (", ", 3), got (4, 2)")
+        inside = nn.Sequential(nn.Linear(2, 2, rng=seeded()), layer)
+        for call in (layer, inside):
+            refuses(lambda call=call: call(np.ones((4, 2))), "x must have shape (", ", 3), got (4, 2)")
         refuses(lambda la=layer: la([["a"]]), "x must hold real numbers")
         layer(np.ones((4, 3)))
         refuses(lambda la=layer: la.backward(np.ones((4, 1))), "dout must have shape (4, 3), got (4, 1)")
@@ -701,6 +710,7 @@ def test_all_parameters_lie_in_one_array_from_birth(nn):
     assert nn.Sequential(nn.ReLU()).flat.data.size == 0
     kinds = nn.Sequential(*(nn.Linear(1, 1, rng=seeded(), dtype=dtype) for dtype in ("float32", "float64")))
     refuses(lambda: kinds.flat, "flat must have parameters that fit into one array, got float32 and float64")
+    assert copy.deepcopy(kinds)(np.ones((1, 1))) == kinds(np.ones((1, 1)))
     tied = nn.Sequential(*(nn.Linear(2, 2, rng=seeded()) for _ in range(2)))
     tied[1].W = tied[0].W
     refuses(lambda: tied.flat, "got one of them twice")
@@ -779,6 +789,14 @@ def test_an_activation_of_one_s_own(nn):
     assert layer.backward(np.ones((1, 1))).tolist() == [[0.5]]
 
 
+def test_a_loss_of_one_s_own(nn):
+    class Absolute(nn.Loss):
+        pair = (lambda y_hat, y: float(np.abs(y_hat - y).sum()) / y.size, lambda y_hat, y: np.sign(y_hat - y))
+
+    loss = Absolute()
+    assert loss([[1.0]], [[3.0]]) == 2.0 and loss.backward().tolist() == [[-1.0]]
+
+
 def test_a_layer_put_in_later_is_asked_for_as_well(nn):
     net = small_net(nn)
     new = nn.Linear(2, 3, rng=seeded(8))
@@ -799,10 +817,11 @@ def test_nobody_asks_the_first_layer(nn):
 
 
 def test_inside_a_network_nothing_is_looked_at_again(nn):
-    net, x, dout = small_net(nn), seeded(1).normal(size=(5, 2)), seeded(2).normal(size=(5, 4))
-    with mock.patch.object(nn, "shaped", side_effect=AssertionError):
-        net.forward(x)
-        net.backward(dout)
+    net, loss, x, y = small_net(nn), nn.MSELoss(), seeded(1).normal(size=(5, 2)), np.ones((5, 4))
+    for room in (nn, arguments):
+        with mock.patch.object(room, "shaped", side_effect=AssertionError):
+            loss.forward(net.forward(x), y)
+            net.backward(loss.backward())
 
 
 def test_dropout_s_backward_belongs_to_the_latest_forward(nn):
