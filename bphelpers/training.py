@@ -120,16 +120,16 @@ def fit(
         with bar, np.errstate(over="ignore", invalid="ignore"):
             parameters = net.parameters()
             for _ in range(epochs):
-                found = [_one_epoch(net, parameters, loss, optimizer, X, y, batch_size, rng, history)]
+                trained = _one_epoch(net, parameters, loss, optimizer, X, y, batch_size, rng, history)
                 if validation is not None:
                     value, accuracy = evaluate(net, loss, *validation)
                     if not math.isfinite(value):
                         where = f"epoch {history.epochs + 1}, after step {history.steps}"
                         raise _NotFinite(f"the validation loss became {value} in {where}")
-                    found += [value] if accuracy is None else [value, accuracy]
-                # All at once, so that the lists stay equally long when training is interrupted.
-                for name, entry in zip(("loss", "val_loss", "val_accuracy"), found, strict=False):
-                    getattr(history, name).append(entry)
+                    history.val_loss.append(value)
+                    if accuracy is not None:
+                        history.val_accuracy.append(accuracy)
+                history.loss.append(trained)  # together, so that a full list is as long as the others
                 bar.update()
                 if on_epoch is not None:
                     if on_epoch(history):
