@@ -199,7 +199,7 @@ class Scheduled:
     (array([0.7]), 0.05)
     """
 
-    lr = property(lambda self: self.optimizer.lr, doc="Learning rate of the latest update.")
+    lr = property(lambda self: self.optimizer.lr)  # of the latest update
 
     def __init__(self, optimizer: _Rule, schedule: Callable[[int], float]) -> None:
         if isinstance(optimizer, Scheduled):

@@ -245,7 +245,8 @@ def test_a_refused_step_moves_nothing(optim):
             refuses(lambda b=b, shape=shape: setattr(b, "grad", np.ones(shape)), said)
         for wrong in (float("nan"), float("inf"), -float("inf")):
             b.grad = np.array([1.0, wrong])
-            refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), "b1.grad must be finite, got 1 of 2")
+            said = refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), "b1.grad must be finite, got 1 of 2")
+            assert "first backward" not in said
         refuses(lambda o=optimizer, w=w: o.step([w, w]), "parameters must be different, got ['W1', 'W1']")
         assert (w.data == 1).all() and (b.data == 1).all()
         b.grad = np.ones(2)
@@ -409,6 +410,7 @@ def test_two_networks_and_one_rule(optim):
         rule.step(nets[turn].parameters())
         own[turn].step(twins[turn].parameters())
         np.testing.assert_array_equal(nets[turn].flat.data, twins[turn].flat.data)
+    assert set(rule.memory) == {net.flat for net in nets}
 
 
 def test_layers_that_have_moved_elsewhere_go_on_learning(optim):
