@@ -2,7 +2,8 @@
 
 ``@op("x: n d, W: k d, b: k")`` says the shapes of an operation once, in a line that is read and checked:
 arrays of real numbers, one letter for one length, ``...`` for any shape, the same wherever it stands, ``int``
-for whole numbers. ``linear.plain`` is the bare formula, for layers, which have looked already.
+for whole numbers; ``p={"least": 0}`` bounds a number. ``linear.plain`` is the bare formula, for layers, which
+have looked already.
 """
 
 import functools
@@ -133,20 +134,13 @@ def shaped(name: str, value: ArrayLike, shape: str, lengths: Lengths | None = No
         wanted += map(str, length) if isinstance(length, tuple) else [str(length)]
     row = f"({', '.join(wanted)}{',' * (len(wanted) == 1)})"
     if whole_numbers:
-        raise ValueError(
-            f"{name} must be whole numbers of shape {row}, got dtype {array.dtype}, shape {array.shape}"
-            f"{_to_labels(name, array)}"
-        )
+        labels = f"{name}[:, 0]" if array.shape[1:] == (1,) else f"{name}.argmax(axis=1)"
+        advice = f"; its labels are {labels}" if array.ndim == 2 else ""
+        wanted_here = f"{name} must be whole numbers of shape {row}"
+        raise ValueError(f"{wanted_here}, got dtype {array.dtype}, shape {array.shape}{advice}")
     one = array.ndim == 1 and len(letters) == 2 and letters[0] != "..."
     advice = f"; for one example, add the batch axis: {name}[None, :]" if one else ""
     raise ValueError(f"{name} must have shape {row}, got {array.shape}{advice}")
-
-
-def _to_labels(name: str, array: NDArray[Any]) -> str:
-    if array.ndim != 2:
-        return ""
-    one = array.shape[1] == 1
-    return f"; a column becomes labels by {name}[:, 0]" if one else f"; one-hot rows by {name}.argmax(axis=1)"
 
 
 class Op(Protocol, Generic[R]):
@@ -159,13 +153,12 @@ class Op(Protocol, Generic[R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Look at the arguments, then compute."""
-        ...
 
 
 def op(
-    spec: str, also: Callable[[dict[str, Any]], None] | None = None
+    spec: str, also: Callable[[dict[str, Any]], object] | None = None, **bounds: dict[str, float]
 ) -> Callable[[Callable[..., R]], Op[R]]:
-    """Have a formula's arguments looked at: their shapes, and what ``also(given)`` asks of all by name.
+    """Have a formula's arguments looked at: shapes, bounds of numbers, and what ``also(given)`` asks of all.
 
     >>> @op("x: n d, W: k d")
     ... def linear(x, W):
@@ -188,6 +181,8 @@ def op(
             for name, shape in shapes.items():
                 if given.get(name) is not None:
                     given[name] = shaped(name, given[name], shape, lengths)
+            for name in bounds.keys() & given.keys():
+                number(name, given[name], **bounds[name])
             if also is not None:
                 also(given)
             return given
@@ -199,11 +194,7 @@ def op(
 
         lines = ", ".join(f"{name} ({shape})" for name, shape in shapes.items())
         looked_at.__doc__ = f"{inspect.cleandoc(formula.__doc__ or '')}\n\nShapes: {lines}."
-        return cast(Op[R], _with(looked_at, plain=formula, shapes=shapes, look=look))
+        vars(looked_at).update(plain=formula, shapes=shapes, look=look)
+        return cast(Op[R], looked_at)
 
     return with_shapes
-
-
-def _with(function: Any, **attributes: Any) -> Any:
-    vars(function).update(attributes)
-    return function

@@ -5,6 +5,7 @@ Every call returns fresh arrays, and whatever is random is drawn from the genera
 Sources and licences of the shipped files: ``bphelpers/datasets/README.md``.
 """
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -23,7 +24,6 @@ from bphelpers.arguments import Array, finite, generator, number, refuse, shaped
 
 Integers = NDArray[np.int64]
 Curve = Callable[[Array], Array]  # from one number a point, (n,), to the points, (n, 2)
-
 _DATASETS = Path(__file__).parent / "datasets"
 
 # Digests of the shipped files. A damaged pixel would change what a lesson shows, and nobody would notice.
@@ -65,13 +65,6 @@ def mnist_small(*, dtype: DTypeLike = "float64") -> tuple[Array, Integers]:
 def _images(filename: str, brightest: int, dtype: DTypeLike) -> tuple[Array, Integers]:
     if dtype not in ("float64", "float32", np.float64, np.float32):
         refuse("dtype", "be 'float64' or 'float32'", dtype)
-    with np.load(io.BytesIO(_verified_bytes(filename)), allow_pickle=False) as arrays:
-        X, y = arrays["images"].astype(dtype), arrays["labels"].astype(np.int64)
-    X /= brightest
-    return X, y
-
-
-def _verified_bytes(filename: str) -> bytes:
     path = _DATASETS / filename
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing; reinstall bphelpers")
@@ -79,7 +72,10 @@ def _verified_bytes(filename: str) -> bytes:
     expected, found = _SHA256[filename], hashlib.sha256(content).hexdigest()
     if found != expected:
         raise OSError(f"{path} is damaged, SHA-256 must be {expected}, got {found}; reinstall bphelpers")
-    return content
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        X, y = arrays["images"].astype(dtype), arrays["labels"].astype(np.int64)
+    X /= brightest
+    return X, y
 
 
 def load_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -130,21 +126,19 @@ def worked_example(name: str) -> dict[str, Any]:
     >>> example["author"], example["inputs"], example["published"]["E_total"]
     ('Matt Mazur', array([0.05, 0.1 ]), 0.298371109)
     """
-    examples = json.loads((_DATASETS / "worked_examples.json").read_text(encoding="utf-8"))
+    text = (_DATASETS / "worked_examples.json").read_text(encoding="utf-8")
+    examples: dict[str, Any] = json.loads(text, object_hook=_with_arrays)
     if name not in examples:
         refuse("name", f"be one of {', '.join(sorted(examples))}", name)
-    return dict(_with_arrays(examples[name]))
+    return dict(examples[name])
 
 
-def _with_arrays(value: Any) -> Any:
-    """The same with every list of numbers, nested or not, as a float64 array."""
-    if isinstance(value, dict):
-        return {key: _with_arrays(item) for key, item in value.items()}
-    if not isinstance(value, list):
-        return value
-    items = [_with_arrays(item) for item in value]
-    numeric = all(isinstance(item, int | float | np.ndarray) and not isinstance(item, bool) for item in items)
-    return np.array(items, dtype=np.float64) if items and numeric else items
+def _with_arrays(entry: dict[str, Any]) -> dict[str, Any]:
+    for key, value in entry.items():
+        if isinstance(value, list) and value:
+            with contextlib.suppress(TypeError, ValueError):  # words, or entries of their own
+                entry[key] = np.array(value, dtype=np.float64)
+    return entry
 
 
 class Mazur(NamedTuple):
@@ -170,10 +164,9 @@ def mazur() -> Mazur:
     >>> x @ W1.T + b1
     array([[0.3775, 0.3925]])
     """
-    example = worked_example("mazur")
-    W1, b1, W2, b2 = (example[name] for name in ("W1", "b1", "W2", "b2"))
-    x, y, lr = example["inputs"][None, :], example["targets"][None, :], example["learning_rate"]
-    return Mazur(x, y, W1, b1, W2, b2, lr)
+    given = worked_example("mazur")
+    x, y = given["inputs"][None, :], given["targets"][None, :]
+    return Mazur(x, y, given["W1"], given["b1"], given["W2"], given["b2"], given["learning_rate"])
 
 
 def study_sleep() -> tuple[Array, Array]:
@@ -202,8 +195,8 @@ def xor() -> tuple[Array, Array]:
     >>> X.tolist(), y.ravel()
     ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], array([0., 1., 1., 0.]))
     """
-    X = _bit_patterns(2)
-    return X, (X.sum(axis=1, keepdims=True) == 1).astype(np.float64)
+    X = np.array(list(np.ndindex(2, 2)), np.float64)
+    return X, (X[:, :1] != X[:, 1:]).astype(np.float64)
 
 
 def symmetry() -> tuple[Array, Array]:
@@ -216,14 +209,8 @@ def symmetry() -> tuple[Array, Array]:
     >>> X[y[:, 0] == 1][:3].astype(int).tolist()
     [[0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 1, 0, 0, 1, 0]]
     """
-    X = _bit_patterns(6)
+    X = np.array(list(np.ndindex(*[2] * 6)), np.float64)
     return X, (X[:, ::-1] == X).all(axis=1, keepdims=True).astype(np.float64)
-
-
-def _bit_patterns(length: int) -> Array:
-    """All of them, counting up, the most significant bit first."""
-    numbers = np.arange(2**length)[:, None]
-    return (numbers >> np.arange(length)[::-1] & 1).astype(np.float64)
 
 
 def moons(n: int, noise: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -306,29 +293,24 @@ def standardize(
     lengths: dict[str, Any] = {}
     X = shaped("X", X, "n d", lengths)
     X = finite("X", X.astype(np.float32 if X.dtype == np.float32 else np.float64, copy=False))
-    given = {name: value for name, value in (("mean", mean), ("std", std)) if value is not None}
-    if len(given) == 1:
-        raise ValueError(f"mean and std must be given together, got {' '.join(given)} alone")
-    if given:
-        mean, std = (finite(name, shaped(name, s, "d", lengths).astype(X.dtype)) for name, s in given.items())
+    if mean is not None and std is not None:
+        given = ("mean", mean), ("std", std)
+        mean, std = (finite(name, shaped(name, s, "d", lengths).astype(X.dtype)) for name, s in given)
         if not (std > 0).all():
             raise ValueError(f"std must be above 0 in every column, got {std.min():g}")
-    else:
-        mean, std = _column_statistics(X)
-    return (X - mean) / std, mean, std
-
-
-def _column_statistics(X: Array) -> tuple[Array, Array]:
-    if len(X) == 0:
+    elif mean is not None or std is not None:
+        raise ValueError(f"mean and std must be given together, got {'mean' if std is None else 'std'} alone")
+    elif len(X) == 0:
         raise ValueError(f"X must hold at least one row to take statistics of, got shape {X.shape}")
-    # float64 for the sums: float32 loses digits when it adds up many rows.
-    mean, std = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
-    # By range, because rounding can leave the std of a constant column at 1e-17 instead of 0.
-    constant = np.ptp(X, axis=0) == 0
-    mean[constant], std[constant] = X[0, constant], 1.0
-    mean, std = mean.astype(X.dtype), std.astype(X.dtype)
-    std[std == 0] = 1.0  # differences too small for the type: nothing to scale
-    return mean, std
+    else:
+        # float64 for the sums: float32 loses digits when it adds up many rows.
+        mean = np.asarray(X.mean(axis=0, dtype=np.float64), X.dtype)
+        std = np.asarray(X.std(axis=0, dtype=np.float64), X.dtype)
+        # By range, because rounding can leave the std of a constant column at 1e-17 instead of 0.
+        constant = np.ptp(X, axis=0) == 0
+        mean[constant], std[constant] = X[0, constant], 1.0
+        std[std == 0] = 1.0  # differences too small for the type: nothing to scale
+    return (X - mean) / std, mean, std
 
 
 def train_test_split(
@@ -345,22 +327,17 @@ def train_test_split(
     X, y = np.asarray(X), np.asarray(y)
     if X.ndim == 0 or y.ndim == 0 or len(X) != len(y):
         raise ValueError(f"X and y must have the same number of rows, got shapes {X.shape} and {y.shape}")
-    n_test = _test_rows(test_size, len(X))
+    if isinstance(test_size, float | np.floating) and 0 < test_size < 1:
+        n_test = math.ceil(round(float(test_size) * len(X), 6))  # round first: 0.07 * 100 is a bit above 7
+    elif isinstance(test_size, int | np.integer) and not isinstance(test_size, bool):
+        n_test = int(test_size)
+    else:
+        refuse("test_size", "be a whole number of rows or a share between 0 and 1", test_size)
+    if not 1 <= n_test < len(X):
+        refuse("test_size", f"leave at least one of {len(X)} rows on either side", test_size)
     order = generator("rng", rng).permutation(len(X))
     test, train = order[:n_test], order[n_test:]
     return X[train], X[test], y[train], y[test]
-
-
-def _test_rows(test_size: Any, n: int) -> int:
-    if isinstance(test_size, float | np.floating) and 0 < test_size < 1:
-        rows = math.ceil(round(float(test_size) * n, 6))  # round first: 0.07 * 100 is 7.000000000000001
-    elif isinstance(test_size, int | np.integer) and not isinstance(test_size, bool):
-        rows = int(test_size)
-    else:
-        refuse("test_size", "be a whole number of rows or a share between 0 and 1", test_size)
-    if not 1 <= rows < n:
-        refuse("test_size", f"leave at least one of {n} rows on either side", test_size)
-    return rows
 
 
 def minibatches(n: int, batch_size: int, rng: np.random.Generator | None = None) -> Iterator[Integers]:

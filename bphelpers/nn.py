@@ -6,16 +6,16 @@ and their gradients parts of another: so a rule moves a network by one call, and
 ``.grad``. [05] is the lesson.
 """
 
+import contextlib
 import inspect
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bphelpers import functional as F
-from bphelpers.arguments import Array, Op, generator, number, real, shaped, whole
+from bphelpers.arguments import Array, generator, number, real, shaped, whole
 from bphelpers.functional import at_least_one, mean_cost, p_minus_one_hot
 
 Initializer = Callable[[int, int, np.random.Generator], Array]
@@ -106,8 +106,11 @@ class Joined(Parameter):
     present = 0  # how many of the parts are here: one may have moved into another network
 
     def __init__(self, parts: list[Parameter]) -> None:
-        rows = [p.data.ravel() for p in parts]
-        super().__init__(np.concatenate(rows) if rows else [], "all")
+        kinds = sorted({str(p.data.dtype) for p in parts})
+        if len(kinds) > 1 or len(set(parts)) < len(parts):
+            found = " and ".join(kinds) if len(kinds) > 1 else "one of them twice"
+            raise ValueError(f"flat must have parameters that fit into one array, got {found}")
+        super().__init__(np.concatenate([p.data.ravel() for p in parts]) if parts else [], "all")
         self.parts = parts
         self.lay_out()
 
@@ -127,14 +130,24 @@ class Joined(Parameter):
 
 
 class _Remembers:
-    """What a forward pass keeps for the backward pass."""
+    """What a forward pass keeps for the backward pass; a ``pair`` of functions, called without a look."""
 
+    pair: tuple[Any, Any] = None, None
+    function: Callable[..., Any]
+    gradient: Callable[..., Any]
     _kept: Any = None
+
+    def __init_subclass__(cls) -> None:
+        if "pair" in vars(cls) and "function" not in vars(cls):
+            cls.function, cls.gradient = (staticmethod(getattr(f, "plain", f)) for f in cls.pair)
 
     def _remembered(self) -> Any:
         if self._kept is None:
             raise RuntimeError(f"{type(self).__name__}.backward needs a forward pass first")
         return self._kept
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
 
 class Module(_Remembers):
@@ -188,11 +201,11 @@ class Module(_Remembers):
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters and buffers by name."""
+        """Copies of all parameters and buffers by name; ``np.savez(path, **net.state_dict())`` saves them."""
         return {name: p.data.copy() for name, p in self._by_name().items()}
 
-    def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Put back what :meth:`state_dict` gave. Nothing is changed unless all names and shapes fit."""
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Put back what :meth:`state_dict` gave, or ``np.load(path)``. Nothing is changed unless all fits."""
         own = self._by_name()
         if own.keys() != state.keys():
             raise ValueError(f"state must hold exactly {sorted(own)}, got {sorted(state)}")
@@ -209,19 +222,6 @@ class Module(_Remembers):
             raise ValueError(f"parameters must have different names, got {[p.name for p in kept]}")
         return named
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the parameters and buffers to ``path`` as a NumPy ``.npz`` archive, without pickle."""
-        with open(path, "wb") as file:
-            np.savez(file, **self.state_dict())  # type: ignore[arg-type]
-
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Read what :meth:`save` wrote for a network of the same shape."""
-        with np.load(path, allow_pickle=False) as archive:
-            self.load_state_dict(dict(archive))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
 
 def leaves(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
     """The layers that have none inside, from input to output.
@@ -229,12 +229,11 @@ def leaves(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
     With ``into=Sequential`` only plain networks are opened: a :class:`Residual`, or a subclass of Sequential,
     which may feed its layers in another way, counts as one layer.
     """
-    opened = isinstance(net, Sequential) or bool(net.children()) if into is None else type(net) is into
-    if not opened:
+    if isinstance(net, Sequential) or net.children() if into is None else type(net) is into:
+        for child in net.children():
+            yield from leaves(child, into)
+    else:
         yield net
-        return
-    for child in net.children():
-        yield from leaves(child, into)
 
 
 def _floats(dtype: DTypeLike) -> DTypeLike:
@@ -305,22 +304,13 @@ class Linear(Module):
         return f"Linear({d_in}, {d_out})" if self.b is not None else f"Linear({d_in}, {d_out}, bias=False)"
 
 
-def _plain(pair: Any) -> Any:
-    """Both without a look at their arguments, as attributes of a class."""
-    return (staticmethod(getattr(function, "plain", function)) for function in pair)
-
-
 class Activation(Module):
     """A pair of functions without parameters: remembers the one array that the backward asks for."""
 
-    pair: tuple[Op[Array], Op[Array]]
-    function: Callable[..., Array]
-    gradient: Callable[..., Array]
     _keeps_input: bool
 
     def __init_subclass__(cls) -> None:
-        if "pair" in vars(cls) and "function" not in vars(cls):
-            cls.function, cls.gradient = _plain(cls.pair)
+        super().__init_subclass__()
         taken, asked_for = (list(inspect.signature(function).parameters) for function in cls.pair)
         cls._keeps_input = asked_for[1] in taken  # the argument after dout
 
@@ -380,11 +370,9 @@ class LeakyReLU(Activation):
         self.slope = number("slope", slope, least=0, most=1)
 
     def function(self, x: Array) -> Array:  # type: ignore[override]
-        """With this slope."""
         return F.leaky_relu.plain(x, self.slope)
 
     def gradient(self, dout: Array, x: Array) -> Array:  # type: ignore[override]
-        """With this slope."""
         return F.leaky_relu_backward.plain(dout, x, self.slope)
 
     def __repr__(self) -> str:
@@ -416,9 +404,7 @@ class Dropout(Module):
 class _Norm(Module):
     """What both normalisations have: a scale ``gamma`` and a shift ``beta`` for each feature."""
 
-    shape = "n d"
-
-    def __init__(self, features: int, eps: float, dtype: DTypeLike) -> None:
+    def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
         self.gamma = Parameter(np.ones(whole("features", features, 1), _floats(dtype)), "gamma")
         self.beta = Parameter(np.zeros(features, dtype), "beta")
         self.eps = number("eps", eps, above=0)
@@ -428,10 +414,16 @@ class _Norm(Module):
 
     def entering(self, x: ArrayLike) -> Array:
         gamma = self.gamma.data
-        return shaped("x", x, self.shape, {"d": len(gamma)}).astype(gamma.dtype, copy=False)
+        return shaped("x", x, self.pair[0].shapes["x"], {"d": len(gamma)}).astype(gamma.dtype, copy=False)
 
-    def _fill(self, gradients: tuple[Array, Array, Array]) -> Array:
-        dx, self.gamma.grad, self.beta.grad = gradients
+    def forward(self, x: Array) -> Array:
+        self._kept = (self.entering(x),)
+        return self.function(*self._kept, self.gamma.data, self.beta.data, eps=self.eps)
+
+    def backward(self, dout: Array) -> Array:
+        x, *given = self._remembered()
+        dout = _shaped_as(x, dout)
+        dx, self.gamma.grad, self.beta.grad = self.gradient(dout, x, self.gamma.data, *given, eps=self.eps)
         return dx
 
     def __repr__(self) -> str:
@@ -445,18 +437,7 @@ class LayerNorm(_Norm):
     array([[-1.,  1.]])
     """
 
-    shape = "... d"
-
-    def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
-        super().__init__(features, eps, dtype)
-
-    def forward(self, x: Array) -> Array:
-        self._kept = self.entering(x)
-        return F.layer_norm.plain(self._kept, self.gamma.data, self.beta.data, eps=self.eps)
-
-    def backward(self, dout: Array) -> Array:
-        x = self._remembered()
-        return self._fill(F.layer_norm_backward.plain(_shaped_as(x, dout), x, self.gamma.data, eps=self.eps))
+    pair = F.layer_norm, F.layer_norm_backward
 
 
 class BatchNorm1d(_Norm):
@@ -471,21 +452,17 @@ class BatchNorm1d(_Norm):
     ([[-1.0], [1.0]], array([0.2]), array([1.1]))
     """
 
+    pair = F.batch_norm, F.batch_norm_backward
+    running_mean = property(lambda self: self._mean.data)
+    running_var = property(lambda self: self._var.data)
+
     def __init__(
         self, features: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: DTypeLike = np.float64
     ) -> None:
-        super().__init__(features, eps, dtype)
+        super().__init__(features, eps=eps, dtype=dtype)
         self.momentum = number("momentum", momentum, least=0, most=1)
         self._mean = Parameter(np.zeros(features, dtype), "running_mean")
         self._var = Parameter(np.ones(features, dtype), "running_var")
-
-    @property
-    def running_mean(self) -> Array:
-        return self._mean.data
-
-    @property
-    def running_var(self) -> Array:
-        return self._var.data
 
     def buffers(self) -> list[Parameter]:
         return [self._mean, self._var]
@@ -495,26 +472,16 @@ class BatchNorm1d(_Norm):
         if self.training:
             at_least_one("x", x)
             mean, var = x.mean(axis=0), x.var(axis=0)  # once, for the output and for the running values
-            self._kept = x, None, None
-            self._follow(mean, var, len(x))
+            self._kept = (x,)
+            if np.isfinite(var).all():  # else training stops at this batch; what was learned before it stays
+                n, keep, take = len(x), 1 - self.momentum, self.momentum
+                self._mean.data = keep * self.running_mean + take * mean
+                if n > 1:
+                    self._var.data = keep * self.running_var + take * (var * (n / (n - 1)))
         else:
             mean, var = self.running_mean, self.running_var
             self._kept = x, mean, var
-        return F.batch_norm.plain(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
-
-    def backward(self, dout: Array) -> Array:
-        x, mean, var = self._remembered()
-        gamma = self.gamma.data
-        return self._fill(F.batch_norm_backward.plain(_shaped_as(x, dout), x, gamma, mean, var, eps=self.eps))
-
-    def _follow(self, mean: Array, var: Array, n: int) -> None:
-        if not np.isfinite(var).all():  # as it is where the mean is not finite
-            return  # training stops at such a batch; what was learned before it stays good
-        moved = [(self._mean, mean)]
-        if n > 1:
-            moved += [(self._var, var * (n / (n - 1)))]
-        for running, latest in moved:
-            running.data = (1 - self.momentum) * running.data + self.momentum * latest
+        return self.function(x, self.gamma.data, self.beta.data, mean, var, eps=self.eps)
 
 
 class Sequential(Module):
@@ -533,27 +500,24 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 raise ValueError(f"layers must be modules such as nn.Linear, got {layer!r}")
         self.layers = list(layers)
-        self._name()
-        parts = self.parameters()
-        if all(p.home is None or set(p.home.parts) <= set(parts) for p in parts) and not _kept_apart(parts):
-            self._joined = Joined(parts)  # else some belong to a larger network: ask for flat to have them
-
-    def _name(self) -> None:
-        own_layers = list(leaves(self))
-        if len(set(own_layers)) < len(own_layers):
+        inside = list(leaves(self))
+        if len(set(inside)) < len(inside):
             raise ValueError("each layer may stand in a network once; make a second one, do not use it again")
-        with_numbers = [own for own in ([*leaf.parameters(), *leaf.buffers()] for leaf in own_layers) if own]
+        with_numbers = [own for own in ([*leaf.parameters(), *leaf.buffers()] for leaf in inside) if own]
         for count, own in enumerate(with_numbers, start=1):
             for p in own:
                 p.name = p.name.rstrip("0123456789") + str(count)
+        parts = self.parameters()
+        # Those that belong to a larger network stay there: ask for flat to have them.
+        if all(p.home is None or set(p.home.parts) <= set(parts) for p in parts):
+            with contextlib.suppress(ValueError):  # they do not fit into one array
+                self._joined = Joined(parts)
 
     @property
     def flat(self) -> Parameter:
         """All parameters as one, for rules and vectors: ``W1`` row by row, ``b1``, ``W2``, ..."""
         parts = self.parameters()
         if self._joined is None or self._joined.parts != parts:
-            if why := _kept_apart(parts):
-                raise ValueError(f"flat must have parameters that fit into one array, got {why}")
             self._joined = Joined(parts)
         elif self._joined.present < len(parts):
             self._joined.lay_out()
@@ -591,15 +555,7 @@ class Sequential(Module):
         return "Sequential(\n" + "".join(f"  {layer!r},\n" for layer in self.layers) + ")"
 
 
-def _kept_apart(parts: list[Parameter]) -> str:
-    """Why these parameters cannot lie in one array, or nothing."""
-    kinds = sorted({str(p.data.dtype) for p in parts})
-    if len(kinds) > 1:
-        return " and ".join(kinds)
-    return "one of them twice" if len(set(parts)) < len(parts) else ""
-
-
-class Residual(Module):
+class Residual(Sequential):
     """``x + f(x)``: the derivative is 1 plus that of the layers, so a gradient also gets past them [13].
 
     Source: K. He and others, Deep residual learning for image recognition, 2015.
@@ -608,29 +564,24 @@ class Residual(Module):
     array([[-1.,  4.]])
     """
 
-    def __init__(self, *layers: Module) -> None:
-        self.body = Sequential(*layers)
-
-    def children(self) -> list[Module]:
-        return [self.body]
-
-    def entering(self, x: ArrayLike) -> Array:
-        return self.body.entering(x)
-
-    def __repr__(self) -> str:
-        return f"Residual({', '.join(map(repr, self.body.layers))})"
+    @property
+    def body(self) -> Any:
+        """The layers without the skip: ``self.body.backward(dout)``."""
+        return super()
 
     def forward(self, x: Array) -> Array:
         found = self.body.forward(x)
         if found.shape != x.shape:
-            raise ValueError(
-                f"layers must keep the shape of x, {x.shape}, to be added to it, got {found.shape}"
-            )
+            wanted = f"layers must keep the shape of x, {x.shape}, to be added to it"
+            raise ValueError(f"{wanted}, got {found.shape}")
         return found + x.astype(found.dtype, copy=False)
 
     def backward(self, dout: Array) -> Array:
         through = self.body.backward(dout)
         return through + np.asarray(dout, through.dtype)
+
+    def __repr__(self) -> str:
+        return f"Residual({', '.join(map(repr, self.layers))})"
 
 
 class Loss(_Remembers):
@@ -639,16 +590,8 @@ class Loss(_Remembers):
     A loss of your own says ``pair = value, gradient``, two functions of ``y_hat`` and ``y``.
     """
 
-    pair: tuple[Callable[..., float], Callable[..., Array]]
-    gradient: Callable[..., Array]
-
-    @staticmethod
-    def function(y_hat: Array, y: NDArray[Any]) -> float:
+    def function(self, y_hat: Array, y: NDArray[Any]) -> float:  # type: ignore[override]
         raise NotImplementedError
-
-    def __init_subclass__(cls) -> None:
-        if "pair" in vars(cls):
-            cls.function, cls.gradient = _plain(cls.pair)  # type: ignore[method-assign]
 
     def __call__(self, y_hat: ArrayLike, y: ArrayLike) -> float:
         """Validate both, then run ``forward``."""
@@ -656,9 +599,8 @@ class Loss(_Remembers):
 
     def entering(self, y_hat: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[Any]]:
         """Both as arrays that fit each other, or a ValueError that says what does not."""
-        look = getattr(self.pair[0], "look", None) if hasattr(self, "pair") else None
-        both: Any = look(y_hat, y).values() if look else map(np.asarray, (y_hat, y))
-        return tuple(both)
+        look = getattr(self.pair[0], "look", None)
+        return tuple(look(y_hat, y).values()) if look else (np.asarray(y_hat), np.asarray(y))
 
     def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
         """Loss of the predictions; remembers both."""
@@ -672,9 +614,6 @@ class Loss(_Remembers):
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_] | None:
         """Which predictions name the right class; None where the loss knows no classes."""
         return None
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
 
 
 class MSELoss(Loss):
@@ -697,8 +636,7 @@ class BCEWithLogitsLoss(Loss):
             return super().backward()
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        right: NDArray[np.bool_] = np.all((np.asarray(y_hat) > 0) == (np.asarray(y) > 0.5), axis=1)
-        return right
+        return np.all((np.asarray(y_hat) > 0) == (np.asarray(y) > 0.5), axis=1)
 
 
 class CrossEntropyLoss(Loss):
@@ -714,5 +652,4 @@ class CrossEntropyLoss(Loss):
         return p_minus_one_hot(*self._remembered())
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        right: NDArray[np.bool_] = np.equal(np.argmax(y_hat, axis=1), y)
-        return right
+        return np.equal(np.argmax(y_hat, axis=1), y)

@@ -1,24 +1,20 @@
-"""Slopes measured instead of derived: centred differences, the complex step, and what to do at a kink."""
+"""Slopes measured instead of derived: centred differences and the complex step."""
 
 import math
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bphelpers.arguments import number, real, refuse
+from bphelpers.arguments import Array as Array
+from bphelpers.arguments import finite, number, real, refuse
 
-Array = NDArray[np.floating]
 Index = tuple[int, ...]
 
 EPS = float(np.finfo(np.float64).eps)
 # A centred difference errs by h^2 (the bend of f) and by eps/h (round-off of f): least near h = eps^(1/3).
 STEP = EPS ** (1 / 3)
-# A complex step subtracts nothing, so no step is too small; with this one h^2 is far below eps.
-STEP_COMPLEX = 1e-20
 # How many units of round-off a loss may carry: sums of many terms lose a few bits.
 ROUND_OFF = 20 * EPS
 
@@ -47,12 +43,15 @@ def numerical_gradient(
     """
     if method not in ("centred", "complex"):
         refuse("method", "be 'centred' or 'complex'", method)
-    point = float64_copy("x", x)
-    if not np.isfinite(point).all():
-        refuse("x", "hold finite numbers", point[~np.isfinite(point)][0])
-    if method == "complex":
-        return _complex_step(f, point, STEP_COMPLEX if h is None else number("h", h, least=1e-150))
+    point = finite("x", float64_copy("x", x))
     gradient = np.empty_like(point)
+    if method == "complex":  # f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 - ...: no step is too small
+        h = 1e-20 if h is None else number("h", h, least=1e-150)
+        for index in np.ndindex(point.shape):
+            gradient[index] = value_at(f, point, index, 1j * h).imag / h
+        if point.size and h <= 1e-6:  # with larger steps the error of the formula could be mistaken for it
+            _refuse_if_not_analytic(f, point, gradient)
+        return gradient
     steps = steps_at(point, h).ravel().tolist()
     for index, step in zip(np.ndindex(point.shape), steps, strict=True):
         rise = value_at(f, point, index, step) - value_at(f, point, index, -step)
@@ -60,30 +59,30 @@ def numerical_gradient(
     return gradient
 
 
-def one_number(value: Any, where: str) -> float:
-    """``value`` as a finite float, or a ValueError that says what came back instead."""
+def one_number(value: Any, where: str, kind: type[float] | type[complex] = float) -> Any:
+    """``value`` as a finite float, or complex, or a ValueError that says what came back instead."""
     array = np.asarray(value)
-    if array.shape != () or array.dtype.kind not in "fiu":
-        refuse(where, "return one real number", value)
-    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
-        raise ValueError(f"{where} must return float64, got {array.dtype}, too coarse to measure slopes")
+    wanted, kinds, size = ("real", "fiu", 8) if kind is float else ("complex", "c", 16)
+    if array.shape != () or array.dtype.kind not in kinds:
+        lost = "" if kind is float else "abs, max, float and np.real lose the imaginary part"
+        refuse(where, f"return one {wanted} number", value, lost)
+    if array.dtype.kind in "fc" and array.dtype.itemsize < size:
+        wanted = np.dtype(kind).name
+        raise ValueError(f"{where} must return {wanted}, got {array.dtype}, too coarse to measure slopes")
     if not np.isfinite(array):
-        refuse(where, "return a finite number", float(array))
-    return float(array)
+        refuse(where, "return a finite number", kind(array))
+    return kind(array)
 
 
-def value_at(f: Callable[[Array], Any], point: Array, index: Index, step: float) -> float:
+def value_at(f: Callable[[Any], Any], point: Array, index: Index, step: float | complex) -> Any:
     """``f`` with one entry moved by ``step``; ``f`` gets its own copy each time."""
-    moved = point.copy()
+    moved = point.astype(type(step))
     moved[index] += step
     value = f(moved)
-    if type(value) is float and math.isfinite(value):  # else there is something to say
+    if type(value) is type(step) is float and math.isfinite(value):  # else there is something to say
         return value
-    return one_number(value, _moved(index, f"{step:.1g}"))
-
-
-def _moved(index: Index, step: str) -> str:
-    return f"f, with {f'entry {list(index)}' if index else 'x'} moved by {step},"
+    where = f"f, with {f'entry {list(index)}' if index else 'x'} moved by {step:.1g},"
+    return one_number(value, where, type(step))
 
 
 def steps_at(x: Array, h: float | None = None) -> Array:
@@ -97,122 +96,45 @@ def steps_at(x: Array, h: float | None = None) -> Array:
     return np.asarray(steps)
 
 
-def _complex_step(f: Callable[[Any], Any], point: Array, h: float) -> Array:
-    """Im f(x + ih) / h for each entry, since f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 - ..."""
-    gradient = np.empty_like(point)
-    for index in np.ndindex(point.shape):
-        moved = point.astype(np.complex128)
-        moved[index] += 1j * h
-        gradient[index] = _one_complex(f, moved, _moved(index, f"{h:.1g}i")).imag / h
-    if point.size and h <= 1e-6:  # with larger steps the error of the formula, h^2, could be mistaken for it
-        _refuse_if_not_analytic(f, point, gradient)
-    return gradient
-
-
-def _one_complex(f: Callable[[Any], Any], moved: Any, where: str) -> complex:
-    """``f(moved)`` as a finite complex number, or a ValueError that says what came back instead."""
-    lost = f"{where} must return one complex number, got %s; abs, max, float and np.real lose it"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)
-        try:
-            value = np.asarray(f(moved))
-        except np.exceptions.ComplexWarning as warning:
-            raise ValueError(lost % "an imaginary part dropped on the way") from warning
-    if value.shape == () and value.dtype.kind in "fiub":
-        raise ValueError(lost % f"the real number {value:.6g}")
-    if value.shape != () or value.dtype != np.complex128:
-        refuse(where, "return one complex128 number", value if value.shape else value[()])
-    if not np.isfinite(value):
-        refuse(where, "return a finite number", value[()])
-    return complex(value)
-
-
 def _refuse_if_not_analytic(f: Callable[[Any], Any], point: Array, gradient: Array) -> None:
-    """Compare the slope along one direction with centred differences, where those can be trusted.
+    """Where two centred differences along one direction agree with each other and not with the gradient.
 
-    Two centred differences that agree with each other and not with the gradient found are proof that the
-    imaginary part was spoilt on the way, as by ``conj`` or ``abs``, or that a kink lies here. Where the two
-    differ, as on a function too wild or too noisy for such steps, there is no proof and no complaint.
+    Then the imaginary part was spoilt on the way, as by ``conj`` or ``abs``, or a kink lies here. Where the
+    two differ, as on a function too wild or too noisy for such steps, there is no proof and no complaint.
     """
     direction = np.cos(np.arange(1.0, point.size + 1)).reshape(point.shape)  # no entry is zero
     direction *= np.maximum(1.0, np.abs(point))
-    slopes, noise = [], 0.0
-    for t in (1e-4, 1e-5):
-        with np.errstate(all="ignore"):
-            ends = [np.asarray(f((point + s * t * direction).astype(np.complex128))).real for s in (1, -1)]
-        slopes.append(float(ends[0] - ends[1]) / (2 * t))
-        noise = ROUND_OFF * float(np.abs(ends).max()) / t
-    found = float(np.sum(gradient * direction))
-    apart = abs(slopes[0] - slopes[1])
+    steps = 1e-4, -1e-4, 1e-5, -1e-5
+    with np.errstate(all="ignore"):
+        ends = [float(np.real(f((point + t * direction).astype(np.complex128)))) for t in steps]
+    far, near = (ends[0] - ends[1]) / 2e-4, (ends[2] - ends[3]) / 2e-5
+    found, apart = float(np.sum(gradient * direction)), abs(far - near)
+    noise = ROUND_OFF * max(abs(ends[2]), abs(ends[3])) / 1e-5
     doubt = 10 * (apart + noise) + 1e-6 * float(np.abs(gradient * direction).max())
     # Both comparisons are false where a step has left the domain of f: NaN.
-    if apart <= 0.01 * abs(slopes[1]) and abs(found - slopes[1]) > doubt:
+    if apart <= 0.01 * abs(near) and abs(found - near) > doubt:
         raise ValueError(
             f"f must be analytic at x, without a kink: along one direction the complex step gives the slope "
-            f"{found:.6g}, a centred difference {slopes[1]:.6g}; abs, max, conj and comparisons do that"
+            f"{found:.6g}, a centred difference {near:.6g}; abs, max, conj and comparisons do that"
         )
 
 
-def relative_error(a: ArrayLike, b: ArrayLike, floor: float = 1e-8) -> Array:
+def relative_error(a: ArrayLike, b: ArrayLike, floor: ArrayLike = 1e-8) -> Array:
     r"""Difference in units of the larger number, :math:`|a - b| / \max(|a|, |b|, floor)`, by entry [09].
 
     0 for equal numbers, 1/2 for twice as large, 1 where one is 0, 2 for the wrong sign, infinity where one is
-    not finite. Numbers smaller than ``floor`` count as that large, lest round-off alone have an error of 1.
+    not finite. Numbers smaller than ``floor``, one for all or one for each, count as that large, lest
+    round-off alone have an error of 1.
 
     >>> relative_error([1.0, 1.0, 0.0], [1.0, 2.0, 1e-12])
     array([0.e+00, 5.e-01, 1.e-04])
     """
-    a, b = float64_copy("a", a), float64_copy("b", b)
+    a, b, floor = (float64_copy(name, value) for name, value in (("a", a), ("b", b), ("floor", floor)))
     if a.shape != b.shape:
         raise ValueError(f"b must have the shape of a, {a.shape}, got {b.shape}")
-    return error_above(a, b, np.full(a.shape, number("floor", floor, above=0)))
-
-
-def error_above(a: Array, b: Array, floor: Array) -> Array:
-    """Relative error with a floor for each entry; infinity where a number is not finite."""
-    finite = np.isfinite(a) & np.isfinite(b)
-    error = np.full(a.shape, np.inf)
+    if not (floor > 0).all():
+        refuse("floor", "be above 0", floor.min())
+    both = np.isfinite(a) & np.isfinite(b)
     size = np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)
-    np.divide(np.abs(np.subtract(a, b, where=finite, out=np.zeros(a.shape))), size, out=error, where=finite)
-    return error
-
-
-@dataclass(frozen=True)
-class Kink:
-    """A corner of the loss at one entry: any number from the slope on its left to the right one is right."""
-
-    index: Index
-    left: float
-    right: float
-
-    def nearest(self, slope: float) -> float:
-        """``slope`` if it lies between the two sides (round-off aside), else the side nearer to it."""
-        low, high = sorted((self.left, self.right))
-        return float(np.clip(slope, low, high))
-
-
-def careful_slope(f: Callable[[Array], Any], point: Array, index: Index) -> tuple[float, float, Kink | None]:
-    """Slope at one entry, the round-off in it, and the kink if the point sits on one.
-
-    The steps shrink until no kink and no strong bend lies within them. The slopes of the two sides, each from
-    three points, agree to h^2 where ``f`` is smooth (a parabola gives no alarm) and differ by the whole jump
-    of slope where a kink lies within two steps. If they still differ at a thousandth of the usual step, about
-    1e-8, the point counts as sitting on the kink. Centred differences with h and 2h differ by the error of
-    the formula, which the two then cancel.
-    """
-    x = point[index]
-    usual = float(steps_at(x))
-    middle = value_at(f, point, index, 0.0)
-    sides: list[tuple[float, float]] = []
-    for shrink in (1.0, 1e-1, 1e-2, 1e-3):
-        h = float(steps_at(x, shrink * usual))
-        down2, down, up, up2 = (value_at(f, point, index, k * h) for k in (-2, -1, 1, 2))
-        left = (3 * middle - 4 * down + down2) / (2 * h)
-        right = (-3 * middle + 4 * up - up2) / (2 * h)
-        near, far = (up - down) / (2 * h), (up2 - down2) / (4 * h)
-        noise = ROUND_OFF * max(abs(middle), abs(up2), abs(down2)) / h
-        if max(abs(right - left), abs(far - near)) <= 1e-5 * max(abs(left), abs(right)) + noise:
-            return (4 * near - far) / 3, noise, None
-        sides.append((left, right))
-    # The largest step carries the least round-off, and sitting on the kink, each side is smooth by itself.
-    return near, noise, Kink(index, *sides[0])
+    difference = np.abs(np.subtract(a, b, where=both, out=np.zeros(a.shape)))
+    return np.divide(difference, size, where=both, out=np.full(a.shape, np.inf))

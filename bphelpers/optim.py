@@ -15,6 +15,7 @@ from bphelpers.arguments import Array, number
 from bphelpers.nn import Joined, Parameter
 
 Memory = dict[str, Any]
+Betas = tuple[float, float]
 
 
 class GradientNotFinite(ValueError):
@@ -26,11 +27,12 @@ class Optimizer(Protocol):
 
     def step(self, parameters: list[Parameter]) -> None:
         """Move every parameter once."""
-        ...
 
 
 class _Rule:
     """A learning rate, weight decay, a memory of each parameter."""
+
+    decoupled = False  # weight decay is a part of the gradient, and so of what is remembered of it
 
     def __init__(self, lr: float, weight_decay: float) -> None:
         self.lr = number("lr", lr, least=0)
@@ -41,20 +43,13 @@ class _Rule:
         """Move every parameter once, in place; where a gradient is unfit, a ValueError, and none moves."""
         for p in self._together(list(parameters)):
             w, g = p.data, p.grad
-            if self.weight_decay:
-                g = self._decayed(w, g)
-            kept = self.memory.get(p)
-            if kept is None:
-                kept = self.memory[p] = {}
-            w -= self.lr * self.direction(w, g, kept)
+            if self.weight_decay and not self.decoupled:  # the gradient of weight_decay / 2 * ||w||^2
+                g = g + self.weight_decay * w
+            w -= self.lr * self.direction(w, g, self.memory.setdefault(p, {}))
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
         """What the learning rate multiplies, from values, gradient and what is remembered of them."""
         raise NotImplementedError
-
-    def _decayed(self, w: Array, g: Array) -> Array:
-        """With the gradient of ``weight_decay / 2 * ||w||^2`` added."""
-        return g + self.weight_decay * w
 
     def _together(self, parts: list[Parameter]) -> list[Parameter]:
         """The one array that all of them make up, unless they have been moved apart before."""
@@ -131,7 +126,7 @@ class RMSprop(_Rule):
         self.alpha, self.eps = number("alpha", alpha, least=0, below=1), number("eps", eps, above=0)
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
-        s = kept["s"] = _mixed(kept.get("s"), g**2, self.alpha)
+        s = kept["s"] = self.alpha * kept.get("s", 0.0) + (1 - self.alpha) * g**2
         return g / (np.sqrt(s) + self.eps)
 
 
@@ -151,11 +146,7 @@ class Adam(_Rule):
     """
 
     def __init__(
-        self,
-        lr: float = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        self, lr: float = 0.001, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0
     ) -> None:
         super().__init__(lr, weight_decay)
         if len(betas) != 2:
@@ -166,8 +157,8 @@ class Adam(_Rule):
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
         beta1, beta2 = self.betas
         t = kept["t"] = kept.get("t", 0) + 1
-        m = kept["m"] = _mixed(kept.get("m"), g, beta1)
-        s = kept["s"] = _mixed(kept.get("s"), g**2, beta2)
+        m = kept["m"] = beta1 * kept.get("m", 0.0) + (1 - beta1) * g
+        s = kept["s"] = beta2 * kept.get("s", 0.0) + (1 - beta2) * g**2
         mean = m / (1 - beta1**t)
         return mean / (np.sqrt(s / (1 - beta2**t)) + self.eps)
 
@@ -185,20 +176,15 @@ class AdamW(Adam):
     array([0.95])
     """
 
+    decoupled = True
+
     def __init__(
-        self,
-        lr: float = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.01,
+        self, lr: float = 0.001, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
     ) -> None:
         super().__init__(lr, betas, eps, weight_decay)
 
     def direction(self, w: Array, g: Array, kept: Memory) -> Array:
         return super().direction(w, g, kept) + self.weight_decay * w
-
-    def _decayed(self, w: Array, g: Array) -> Array:
-        return g
 
 
 class Scheduled:
@@ -213,16 +199,13 @@ class Scheduled:
     (array([0.7]), 0.05)
     """
 
+    lr = property(lambda self: self.optimizer.lr)  # of the latest update
+
     def __init__(self, optimizer: _Rule, schedule: Callable[[int], float]) -> None:
         if isinstance(optimizer, Scheduled):
             raise ValueError("optimizer is scheduled already: multiply the factors in one schedule instead")
         self.optimizer, self.schedule = optimizer, schedule
         self.updates, self._base = 0, optimizer.lr
-
-    @property
-    def lr(self) -> float:
-        """Learning rate of the latest update."""
-        return self.optimizer.lr
 
     def step(self, parameters: Iterable[Parameter]) -> None:
         """Move every parameter once, at the rate whose turn it is, or none."""
@@ -323,8 +306,3 @@ def _whole(parts: list[Parameter]) -> Joined | None:
     if home is None or home.present < len(parts) or home.parts != parts:
         return None
     return home if math.isfinite(np.vdot(home._grad, home._grad)) else None
-
-
-def _mixed(mean: Array | None, new: Array, keep: float) -> Array:
-    """A running mean that starts at 0: ``keep`` of the old one, the rest of the new value."""
-    return (1 - keep) * new if mean is None else keep * mean + (1 - keep) * new

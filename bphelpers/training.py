@@ -121,10 +121,15 @@ def fit(
             parameters = net.parameters()
             for _ in range(epochs):
                 trained = _one_epoch(net, parameters, loss, optimizer, X, y, batch_size, rng, history)
-                if validation is None:
-                    history.loss.append(trained)
-                else:
-                    _record(history, trained, *_validate(net, loss, validation, history))
+                if validation is not None:
+                    value, accuracy = evaluate(net, loss, *validation)
+                    if not math.isfinite(value):
+                        where = f"epoch {history.epochs + 1}, after step {history.steps}"
+                        raise _NotFinite(f"the validation loss became {value} in {where}")
+                    history.val_loss.append(value)
+                    if accuracy is not None:
+                        history.val_accuracy.append(accuracy)
+                history.loss.append(trained)  # together, so that a full list is as long as the others
                 bar.update()
                 if on_epoch is not None:
                     if on_epoch(history):
@@ -162,7 +167,9 @@ def _one_epoch(
     rng: np.random.Generator,
     history: History,
 ) -> float:
-    total, first, fits = 0.0, _first(net), X.dtype == _own_dtype(parameters)
+    total, first, fits = 0.0, net, X.dtype == _own_dtype(parameters)
+    while type(first) is Sequential and first.layers:
+        first = first.layers[0]
     first.asked = type(first) is not Linear  # nobody needs the gradient of the inputs
     try:
         for rows in minibatches(len(X), batch_size, rng):
@@ -189,26 +196,5 @@ def _own_dtype(parameters: list[Parameter]) -> np.dtype[Any]:
     return parameters[0].data.dtype if parameters else np.dtype(np.float64)
 
 
-def _first(net: Module) -> Module:
-    while type(net) is Sequential and net.layers:
-        net = net.layers[0]
-    return net
-
-
 def _where(history: History) -> str:
     return f"epoch {history.epochs + 1}, step {history.steps + 1}"
-
-
-def _validate(net: Module, loss: Loss, validation: Pair, history: History) -> tuple[float, float | None]:
-    value, accuracy = evaluate(net, loss, *validation)
-    if not math.isfinite(value):
-        where = f"epoch {history.epochs + 1}, after step {history.steps}"
-        raise _NotFinite(f"the validation loss became {value} in {where}")
-    return value, accuracy
-
-
-def _record(history: History, *found: float | None) -> None:
-    # All at once, so that the lists stay equally long when training is interrupted.
-    for entries, entry in zip((history.loss, history.val_loss, history.val_accuracy), found, strict=True):
-        if entry is not None:
-            entries.append(entry)

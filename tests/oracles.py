@@ -293,7 +293,7 @@ def check_edges(F: ModuleType) -> None:
                     refuses(lambda p=pair, g=given: p.backward(F, np.zeros((n, d)), **g), name)  # noqa: B023
             else:
                 check_pair(F, op, given)
-    refuses(lambda: F.log_softmax(np.zeros((2, 0))), "z must have at least one score", "(2, 0)")
+    refuses(lambda: F.log_softmax(np.zeros((2, 0))), "z must hold at least one score", "(2, 0)")
     refuses(lambda: F.mse(np.zeros((0, 3)), np.zeros((0, 3))), "y_hat", "at least one example", "(0, 3)")
 
 

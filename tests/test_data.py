@@ -50,11 +50,7 @@ def test_shipped_images(load, shape, levels, counts):
     np.testing.assert_allclose(X * levels, np.round(X * levels), atol=1e-12)
     assert y.shape == shape[:1] and y.dtype == np.int64
     assert np.bincount(y).tolist() == counts
-
-
-def test_mnist_small_is_sorted_by_class_as_its_docstring_warns():
-    assert (np.diff(data.mnist_small()[1]) >= 0).all()
-    assert (np.diff(data.digits()[1]) < 0).any()
+    assert (np.diff(y) >= 0).all() == (load is data.mnist_small), "sorted by class, as its docstring warns"
 
 
 @pytest.mark.parametrize("load", IMAGES)
@@ -74,12 +70,8 @@ def test_float32_on_request(load):
         assert X.dtype == np.float32
         assert np.array_equal(y, same_labels)
         np.testing.assert_allclose(X, exact, rtol=1e-6)
-    for dtype, found in (
-        ("int64", "'int64' (str)"),
-        (None, "None (NoneType)"),
-        (32, "32"),
-        ("no", "'no' (str)"),
-    ):
+    wrong = {"int64": "'int64' (str)", None: "None (NoneType)", 32: "32", "no": "'no' (str)"}
+    for dtype, found in wrong.items():
         refuses(f"dtype must be 'float64' or 'float32', got {found}", load, dtype=dtype)
 
 
@@ -195,21 +187,15 @@ def test_symmetry_is_solved_by_the_weights_of_the_1986_figure():
 # --- Small problems ---------------------------------------------------------------------------------
 
 
-def test_xor():
+def test_xor_and_symmetry():
     X, y = data.xor()
-    assert X.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    assert y.tolist() == [[0], [1], [1], [0]]
+    assert X.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]] and y.tolist() == [[0], [1], [1], [0]]
     assert X.dtype == y.dtype == np.float64
-
-
-def test_symmetry():
     X, y = data.symmetry()
     assert X.shape == (64, 6) and y.shape == (64, 1) and X.dtype == y.dtype == np.float64
-    assert len(np.unique(X, axis=0)) == 64
-    assert set(np.unique(X)) == {0.0, 1.0}
+    assert len(np.unique(X, axis=0)) == 64 and set(np.unique(X)) == {0.0, 1.0} and y.sum() == 8
     for pattern, target in zip(X.tolist(), y[:, 0], strict=True):
         assert target == (pattern == pattern[::-1])
-    assert y.sum() == 8
 
 
 CLOUDS = [data.moons, data.circles, data.spirals]
@@ -275,9 +261,7 @@ def test_clouds_name_the_argument_that_is_wrong(make, rng):
 
 
 WANT_RNG = [
-    lambda rng: data.moons(10, 0.1, rng),
-    lambda rng: data.circles(10, 0.1, rng),
-    lambda rng: data.spirals(10, 0.1, rng),
+    *(lambda rng, make=make: make(10, 0.1, rng) for make in CLOUDS),
     lambda rng: data.train_test_split(np.eye(4), np.arange(4), 1, rng),
     lambda rng: data.minibatches(4, 2, rng),
 ]
@@ -391,10 +375,7 @@ def test_split_shuffles_copies_and_repeats():
     other = data.train_test_split(X, y, 1000, np.random.default_rng(1))
     assert not np.array_equal(parts[3], other[3])
     assert not any(np.shares_memory(part, whole) for part, whole in zip(parts, (X, X, y, y), strict=True))
-
-
-def test_split_accepts_targets_and_inputs_of_any_shape(rng):
-    parts = data.train_test_split(np.zeros((6, 1, 8, 8)), np.zeros((6, 1)), 2, rng)
+    parts = data.train_test_split(np.zeros((6, 1, 8, 8)), np.zeros((6, 1)), 2, np.random.default_rng(0))
     assert [part.shape for part in parts] == [(4, 1, 8, 8), (2, 1, 8, 8), (4, 1), (2, 1)]
 
 

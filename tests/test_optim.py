@@ -5,6 +5,7 @@ A test that takes only ``optim`` is also run on broken copies of the module (tes
 
 import copy
 import importlib
+import itertools
 import math
 from unittest import mock
 
@@ -42,97 +43,82 @@ def test_plain_step(optim):
     np.testing.assert_allclose(walk(optim.SGD(lr=0.1), 1.0), expected, rtol=1e-15)
 
 
-def test_momentum(optim):
-    g, w, mu, lr, v, expected = GRADIENTS, 1.0, 0.9, 0.1, 0.0, []
-    for gradient in g:
-        v = mu * v + gradient
-        w = w - lr * v
-        expected.append(w)
+def unrolled(start, step):
+    """The same by a rule for one number: ``step(w, g, m, s, t)`` gives the next w, and two running values."""
+    w, m, s, positions = start, 0.0, 0.0, []
+    for t, g in enumerate(GRADIENTS, start=1):
+        w, m, s = step(w, g, m, s, t)
+        positions.append(w)
+    return positions
+
+
+def test_rules_with_memory_and_weight_decay(optim):
+    def momentum(w, g, m, s, t):
+        m = 0.9 * m + g
+        return w - 0.1 * m, m, s
+
     # The same, unrolled: the third velocity remembers the first two gradients.
-    assert expected[2] == pytest.approx(
-        1.0 - lr * (g[0] + (g[1] + mu * g[0]) + (g[2] + mu * g[1] + mu * mu * g[0]))
-    )
-    np.testing.assert_allclose(walk(optim.SGD(lr=0.1, momentum=0.9), 1.0), expected, rtol=1e-14)
+    g, lr, mu = GRADIENTS, 0.1, 0.9
+    third = 1.0 - lr * (g[0] + (g[1] + mu * g[0]) + (g[2] + mu * g[1] + mu * mu * g[0]))
+    assert unrolled(1.0, momentum)[2] == pytest.approx(third)
 
+    def decayed(w, g, m, s, t):
+        return w - 0.1 * g - 0.1 * 0.01 * w, m, s  # the gradient of 0.01 / 2 * w^2 is 0.01 * w
 
-def test_nesterov(optim):
-    g, mu, lr = GRADIENTS, 0.8, 0.05
-    v1 = g[0]
-    v2 = g[1] + mu * v1
-    v3 = g[2] + mu * v2
-    w1 = 2.0 - lr * (g[0] + mu * v1)
-    w2 = w1 - lr * (g[1] + mu * v2)
-    w3 = w2 - lr * (g[2] + mu * v3)
-    found = walk(optim.SGD(lr=lr, momentum=mu, nesterov=True), 2.0, g[:3])
-    np.testing.assert_allclose(found, [w1, w2, w3], rtol=1e-14)
+    def decayed_momentum(w, g, m, s, t):
+        m = 0.5 * m + g + 0.1 * w
+        return w - 0.2 * m, m, s
+
+    def decayed_nesterov(w, g, m, s, t):
+        g = g + 0.1 * w
+        m = 0.5 * m + g
+        return w - 0.2 * (g + 0.5 * m), m, s
+
+    def rmsprop(w, g, m, s, t):
+        s = 0.9 * s + 0.1 * g * g
+        return w - 0.05 * g / (math.sqrt(s) + 0.2), m, s  # a large eps shows that it is outside the root
+
+    def decayed_rmsprop(w, g, m, s, t):
+        g = g + 0.2 * w
+        s = 0.7 * s + 0.3 * g * g
+        return w - 0.05 * g / (math.sqrt(s) + 1e-3), m, s
+
+    def adamw(w, g, m, s, t):
+        m, s, w = 0.6 * m + 0.4 * g, 0.8 * s + 0.2 * g * g, (1 - 0.05 * 0.3) * w
+        return w - 0.05 * (m / (1 - 0.6**t)) / (math.sqrt(s / (1 - 0.8**t)) + 0.1), m, s
+
+    def decayed_adam(w, g, m, s, t):
+        g = g + 0.3 * w
+        m, s = 0.6 * m + 0.4 * g, 0.8 * s + 0.2 * g * g
+        return w - 0.05 * (m / (1 - 0.6**t)) / (math.sqrt(s / (1 - 0.8**t)) + 0.1), m, s
+
+    adam = {"lr": 0.05, "betas": (0.6, 0.8), "eps": 0.1, "weight_decay": 0.3}
+    for rule, start, step in [
+        (optim.SGD(lr=0.1, momentum=0.9), 1.0, momentum),
+        (optim.SGD(lr=0.1, weight_decay=0.01), 3.0, decayed),
+        (optim.SGD(lr=0.2, momentum=0.5, weight_decay=0.1), 3.0, decayed_momentum),
+        (optim.SGD(lr=0.2, momentum=0.5, nesterov=True, weight_decay=0.1), 3.0, decayed_nesterov),
+        (optim.RMSprop(lr=0.05, alpha=0.9, eps=0.2), 1.0, rmsprop),
+        (optim.RMSprop(lr=0.05, alpha=0.7, eps=1e-3, weight_decay=0.2), 3.0, decayed_rmsprop),
+        (optim.Adam(**adam), 3.0, decayed_adam),
+        (optim.AdamW(**adam), 3.0, adamw),
+    ]:
+        found, expected = walk(rule, start), unrolled(start, step)
+        np.testing.assert_allclose(found, expected, rtol=1e-14, err_msg=step.__name__)
 
 
 def test_nesterov_is_a_plain_step_from_where_momentum_leads(optim):
     """Nesterov's own form, for w^2 / 2: the gradient is taken where the velocity leads."""
     lr, mu = 0.1, 0.9
-    w, v, textbook = 1.0, 0.0, []
+    w, v, parameter = 1.0, 0.0, Parameter(np.array([1.0]), "w")
+    optimizer = optim.SGD(lr=lr, momentum=mu, nesterov=True)
     for _ in range(5):
         v = mu * v - lr * (w + mu * v)
         w = w + v
-        textbook.append(w + mu * v)  # the look-ahead point is what this implementation stores
-    parameter = Parameter(np.array([1.0]), "w")
-    optimizer = optim.SGD(lr=lr, momentum=mu, nesterov=True)
-    found = []
-    for _ in range(5):
-        parameter.grad = parameter.data.copy()
+        parameter.grad = parameter.data
         optimizer.step([parameter])
-        found.append(float(parameter.data[0]))
-    np.testing.assert_allclose(found, textbook, rtol=1e-12)
-
-
-def test_weight_decay(optim):
-    w, expected = 3.0, []
-    for gradient in GRADIENTS:
-        w = w - 0.1 * gradient - 0.1 * 0.01 * w  # the gradient of 0.01 / 2 * w^2 is 0.01 * w
-        expected.append(w)
-    np.testing.assert_allclose(walk(optim.SGD(lr=0.1, weight_decay=0.01), 3.0), expected, rtol=1e-14)
-
-
-def test_weight_decay_goes_through_the_velocity(optim):
-    for nesterov in (False, True):
-        w, v, expected = 3.0, 0.0, []
-        for gradient in GRADIENTS:
-            g = gradient + 0.1 * w
-            v = 0.5 * v + g
-            w = w - 0.2 * (g + 0.5 * v if nesterov else v)
-            expected.append(w)
-        optimizer = optim.SGD(lr=0.2, momentum=0.5, nesterov=nesterov, weight_decay=0.1)
-        np.testing.assert_allclose(walk(optimizer, 3.0), expected, rtol=1e-14)
-
-
-def test_without_gradient_weight_decay_shrinks_by_a_constant_factor(optim):
-    found = walk(optim.SGD(lr=0.5, weight_decay=0.2), 1.0, [0.0] * 4)
-    np.testing.assert_allclose(found, [0.9, 0.81, 0.729, 0.6561], rtol=1e-14)
-
-
-def test_each_parameter_has_its_own_velocity(optim):
-    optimizer = optim.SGD(lr=1.0, momentum=0.5)
-    a, b = Parameter(np.zeros((2, 3)), "a"), Parameter(np.zeros(2), "b")
-    for step in (1, 2):
-        a.grad, b.grad = np.full((2, 3), 1.0), np.full(2, 10.0)
-        optimizer.step(parameter for parameter in [a, b])  # a generator will do
-        # 1, then 1 + (1 + 0.5)
-        np.testing.assert_allclose(a.data, -[1, 2.5][step - 1])
-        np.testing.assert_allclose(b.data, -[10, 25][step - 1])
-
-
-def test_a_gradient_filled_in_place_does_not_rewrite_the_velocity(optim):
-    for options in ({}, {"weight_decay": 0.5}, {"nesterov": True}):
-        w, again = Parameter(np.zeros(1), "w"), Parameter(np.zeros(1), "w")
-        in_place, fresh = (optim.SGD(lr=1.0, momentum=0.5, **options) for _ in range(2))
-        w.grad = np.zeros(1)
-        for gradient in (1.0, -2.0, 4.0):
-            w.grad[:] = gradient
-            again.grad = np.array([gradient])
-            in_place.step([w])
-            fresh.step([again])
-            assert w.grad == gradient, "the optimizer wrote into the gradient"
-        assert w.data == again.data
+        # The look-ahead point is what this implementation stores.
+        np.testing.assert_allclose(parameter.data, [w + mu * v], rtol=1e-12)
 
 
 def test_the_step_moves_the_array_itself(optim):
@@ -153,71 +139,10 @@ RULES = {
 }
 
 
-def test_rmsprop(optim):
-    w, s, expected = 1.0, 0.0, []
-    for g in GRADIENTS:
-        s = 0.9 * s + 0.1 * g * g
-        w = w - 0.05 * g / (math.sqrt(s) + 0.2)  # so large an eps shows that it stands outside the root
-        expected.append(w)
-    assert expected[0] == pytest.approx(1.0 - 0.05 * 0.5 / (math.sqrt(0.1 * 0.25) + 0.2))
-    found = walk(optim.RMSprop(lr=0.05, alpha=0.9, eps=0.2), 1.0)
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
-
-
-def test_rmsprop_with_weight_decay(optim):
-    w, s, expected = 3.0, 0.0, []
-    for gradient in GRADIENTS:
-        g = gradient + 0.2 * w
-        s = 0.7 * s + 0.3 * g * g
-        w = w - 0.05 * g / (math.sqrt(s) + 1e-3)
-        expected.append(w)
-    optimizer = optim.RMSprop(lr=0.05, alpha=0.7, eps=1e-3, weight_decay=0.2)
-    np.testing.assert_allclose(walk(optimizer, 3.0), expected, rtol=1e-14)
-
-
-def adam_by_sums(gradients, beta):
-    """The corrected running mean after each gradient, as the weighted mean that it is."""
-    means = []
-    for t in range(1, len(gradients) + 1):
-        weights = [beta ** (t - i) for i in range(1, t + 1)]
-        means.append(sum(k * g for k, g in zip(weights, gradients, strict=False)) / sum(weights))
-    return means
-
-
-def test_adam_takes_weighted_means_whose_weights_add_up_to_one(optim):
-    means = adam_by_sums(GRADIENTS, 0.6)
-    squares = adam_by_sums([g * g for g in GRADIENTS], 0.8)
-    steps = [0.05 * m / (math.sqrt(s) + 0.1) for m, s in zip(means, squares, strict=True)]
-    found = walk(optim.Adam(lr=0.05, betas=(0.6, 0.8), eps=0.1), 1.0)
-    np.testing.assert_allclose(found, 1.0 - np.cumsum(steps), rtol=1e-14)
-
-
 def test_first_step_of_adam_is_the_learning_rate(optim):
     for gradient in (1e-3, -7.0, 1e5):
         (found,) = walk(optim.Adam(lr=0.01), 0.0, [gradient])
         assert found == pytest.approx(-0.01 * np.sign(gradient), rel=1e-4)
-
-
-def test_weight_decay_goes_through_the_averages_of_adam(optim):
-    w, m, s, expected = 3.0, 0.0, 0.0, []
-    for t, gradient in enumerate(GRADIENTS, start=1):
-        g = gradient + 0.3 * w
-        m, s = 0.6 * m + 0.4 * g, 0.8 * s + 0.2 * g * g
-        w = w - 0.05 * (m / (1 - 0.6**t)) / (math.sqrt(s / (1 - 0.8**t)) + 0.1)
-        expected.append(w)
-    found = walk(optim.Adam(lr=0.05, betas=(0.6, 0.8), eps=0.1, weight_decay=0.3), 3.0)
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
-
-
-def test_weight_decay_stays_out_of_the_averages_of_adamw(optim):
-    w, m, s, expected = 3.0, 0.0, 0.0, []
-    for t, g in enumerate(GRADIENTS, start=1):
-        m, s = 0.6 * m + 0.4 * g, 0.8 * s + 0.2 * g * g
-        w = (1 - 0.05 * 0.3) * w
-        w = w - 0.05 * (m / (1 - 0.6**t)) / (math.sqrt(s / (1 - 0.8**t)) + 0.1)
-        expected.append(w)
-    found = walk(optim.AdamW(lr=0.05, betas=(0.6, 0.8), eps=0.1, weight_decay=0.3), 3.0)
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 def test_defaults_are_those_of_pytorch(optim):
@@ -242,8 +167,8 @@ def test_each_parameter_has_its_own_averages(optim):
 
 
 def test_no_rule_writes_into_the_gradient_or_keeps_it(optim):
-    for rule in RULES.values():
-        in_place, fresh = rule(optim), rule(optim)
+    for rule, options in itertools.product(RULES.values(), ({}, {"weight_decay": 0.5})):
+        in_place, fresh = rule(optim, **options), rule(optim, **options)
         w, again = Parameter(np.ones(1), "w"), Parameter(np.ones(1), "w")
         w.grad = np.zeros(1)
         for gradient in GRADIENTS:
@@ -286,11 +211,8 @@ def test_what_is_refused(optim):
     for wrong in (-0.1, float("nan"), float("inf")):
         for make in makers:
             refuses(lambda w=wrong, m=make: m(w), "lr must be a finite number, at least 0", f"got {wrong}")
-            refuses(
-                lambda w=wrong, m=make: m(0.1, weight_decay=w),
-                "weight_decay must be a finite",
-                f"got {wrong}",
-            )
+            said = "weight_decay must be a finite", f"got {wrong}"
+            refuses(lambda w=wrong, m=make: m(0.1, weight_decay=w), *said)
     for wrong in (-0.1, 1.0, float("nan")):
         said = ("must be a finite number, at least 0, below 1", f"got {wrong}")
         refuses(lambda w=wrong: optim.SGD(0.1, w), "momentum", *said)
@@ -316,16 +238,15 @@ def test_a_refused_step_moves_nothing(optim):
         optimizer = rule(optim)
         w, b = Parameter(np.ones((2, 3)), "W1"), Parameter(np.ones(2), "b1")
         w.grad = np.ones((2, 3))
-        refuses(
-            lambda o=optimizer, w=w, b=b: o.step([w, b]),
-            "b1.grad must be finite, got 2 of 2 that are NaN or infinite; before the first backward pass",
-        )
+        said = "b1.grad must be finite, got 2 of 2 that are NaN or infinite; before the first backward pass"
+        refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), said)
         for shape in [(1,), (), (2, 2)]:
             said = f"b1.grad must have shape (2,), got {shape}"
             refuses(lambda b=b, shape=shape: setattr(b, "grad", np.ones(shape)), said)
         for wrong in (float("nan"), float("inf"), -float("inf")):
             b.grad = np.array([1.0, wrong])
-            refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), "b1.grad must be finite, got 1 of 2")
+            said = refuses(lambda o=optimizer, w=w, b=b: o.step([w, b]), "b1.grad must be finite, got 1 of 2")
+            assert "first backward" not in said
         refuses(lambda o=optimizer, w=w: o.step([w, w]), "parameters must be different, got ['W1', 'W1']")
         assert (w.data == 1).all() and (b.data == 1).all()
         b.grad = np.ones(2)
@@ -349,16 +270,13 @@ def test_schedules_give_these_factors(optim):
     assert factors(lambda k: optim.cosine(k, 4), 7) == pytest.approx(wave, abs=1e-15)
 
 
-def test_schedules_refuse_a_length_that_is_not_positive(optim):
+def test_what_schedules_refuse(optim):
     for wrong in (0, -3, float("nan")):
         refuses(lambda w=wrong: optim.warmup(0, w), "steps must be a finite number, above 0", f"got {wrong}")
         refuses(lambda w=wrong: optim.cosine(0, w), "steps must be a finite number, above 0", f"got {wrong}")
         refuses(lambda w=wrong: optim.step_decay(0, w), "every must be a finite number, above 0")
         refuses(lambda w=wrong: optim.step_decay(0, 2, w), "factor must be a finite number, above 0")
         refuses(lambda w=wrong: optim.inverse_decay(0, w), "scale must be a finite number, above 0")
-
-
-def test_schedules_refuse_a_step_that_is_no_count(optim):
     for schedule in (optim.warmup, optim.step_decay, optim.cosine, optim.inverse_decay):
         for wrong in (-1, float("nan")):
             refuses(lambda s=schedule, w=wrong: s(w, 4), "step must be a finite number, at least 0")
@@ -376,6 +294,7 @@ def test_scheduled_multiplies_the_learning_rate(optim):
     found = walk(optimizer, 1.0)
     steps = np.array([1.0, 0.5, 0.0, 3.0, 0.25]) * 0.1 * GRADIENTS
     np.testing.assert_allclose(found, 1.0 - np.cumsum(steps), rtol=1e-14)
+    refuses(lambda: optim.Scheduled(optimizer, lambda step: 1.0), "optimizer is scheduled already")
     assert asked == [0, 1, 2, 3, 4]
     assert optimizer.lr == optimizer.optimizer.lr == 0.1 * 0.25
     assert optimizer.updates == 5
@@ -384,9 +303,8 @@ def test_scheduled_multiplies_the_learning_rate(optim):
 def test_scheduled_refuses_a_wrong_factor_and_does_not_count_a_refused_step(optim):
     for wrong in (-1.0, float("nan"), float("inf")):
         optimizer = optim.Scheduled(optim.SGD(lr=0.1), lambda step, wrong=wrong: wrong)
-        refuses(
-            lambda o=optimizer: walk(o, 1.0), "schedule(0) must be a finite number, at least 0", str(wrong)
-        )
+        said = "schedule(0) must be a finite number, at least 0", str(wrong)
+        refuses(lambda o=optimizer: walk(o, 1.0), *said)
     w = Parameter(np.ones(1), "w")
     optimizer = optim.Scheduled(optim.SGD(lr=0.1), lambda step: 1 / (2 + step))
     refuses(lambda: optimizer.step([w]), "w.grad must be finite, got 1 of 1")
@@ -394,11 +312,6 @@ def test_scheduled_refuses_a_wrong_factor_and_does_not_count_a_refused_step(opti
     w.grad = np.ones(1)
     optimizer.step([w])
     assert w.data[0] == pytest.approx(0.95)
-
-
-def test_scheduled_is_not_scheduled_again(optim):
-    once = optim.Scheduled(optim.SGD(lr=0.1), lambda step: 1.0)
-    refuses(lambda: optim.Scheduled(once, lambda step: 1.0), "optimizer is scheduled already")
 
 
 # --- clipping ---
@@ -497,6 +410,7 @@ def test_two_networks_and_one_rule(optim):
         rule.step(nets[turn].parameters())
         own[turn].step(twins[turn].parameters())
         np.testing.assert_array_equal(nets[turn].flat.data, twins[turn].flat.data)
+    assert set(rule.memory) == {net.flat for net in nets}
 
 
 def test_layers_that_have_moved_elsewhere_go_on_learning(optim):
@@ -521,13 +435,8 @@ def test_layers_that_have_moved_elsewhere_go_on_learning(optim):
                 np.testing.assert_array_equal(p.data, q.data, err_msg=f"{turn} {p.name}")
             if turn == 1:
                 theft(net)
-
-
-def test_a_check_leaves_a_network_in_one_piece(optim):
-    net, rule = network(), optim.SGD(0.1)
-    gradcheck.check_network(net, nn.MSELoss(), np.ones((1, 2)), np.ones((1, 1)))
-    rule.step(net.parameters())
-    assert list(rule.memory) == [net.flat]
+        last = theft is thefts[-1]  # a check leaves a network in one piece
+        assert not last or list(rule.memory) == [net.flat]
 
 
 def test_a_copied_network_and_rule_go_on_as_the_originals_do(optim):

@@ -6,8 +6,12 @@ A test that takes only ``training`` is also run on broken copies of the module (
 import contextlib
 import importlib
 import io
+import os
+import subprocess
+import sys
 import warnings
 from itertools import chain
+from pathlib import Path
 from typing import ClassVar
 from unittest import mock
 
@@ -49,15 +53,17 @@ def points(n, seed):
     return x, (x[:, 0] * x[:, 1] > 0).astype(int)
 
 
-def run(
-    training, net=None, loss=None, optimizer=None, data=(X, Y), epochs=3, batch_size=4, seed=0, **options
-):
+def run(training, net=None, loss=None, optimizer=None, data=(X, Y), epochs=3, batch_size=4, **options):
     """fit with everything left at something harmless."""
-    optimizer = optimizer or SGD(lr=0.1)
-    rng = np.random.default_rng(seed)
-    return training.fit(
-        net or line(), loss or nn.MSELoss(), optimizer, data, epochs, batch_size, rng, **options
-    )
+    net, loss, optimizer = net or line(), loss or nn.MSELoss(), optimizer or SGD(lr=0.1)
+    rng = np.random.default_rng(options.pop("seed", 0))
+    return training.fit(net, loss, optimizer, data, epochs, batch_size, rng, **options)
+
+
+def classify(training, net=None, loss=None, optimizer=None, n=12, **options):
+    """The same on points of two classes."""
+    loss, data = loss or nn.CrossEntropyLoss(), points(n, 1)
+    return run(training, net or classifier(), loss, optimizer, data, **options)
 
 
 class Spy:
@@ -81,7 +87,7 @@ def interrupt(*_):
 
 def test_learns_a_line(training):
     net = line()
-    history = run(training, net, epochs=200)
+    history = run(training, net, data=(X.tolist(), Y.tolist()), epochs=200, batch_size=3)  # lists will do
     assert net[0].W.data[0, 0] == pytest.approx(3, abs=1e-6)
     assert net[0].b.data[0] == pytest.approx(1, abs=1e-6)
     assert history.loss[-1] < 1e-12 < history.loss[0]
@@ -102,7 +108,7 @@ def test_history_has_one_entry_an_epoch(training):
     assert len(history.loss) == len(history.val_loss) == history.epochs == 5
     assert history.val_accuracy == []
     assert history.steps == 5 * 3  # 10 examples: 4 + 4 + 2
-    labelled = run(training, classifier(), nn.CrossEntropyLoss(), data=points(10, 1), validation=points(7, 2))
+    labelled = classify(training, validation=points(7, 2))
     assert len(labelled.loss) == len(labelled.val_loss) == len(labelled.val_accuracy) == 3
     assert run(training, epochs=0).epochs == 0
     assert run(training).val_loss == []
@@ -136,12 +142,6 @@ def test_every_example_once_an_epoch_in_a_new_order(training):
     assert first != second
 
 
-def test_the_batch_rows_and_targets_belong_together(training):
-    net = line()
-    history = run(training, net, data=(X.tolist(), Y.tolist()), epochs=100, batch_size=3)  # lists will do
-    assert history.loss[-1] < 1e-4
-
-
 def test_the_step_uses_gradients_of_its_own_batch(training):
     """Backward before step, on the weights that the loss was computed with."""
     order = []
@@ -162,7 +162,7 @@ def test_the_step_uses_gradients_of_its_own_batch(training):
 def test_the_seed_decides_everything(training):
     def weights(seed):
         net = classifier()
-        run(training, net, nn.CrossEntropyLoss(), data=points(30, 1), seed=seed)
+        classify(training, net, n=30, seed=seed)
         return net.state_dict()
 
     once, again, other = weights(1), weights(1), weights(2)
@@ -177,11 +177,8 @@ def test_validation_does_not_disturb_training(training):
     """Same weights and same losses with and without, though the network has dropout."""
     results = []
     for validation in (None, points(20, 2)):
-        net = classifier()
-        optimizer = SGD(lr=0.1, momentum=0.9)
-        history = run(
-            training, net, nn.CrossEntropyLoss(), optimizer, points(30, 1), validation=validation, epochs=4
-        )
+        net, rule = classifier(), SGD(lr=0.1, momentum=0.9)
+        history = classify(training, net, optimizer=rule, n=30, validation=validation, epochs=4)
         results.append((net.state_dict(), history.loss))
         assert all(layer.training for layer in nn.leaves(net))
     (plain, losses), (validated, same_losses) = results
@@ -192,7 +189,7 @@ def test_validation_does_not_disturb_training(training):
 
 def test_validation_is_measured_in_evaluation_mode_after_the_epoch(training):
     net, held_out = classifier(), points(20, 2)
-    history = run(training, net, nn.CrossEntropyLoss(), data=points(30, 1), validation=held_out)
+    history = classify(training, net, n=30, validation=held_out)
     loss, accuracy = training.evaluate(net, nn.CrossEntropyLoss(), *held_out)
     assert history.val_loss[-1] == loss and history.val_accuracy[-1] == accuracy
     net.eval()
@@ -200,30 +197,18 @@ def test_validation_is_measured_in_evaluation_mode_after_the_epoch(training):
 
 
 def test_fit_trains_a_network_that_was_left_in_evaluation_mode(training):
-    net = classifier()
-    net.eval()
-    modes = []
-    run(
-        training,
-        net,
-        nn.CrossEntropyLoss(),
-        Spy(lambda _: modes.append(net[2].training)),
-        points(10, 1),
-        validation=points(5, 2),
-    )
+    net, modes = classifier().eval(), []
+    spy = Spy(lambda _: modes.append(net[2].training))
+    classify(training, net, optimizer=spy, validation=points(5, 2))
     assert modes and all(modes)
 
 
 def test_evaluate(training):
-    eye = nn.Sequential(
-        nn.Linear(2, 2, rng=np.random.default_rng(0), init=lambda *_: np.eye(2)),
-        nn.Dropout(0.9, rng=np.random.default_rng(0)),
-    )
+    rng, inputs = np.random.default_rng(0), [[0, 0], [0, 0], [0, 9], [9, 0]]
+    eye = nn.Sequential(nn.Linear(2, 2, rng=rng, init=lambda *_: np.eye(2)), nn.Dropout(0.9, rng=rng))
     for mode in (True, False):
         eye.train(mode)
-        loss, accuracy = training.evaluate(
-            eye, nn.CrossEntropyLoss(), [[0, 0], [0, 0], [0, 9], [9, 0]], [0, 0, 1, 1]
-        )
+        loss, accuracy = training.evaluate(eye, nn.CrossEntropyLoss(), inputs, [0, 0, 1, 1])
         assert loss == pytest.approx((2 * np.log(2) + np.log1p(np.exp(-9)) + 9 + np.log1p(np.exp(-9))) / 4)
         assert accuracy == 0.75 and type(accuracy) is float
         assert {layer.training for layer in [eye, *nn.leaves(eye)]} == {mode}, "the mode is put back"
@@ -233,16 +218,9 @@ def test_evaluate(training):
 
 def test_evaluate_puts_the_mode_back_when_it_fails(training):
     net = classifier()
-    refuses(
-        lambda: training.evaluate(net, nn.CrossEntropyLoss(), np.ones((3, 2)), [0, 1]),
-        "labels",
-        "(3,)",
-        "(2,)",
-    )
-    refuses(
-        lambda: training.evaluate(net, nn.CrossEntropyLoss(), np.ones((0, 2)), np.array([], int)),
-        "at least one example",
-    )
+    loss, none = nn.CrossEntropyLoss(), np.array([], int)
+    refuses(lambda: training.evaluate(net, loss, np.ones((3, 2)), [0, 1]), "labels", "(3,)", "(2,)")
+    refuses(lambda: training.evaluate(net, loss, np.ones((0, 2)), none), "at least one example")
     assert net.training and net[2].training
 
 
@@ -264,16 +242,9 @@ def test_a_diverging_loss_stops(training):
     # x = 1, y = 1: each step multiplies the error by 1 - 2e9, the squared error by 4e18; it starts at 1.
     # 4e18^16 is 4e297, 4e18^17 too large for a float: the 18th loss. That is epoch 6, with 3 steps an epoch.
     data = (np.ones((3, 1)), np.ones((3, 1)))
-    net = one_weight()
-    history = stopped(
-        training,
-        "the loss became inf in epoch 6, step 18",
-        net=net,
-        optimizer=SGD(lr=1e9),
-        data=data,
-        epochs=50,
-        batch_size=1,
-    )
+    net, rule = one_weight(), SGD(lr=1e9)
+    options = {"net": net, "optimizer": rule, "data": data, "epochs": 50, "batch_size": 1}
+    history = stopped(training, "the loss became inf in epoch 6, step 18", **options)
     assert history.epochs == 5 and history.steps == 17
     assert np.isfinite(history.loss).all() and np.isfinite(net[0].W.data).all()
 
@@ -283,10 +254,8 @@ def test_a_diverging_network_says_nothing_else(training):
         (nn.MSELoss(), (points(20, 1)[0], np.ones((20, 2)))),
         (nn.CrossEntropyLoss(), points(20, 1)),
     ]:
-        net = classifier()
-        stopped(
-            training, "the loss became", net=net, loss=loss, optimizer=SGD(lr=1e200), data=data, epochs=50
-        )
+        options = {"net": classifier(), "loss": loss, "optimizer": SGD(lr=1e200), "data": data, "epochs": 50}
+        stopped(training, "the loss became", **options)
 
 
 def test_a_gradient_that_is_not_finite_stops_before_the_step(training):
@@ -295,9 +264,8 @@ def test_a_gradient_that_is_not_finite_stops_before_the_step(training):
     data = (np.full((1, 1), 1e300), np.full((1, 1), 1e9))
     before = net.state_dict()
     message = "W1.grad must be finite, got 1 of 1 that are NaN or infinite, in epoch 1, step 1"
-    for epochs in (1, 8):  # from eight steps on, parameters are joined
-        history = stopped(training, message, net=net, data=data, epochs=epochs, batch_size=1)
-        assert history.steps == 0 and (net[0].W.data == before["W1"]).all()
+    history = stopped(training, message, net=net, data=data, epochs=8, batch_size=1)
+    assert history.steps == 0 and (net[0].W.data == before["W1"]).all()
 
 
 def test_nan_in_the_data_stops_before_the_step(training):
@@ -312,21 +280,15 @@ def test_nan_in_the_data_stops_before_the_step(training):
 
 
 def test_nan_in_the_validation_data_stops(training):
-    history = stopped(
-        training, "the validation loss became nan in epoch 1, after step 3", validation=(X * np.nan, Y)
-    )
+    said = "the validation loss became nan in epoch {}, after step {}"
+    history = stopped(training, said.format(1, 3), validation=(X * np.nan, Y))
     assert history.loss == history.val_loss == [] and history.steps == 3
     inputs = X.copy()
 
     def spoil(_):
         inputs[0] = np.nan
 
-    history = stopped(
-        training,
-        "the validation loss became nan in epoch 2, after step 6",
-        validation=(inputs, Y),
-        on_epoch=spoil,
-    )
+    history = stopped(training, said.format(2, 6), validation=(inputs, Y), on_epoch=spoil)
     assert history.epochs == len(history.val_loss) == 1
 
 
@@ -336,14 +298,13 @@ def test_interrupted_in_a_step(training):
             raise KeyboardInterrupt
 
     net = classifier()
-    loss = nn.CrossEntropyLoss()
-    history = run(training, net, loss, Spy(at_five), points(12, 1), epochs=9, validation=points(6, 2))
+    history = classify(training, net, optimizer=Spy(at_five), epochs=9, validation=points(6, 2))
     assert history.epochs == 1 == len(history.val_loss) == len(history.val_accuracy)
     assert history.steps == 4
     assert history.stopped == "interrupted after 1 full epochs and 4 steps"
-    value, accuracy = training.evaluate(net, loss, *points(6, 2))
+    value, accuracy = training.evaluate(net, nn.CrossEntropyLoss(), *points(6, 2))
     assert np.isfinite(value) and 0 <= accuracy <= 1
-    assert run(training, net, loss, data=points(12, 1)).epochs == 3, "the network can be trained on"
+    assert classify(training, net).epochs == 3, "the network can be trained on"
 
 
 def test_interrupted_between_epochs(training):
@@ -361,7 +322,7 @@ def test_interrupted_in_validation_keeps_the_lists_equally_long(training):
             return interrupt() if self.calls == 2 else super().is_right(y_hat, y)
 
     net = classifier()
-    history = run(training, net, SlowLoss(), data=points(12, 1), validation=points(6, 2))
+    history = classify(training, net, SlowLoss(), validation=points(6, 2))
     assert len(history.loss) == len(history.val_loss) == len(history.val_accuracy) == 1
     assert history.steps == 6 and history.stopped.startswith("interrupted")
     assert net.training and net[2].training
@@ -386,6 +347,8 @@ def test_on_epoch_can_stop(training):
     assert seen == [(1, 1, 3), (2, 2, 6)] and history.epochs == 2
     assert history.stopped == "on_epoch asked for it after epoch 2"
     assert run(training, epochs=4, on_epoch=lambda history: None).epochs == 4
+    for answer in (1, np.True_):  # any true answer
+        assert run(training, epochs=9, on_epoch=lambda history, answer=answer: answer).epochs == 1
 
 
 # --- The progress bar ---------------------------------------------------------------------------------
@@ -432,11 +395,8 @@ def test_the_bar_counts_epochs(training):
 
 def test_the_bar_can_be_switched_off(training):
     for environment, progress, off in [
-        (None, True, False),
-        ("", True, False),
-        ("1", True, True),
-        (None, False, True),
-    ]:
+        (None, True, False), ("", True, False), ("1", True, True), (None, False, True)
+    ]:  # fmt: skip
         bar = bar_of(training, environment, progress=progress)
         assert bar.options["disable"] is off, f"TQDM_DISABLE={environment!r}, progress={progress}"
 
@@ -448,12 +408,8 @@ def test_a_short_run_prints_nothing(training):
     assert stream.getvalue() == ""
 
 
-def test_no_bar_where_the_environment_says_so(monkeypatch):
+def test_no_bar_where_the_environment_says_so():
     """In a fresh Python, with the real tqdm, whose delay is taken out so that it has something to show."""
-    import os
-    import subprocess
-    import sys
-
     program = (
         "import sys; sys.path.insert(0, 'tests'); import test_training as t, bphelpers.training as training\n"
         "import tqdm.auto, functools\n"
@@ -461,18 +417,11 @@ def test_no_bar_where_the_environment_says_so(monkeypatch):
         "tqdm.auto.tqdm = lambda **options: real(**{**options, 'delay': 0, 'mininterval': 0})\n"
         "t.run(training)\n"
     )
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    printed = {}
+    root, printed = str(Path(__file__).parents[1]), {}
     for value in ("1", ""):
         environment = {**os.environ, "TQDM_DISABLE": value, "PYTHONPATH": root}
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        command, options = [sys.executable, "-c", program], {"capture_output": True, "text": True}
+        done = subprocess.run(command, cwd=root, env=environment, timeout=120, **options)
         assert done.returncode == 0, done.stderr
         printed[value] = done.stdout + done.stderr
     assert printed["1"] == "" and "training" in printed[""]
@@ -484,10 +433,9 @@ def test_no_bar_where_the_environment_says_so(monkeypatch):
 def test_bad_data_is_named(training):
     for name in ("data", "validation"):
         for bad in [(X, Y[:-1]), (X[:0], Y[:0]), (X[:-1], Y), (5.0, 5.0)]:
-            shapes = f"at least one, got shapes {np.shape(bad[0])} and {np.shape(bad[1])}"
-            refuses(
-                lambda n=name, b=bad: run(training, **{n: b}), f"{name} must hold as many targets", shapes
-            )
+            said = f"{name} must hold as many targets as inputs, at least one, got shapes"
+            shapes = f"{np.shape(bad[0])} and {np.shape(bad[1])}"
+            refuses(lambda n=name, b=bad: run(training, **{n: b}), said, shapes)
         refuses(lambda n=name: run(training, **{n: (X, Y, Y)}), f"{name} must be a pair (X, y), got 3 parts")
     refuses(lambda: run(training, batch_size=0), "batch_size must be a whole number, at least 1, got 0")
     refuses(lambda: run(training, epochs=-1), "epochs must be a whole number, at least 0, got -1")
@@ -529,21 +477,8 @@ def test_an_accuracy_of_zero_is_recorded(training):
     net = nn.Sequential(nn.Linear(1, 2, rng=np.random.default_rng(0)))
     net[0].W.data[:], net[0].b.data[:] = [[5.0], [-5.0]], 0
     data = np.ones((4, 1)), [1] * 4
-    history = run(
-        training, net, nn.CrossEntropyLoss(), SGD(0.0), data=data, epochs=2, validation=data, progress=False
-    )
+    history = run(training, net, nn.CrossEntropyLoss(), SGD(0.0), data, epochs=2, validation=data)
     assert history.val_accuracy == [0.0, 0.0]
-
-
-def test_any_true_answer_of_on_epoch_stops(training):
-    for answer in (1, np.True_):
-        assert run(training, epochs=9, on_epoch=lambda history, answer=answer: answer).epochs == 1
-
-
-def test_on_epoch_is_called_after_every_epoch(training):
-    seen = []
-    run(training, epochs=3, on_epoch=lambda history: seen.append(history.epochs))
-    assert seen == [1, 2, 3]
 
 
 def test_float64_targets_do_not_slow_a_float32_network(training):

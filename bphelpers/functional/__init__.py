@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bphelpers.arguments import Array, generator, number, op
+from bphelpers.arguments import Array, generator, op
+
+Given = Array | None
 
 # --- The weighted sums of a layer ---------------------------------------------------------------------------
 
 
 @op("x: n d, W: k d, b: k")
-def linear(x: Array, W: Array, b: Array | None = None) -> Array:
+def linear(x: Array, W: Array, b: Given = None) -> Array:
     r"""Weighted sums, :math:`z_{ij} = \sum_k W_{jk} x_{ik} + b_j` [01]. Layout of ``torch.nn.Linear``.
 
     >>> linear([[1.0, 2.0]], [[3.0, 4.0]], [0.5])
@@ -35,12 +37,7 @@ def linear(x: Array, W: Array, b: Array | None = None) -> Array:
 
 @op("x: n d, W: k d, dout: n k")
 def linear_backward(
-    dout: Array,
-    x: Array,
-    W: Array,
-    dW: Array | None = None,
-    db: Array | None = None,
-    ask_dx: bool = True,
+    dout: Array, x: Array, W: Array, dW: Given = None, db: Given = None, ask_dx: bool = True
 ) -> tuple[Array, Array, Array]:
     """``dx`` sums over the neurons that each input feeds, ``dW`` and ``db`` over the batch [05, 06].
 
@@ -116,11 +113,7 @@ def relu_backward(dout: Array, z: Array) -> Array:
     return np.where(z > 0, dout, 0.0)
 
 
-def _slope_fits(given: dict[str, Any]) -> None:
-    number("slope", given.get("slope", 0.01), least=0, most=1)
-
-
-@op("x: ...", _slope_fits)
+@op("x: ...", slope={"least": 0, "most": 1})
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """``x`` where ``x > 0``, else ``slope * x``; slope from 0 (ReLU) to 1 [13].
 
@@ -133,7 +126,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     return np.where(x > 0, x, float(slope) * x)
 
 
-@op("x: ..., dout: ...", _slope_fits)
+@op("x: ..., dout: ...", slope={"least": 0, "most": 1})
 def leaky_relu_backward(dout: Array, x: Array, slope: float = 0.01) -> Array:
     """``dout`` where ``x > 0``, else ``slope * dout``, at 0 as well [13].
 
@@ -177,8 +170,7 @@ def gelu_backward(dout: Array, x: Array) -> Array:
 
 
 def _some_scores(given: dict[str, Any]) -> None:
-    if given["z"].shape[1] == 0:
-        raise ValueError(f"z must have at least one score in each row, got shape {given['z'].shape}")
+    at_least_one("z", given["z"], "score in each row", axis=1)
 
 
 @op("z: n k", _some_scores)
@@ -226,13 +218,10 @@ def log_softmax_backward(dout: Array, log_p: Array) -> Array:
 # --- Losses: a mean over the examples, a sum over the outputs of one ----------------------------------------
 
 
-Labels = NDArray[np.integer]
-
-
-def at_least_one(name: str, batch: Array) -> None:
-    """Refuse an empty batch where an average is taken."""
-    if len(batch) == 0:
-        raise ValueError(f"{name} must hold at least one example to average over, got shape {batch.shape}")
+def at_least_one(name: str, array: Array, what: str = "example to average over", axis: int = 0) -> None:
+    """Refuse an array that is empty along an axis."""
+    if array.shape[axis] == 0:
+        raise ValueError(f"{name} must hold at least one {what}, got shape {array.shape}")
 
 
 def _alike(given: dict[str, Any]) -> None:
@@ -301,7 +290,7 @@ def _classes(given: dict[str, Any]) -> None:
 
 
 @op("logits: n k, labels: n int", _classes)
-def softmax_cross_entropy(logits: Array, labels: Labels) -> float:
+def softmax_cross_entropy(logits: Array, labels: NDArray[np.integer]) -> float:
     r"""One class of k, in nats: the mean of :math:`-\log p_{label}` [02]. Guessing costs :math:`\log k`.
 
     >>> round(softmax_cross_entropy([[0.0, 0.0]], [1]), 6)
@@ -311,7 +300,7 @@ def softmax_cross_entropy(logits: Array, labels: Labels) -> float:
 
 
 @op("logits: n k, labels: n int", _classes)
-def softmax_cross_entropy_backward(logits: Array, labels: Labels) -> Array:
+def softmax_cross_entropy_backward(logits: Array, labels: NDArray[np.integer]) -> Array:
     r""":math:`(p - \text{one-hot}) / n` [02].
 
     >>> softmax_cross_entropy_backward([[0.0, 0.0]], [1])
@@ -337,10 +326,12 @@ def p_minus_one_hot(log_p: Array, right: tuple[Any, Any]) -> Array:
 # --- Normalisation: over the batch, or over the features of an example --------------------------------------
 
 
-Given = Array | None
-
-
-def _standardized(x: Array, mean: Array, var: Array, eps: float) -> tuple[Array, Array]:
+def _standardized(
+    x: Array, axis: int, eps: float, mean: Given = None, var: Given = None
+) -> tuple[Array, Array]:
+    """By what is given, or by the mean and variance along the axis; and the deviation."""
+    if mean is None or var is None:
+        mean, var = x.mean(axis=axis, keepdims=True), x.var(axis=axis, keepdims=True)
     std: Array = np.sqrt(var + float(eps))
     return (x - mean) / std, std
 
@@ -351,14 +342,7 @@ def _standardized_backward(dx_hat: Array, x_hat: Array, std: Array, axis: int) -
     return (dx_hat - dx_hat.mean(axis=axis, keepdims=True) - along) / std
 
 
-def _over_batch(x: Array, mean: Given, var: Given, eps: float) -> tuple[Array, Array]:
-    if mean is None or var is None:
-        return _standardized(x, x.mean(axis=0), x.var(axis=0), eps)
-    return _standardized(x, mean, var, eps)
-
-
 def _both_or_neither(given: dict[str, Any]) -> None:
-    number("eps", given.get("eps", 1e-5), above=0)
     mean, var = given.get("mean"), given.get("var")
     if mean is None and var is None:
         at_least_one("x", given["x"])
@@ -369,15 +353,9 @@ def _both_or_neither(given: dict[str, Any]) -> None:
         raise ValueError(f"var must not be negative, got a smallest value of {var.min()}")
 
 
-@op("x: n d, gamma: d, beta: d, mean: d, var: d", _both_or_neither)
+@op("x: n d, gamma: d, beta: d, mean: d, var: d", _both_or_neither, eps={"above": 0})
 def batch_norm(
-    x: Array,
-    gamma: Array,
-    beta: Array,
-    mean: Given = None,
-    var: Given = None,
-    *,
-    eps: float = 1e-5,
+    x: Array, gamma: Array, beta: Array, mean: Given = None, var: Given = None, *, eps: float = 1e-5
 ) -> Array:
     r"""Each feature standardised over the batch: :math:`\gamma (x - \mu) / \sqrt{v + \epsilon} + \beta` [13].
 
@@ -389,18 +367,12 @@ def batch_norm(
     array([[4.],
            [6.]])
     """
-    return gamma * _over_batch(x, mean, var, eps)[0] + beta
+    return gamma * _standardized(x, 0, eps, mean, var)[0] + beta
 
 
-@op("x: n d, gamma: d, mean: d, var: d, dout: n d", _both_or_neither)
+@op("x: n d, gamma: d, mean: d, var: d, dout: n d", _both_or_neither, eps={"above": 0})
 def batch_norm_backward(
-    dout: Array,
-    x: Array,
-    gamma: Array,
-    mean: Given = None,
-    var: Given = None,
-    *,
-    eps: float = 1e-5,
+    dout: Array, x: Array, gamma: Array, mean: Given = None, var: Given = None, *, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     r"""``dx, dgamma, dbeta``. In training x acts in three ways: itself, by the mean, by the variance [13].
 
@@ -410,23 +382,17 @@ def batch_norm_backward(
     >>> batch_norm_backward([[1.0], [0.0]], [[1.0], [3.0]], [2.0], eps=3.0)[1:]
     (array([-0.5]), array([1.]))
     """
-    x_hat, std = _over_batch(x, mean, var, eps)
+    x_hat, std = _standardized(x, 0, eps, mean, var)
     dx_hat = dout * gamma
     dx = _standardized_backward(dx_hat, x_hat, std, axis=0) if mean is None else dx_hat / std
     return dx, (dout * x_hat).sum(axis=0), dout.sum(axis=0)
 
 
-def _over_features(x: Array, eps: float) -> tuple[Array, Array]:
-    return _standardized(x, x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True), eps)
-
-
 def _some_features(given: dict[str, Any]) -> None:
-    number("eps", given.get("eps", 1e-5), above=0)
-    if given["x"].shape[-1] == 0:
-        raise ValueError(f"x must have at least one feature on its last axis, got shape {given['x'].shape}")
+    at_least_one("x", given["x"], "feature on its last axis", axis=-1)
 
 
-@op("x: ... d, gamma: d, beta: d", _some_features)
+@op("x: ... d, gamma: d, beta: d", _some_features, eps={"above": 0})
 def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Array:
     r"""Each example standardised over its features; training and evaluation do the same [13].
 
@@ -435,10 +401,10 @@ def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Arr
     >>> layer_norm([[1.0, 3.0]], gamma=[2.0, 2.0], beta=[5.0, 0.0], eps=3.0)
     array([[4., 1.]])
     """
-    return gamma * _over_features(x, eps)[0] + beta
+    return gamma * _standardized(x, -1, eps)[0] + beta
 
 
-@op("x: ... d, gamma: d, dout: ... d", _some_features)
+@op("x: ... d, gamma: d, dout: ... d", _some_features, eps={"above": 0})
 def layer_norm_backward(
     dout: Array, x: Array, gamma: Array, *, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
@@ -447,21 +413,13 @@ def layer_norm_backward(
     >>> layer_norm_backward([[1.0, 0.0]], [[1.0, 3.0]], [2.0, 2.0], eps=3.0)[0]
     array([[ 0.375, -0.375]])
     """
-    x_hat, std = _over_features(x, eps)
+    x_hat, std = _standardized(x, -1, eps)
     dx = _standardized_backward(dout * gamma, x_hat, std, axis=-1)
     rows = tuple(range(x.ndim - 1))
     return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
 
 
-# --- Dropout ------------------------------------------------------------------------------------------------
-
-
-def _draws(given: dict[str, Any]) -> None:
-    number("p", given["p"], least=0, below=1)
-    generator("rng", given["rng"])
-
-
-@op("x: ...", _draws)
+@op("x: ...", lambda given: generator("rng", given["rng"]), p={"least": 0, "below": 1})
 def dropout(x: Array, p: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """``out, mask``: 0 with probability ``p``, else divided by ``1 - p``, which keeps the mean [11].
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bphelpers.arguments import refuse, whole
-from bphelpers.numeric import Array, error_above, float64_copy
+from bphelpers.numeric import Array, float64_copy, relative_error
 from bphelpers.teaching.gradcheck.mistakes import TABLE, Counts, mistakes_in, sentence_for
 from bphelpers.teaching.numbers import number
 
@@ -138,9 +138,7 @@ def same(found: Array, expected: Array, rtol: float, noise: Array | float = 0.0)
     least = max(1e-2 * float(np.abs(expected).max(initial=0.0)), np.finfo(float).tiny)
     # A gradient of a wrong shape holds the parameter's entries elsewhere, so there the largest noise counts.
     own = noise if np.shape(noise) == found.shape else np.max(noise)
-    return bool(
-        (error_above(found, expected, np.full(found.shape, np.maximum(least, own / rtol))) <= rtol).all()
-    )
+    return bool((relative_error(found, expected, np.maximum(least, own / rtol)) <= rtol).all())
 
 
 def without_round_off(array: Array, beside: Array) -> Array:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bphelpers.numeric import Array, Index, error_above
+from bphelpers.numeric import Array, Index, relative_error
 from bphelpers.teaching.gradcheck.diagnosis import Diagnosis
 from bphelpers.teaching.gradcheck.slopes import Kink
 from bphelpers.teaching.numbers import number
@@ -35,7 +35,7 @@ class ArrayCheck:
         if not self.right_shape:
             return np.full(1, np.inf)
         least = max(1e-2 * float(np.abs(self.measured).max(initial=0.0)), np.finfo(float).tiny)
-        errors = error_above(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
+        errors = relative_error(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
         for kink in self.kinks:
             errors[kink.index] = 0.0 if np.isfinite(self.found[kink.index]) else np.inf
         return errors

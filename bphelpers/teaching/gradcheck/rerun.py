@@ -129,7 +129,7 @@ def walked(layer: Any, x: Array, numbers: Iterator[int]) -> Step:
         draws.again()
         layer.forward(x)
         return Step(layer, out, DROPOUT, {"x": x}, {"mask": mask}, next(numbers))
-    layers = layer.body.layers if isinstance(layer, nn.Residual) else getattr(layer, "layers", ())
+    layers = getattr(layer, "layers", ())
     if isinstance(layers, list | tuple) and all(hasattr(inner, "backward") for inner in layers):
         steps, again = [], x
         draws.again()
