@@ -34,7 +34,8 @@ class ArrayCheck:
         """
         if not self.right_shape:
             return np.full(1, np.inf)
-        least = max(1e-2 * float(np.abs(self.measured).max(initial=0.0)), np.finfo(float).tiny)
+        known = np.abs(self.measured[np.isfinite(self.measured)])
+        least = max(1e-2 * float(known.max(initial=0.0)), np.finfo(float).tiny)
         errors = relative_error(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
         for kink in self.kinks:
             errors[kink.index] = 0.0 if np.isfinite(self.found[kink.index]) else np.inf
