@@ -404,7 +404,7 @@ def expected(frames: dict[str, Any], k: int) -> dict[str, Any]:
     known = {label["id"]: (label["text"], "") for label in frames["labels"]}
     for one in frames["steps"][: k + 1]:
         known |= {name: (text, one["direction"]) for name, text in one["sets"]}
-    fresh = {name for name, _ in step["sets"]} | set(step["shows"])
+    fresh = {name for name, _ in step["sets"]} | set(step["edges"])
     hidden = {name for name in known if frames["crowded"] and name.strip("d")[0] == "W"} - fresh
     edges = [e for e in frames["edges"] if e["id"] in step["edges"]]
     neurons = [n for n in frames["neurons"] if n["id"] in step["neurons"]]
@@ -457,8 +457,10 @@ def test_each_way_has_its_colour_and_its_arrowheads(
             const at = name => Number(edge.firstChild.getAttribute(name));
             const ends = {back: [at('x1'), at('y1')], ahead: [at('x2'), at('y2')]};
             return Object.keys(ends).map(end => {
-                const points = edge.querySelector(`.${end}`).getAttribute('points').split(' ');
-                const [tip, ...wings] = points.map(point => point.split(',').map(Number));
+                const head = edge.querySelector(`.${end}`);
+                const turned = head.transform.baseVal.consolidate().matrix;
+                const points = [...head.points].map(point => point.matrixTransform(turned));
+                const [tip, ...wings] = points.map(({x, y}) => [x, y]);
                 const other = ends[end === 'back' ? 'ahead' : 'back'];
                 const far = ([x, y]) => Math.hypot(x - other[0], y - other[1]);
                 return tip.join() === ends[end].join() && wings.every(wing => far(wing) < far(tip));
