@@ -39,8 +39,6 @@ function drawNeuron({ x, y, r, name, sub }) {
   ]);
 }
 
-const drawLabel = ({ x, y }) => svg("text", { x, y });
-
 function button(text, label, act) {
   const node = make("button", { type: "button", "aria-label": label, title: label, ...QUIET }, [text]);
   node.addEventListener("click", act);
@@ -66,14 +64,14 @@ function light(nodes, lit, kind, direction) {
 }
 
 export function mount(el, data) {
-  const examples = [data, ...data.others]; // the same steps with other numbers
-  const last = data.steps.length - 1;
-  let { steps, note, start: at } = data;
+  const { steps, note } = data;
+  const last = steps.length - 1;
+  let at = 0;
   let timer = null;
 
   // ------------------------------------------------------------------------------------ the page
 
-  const [edges, neurons, labels] = [[data.edges, drawEdge], [data.neurons, drawNeuron], [data.labels, drawLabel]]
+  const [edges, neurons, labels] = [[data.edges, drawEdge], [data.neurons, drawNeuron], [data.labels, ({ x, y }) => svg("text", { x, y })]]
     .map(([items, draw]) => new Map(items.map((item) => [item.id, draw(item)])));
   const kind = data.crowded ? "crowded" : "";
   const groups = [edges, neurons, labels].map((nodes) => svg("g", {}, nodes.values()));
@@ -93,7 +91,7 @@ export function mount(el, data) {
   play.className = "play";
   buttons.splice(2, 0, play);
 
-  const range = { type: "range", max: last, value: at, "aria-label": "Step of the training iteration" };
+  const range = { type: "range", max: last, "aria-label": "Step of the training iteration" };
   const slider = make("input", { ...range, ...QUIET });
   slider.addEventListener("input", () => go(Number(slider.value)));
   slider.addEventListener("keydown", (event) => {
@@ -101,28 +99,19 @@ export function mount(el, data) {
     event.preventDefault();
     toggle();
   });
-  const choice = make("select", { "aria-label": "Example shown", ...QUIET });
-  choice.append(...examples.map((one, k) => make("option", { value: k }, [one.note])));
-  choice.addEventListener("change", () => choose(examples[choice.value]));
 
   const [phase, what, count] = ["phase", "what", "count"].map((name) => make("span", { class: name }));
   const [symbols, numbers] = ["symbols", "numbers"].map((name) => make("div", { class: `formula ${name}` }));
   const sentence = make("p", { class: "sentence", role: "status", "aria-live": "polite" });
-  const list = make("ol");
+  const words = steps.map((step) => make("li", { class: step.direction }, [step.sentence]));
   const root = make("div", { class: "bp-scrubber", ...QUIET }, [
-    make("div", { class: "controls" }, [...buttons, slider, ...(examples.length > 1 ? [choice] : [])]),
+    make("div", { class: "controls" }, [...buttons, slider]),
     make("div", { class: "where" }, [phase, what, count]),
     picture, symbols, numbers, sentence,
-    make("details", {}, [make("summary", {}, ["All steps in words"]), list]),
+    make("details", {}, [make("summary", {}, ["All steps in words"]), make("ol", {}, words)]),
   ]);
 
   // ------------------------------------------------------------------------------------ what happens on it
-
-  function choose(example) {
-    ({ steps, note } = example);
-    list.replaceChildren(...steps.map((step) => make("li", { class: step.direction }, [step.sentence])));
-    show(at);
-  }
 
   function go(k) {
     pause();
@@ -182,7 +171,7 @@ export function mount(el, data) {
     setPlaying(setInterval(next, 1000 * SECONDS_PER_STEP));
   }
 
-  choose(data);
+  show(0);
   el.replaceChildren(root);
   return pause;
 }

@@ -10,7 +10,7 @@ import html
 import json
 import operator
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from itertools import pairwise, product
 from typing import Any
@@ -57,17 +57,14 @@ def scrubber(
     y: ArrayLike,
     lr: float | None = None,
     *,
-    example: int | Sequence[int] = 0,
+    example: int = 0,
     fixed: Collection[str] = (),
     names: Mapping[str, str] | None = None,
-    start: int = 0,
 ) -> "Scrubber":
     """One training iteration with a slider over its steps: forward, backward, update [05].
 
-    ``net, loss, x, y, lr, fixed, names`` as :func:`bphelpers.teaching.trace.trace` takes them. ``example`` is
-    the row of the batch whose values the neurons show, from 0; of several, for example ``range(4)``, the
-    reader chooses one, and each takes as much space as a scrubber of its own. ``start`` is the step that is
-    shown first.
+    All arguments as :func:`bphelpers.teaching.trace.trace` takes them: ``example`` is the row of the batch
+    whose values the neurons show, from 0.
 
     >>> from bphelpers.teaching.trace import HalfSquares, running_example
     >>> net, x, y, lr = running_example()
@@ -75,30 +72,22 @@ def scrubber(
     One training iteration of a 2-2-2 network in 42 steps: 10 forward to the loss 0.298371, 20 backward,
     12 to update.
     """
-    rows = [operator.index(row) for row in np.ravel(example)]
-    start = operator.index(start)
-    if not rows:
-        raise ValueError("example must be at least one row, got none")
-    traces = [trace(net, loss, x, y, lr, example=row, fixed=fixed, names=names) for row in rows]
-    steps = traces[0]
-    if not 0 <= start < len(steps):
-        raise ValueError(f"start must be from 0 to {len(steps) - 1}, got {start}")
+    example = operator.index(example)
+    steps = trace(net, loss, x, y, lr, example=example, fixed=fixed, names=names)
     picture = _Picture(layers(net), loss, names or {})
     n = np.shape(x)[0] if np.ndim(x) == 2 else 1
-    first, *others = (
-        {"note": f"example {row + 1} of {n}" if n > 1 else "",
-         "steps": picture.steps(found, _targets(net, loss, y, row))}
-        for row, found in zip(rows, traces, strict=True)
-    )  # fmt: skip
-    return Scrubber(steps, picture.drawing(steps) | first | {"others": others, "start": start})
+    changing = {
+        "note": f"example {example + 1} of {n}" if n > 1 else "",
+        "steps": picture.steps(steps, _targets(net, loss, y, example)),
+    }
+    return Scrubber(steps, picture.drawing(steps) | changing)
 
 
 class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
     """What `scrubber` returns: a network with a slider in Jupyter, a sentence where it is printed [05].
 
     ``steps`` are the `Step` objects that are shown; ``data`` is all that the browser gets: ``neurons``,
-    ``edges`` and ``labels`` with where they stand, ``steps`` with what is lit and the texts that each sets,
-    ``others`` with the steps of further examples.
+    ``edges`` and ``labels`` with where they stand, ``steps`` with what is lit and the texts that each sets.
 
     A lesson becomes by ``jupyter nbconvert --to html`` a page in which the scrubber needs nothing else. With
     ``--execute`` nbconvert also stores the state of widgets, and then takes their program from the network;
@@ -229,12 +218,12 @@ class _Picture:
             self._label(f"dz{l}_{j}", x, y + r + 13)
             return
         self.boxes.append((x - 40, y - r - 58, x + 40, y + r + 40))
+        for letter, away in {"z": -r - 9, "da": r + 18, "dz": r + 35}.items():
+            self._label(f"{letter}{l}_{j}", x, y + away)
         bias = self.network[l - 1].linear.b
-        for letter, away in {"z": -r - 9, "b": -r - 26, "db": -r - 43, "da": r + 18, "dz": r + 35}.items():
-            if bias is not None or "b" not in letter:
-                given = bias is not None and letter == "b"
-                text = self._text(f"b{l}_{j}", bias.data[j - 1]) if given else ""
-                self._label(f"{letter}{l}_{j}", x, y + away, text=text)
+        if bias is not None:
+            self._label(f"b{l}_{j}", x, y - r - 26, text=self._text(f"b{l}_{j}", bias.data[j - 1]))
+            self._label(f"db{l}_{j}", x, y - r - 43)
 
     def _circle(self, l: int, j: int) -> tuple[str, str]:
         """The quantity in a circle: its name in the trace, and its symbol."""
@@ -249,7 +238,7 @@ class _Picture:
     def _label_line(self, weight: tuple[int, int, int]) -> None:
         """The weight and its derivative, where they are least in the way of what is there already."""
         l, j, k = weight
-        along = ALONG
+        along: tuple[float, ...] = ALONG
         if self.crowded:  # shown only while the line is lit: at its end, the lines that meet are apart
             along = (0.3 if self.sizes[l - 1] > 1 else 0.7,)
         others = [line for other, line in self.lines.items() if other != weight]
