@@ -38,17 +38,6 @@ from bphelpers.teaching.trace import HalfSquares, running_example
 from bphelpers.teaching.widgets import Scrubber, scrubber
 
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
-AT_EVERY_PUSH = (
-    "00",
-    "05",
-    "12",
-)  # the first, the scrubber, the playground: `make test-all` opens the others
-PAGES = [
-    pytest.param(
-        path, id=path.stem, marks=() if path.name.startswith(AT_EVERY_PUSH) else pytest.mark.all_pages
-    )
-    for path in LESSONS
-]
 pytestmark = pytest.mark.browser
 # Each lesson's page, but for these three, is opened by `make test-all` and by `make check LESSON=NN`.
 ALWAYS = ("00", "05", "12")
@@ -139,13 +128,14 @@ kinds = {
     "short": ("short", 0.0, 1.0, 0.3, 0.6),
     "choice": ("choice", ["first", "second", "third"]),
     "powers": ipywidgets.FloatLogSlider(value=1e-14, min=-16, max=0, step=0.5, description="powers"),
-    "tick": ipywidgets.Checkbox(value=True, description="tick"),
 }
+def said(it):
+    return f"{it:.6g}" if isinstance(it, float) else str(it)
 def draw(fig, it):
-    fig.text(0.3, 0.5, f"{it:.6g}" if isinstance(it, float) else str(it), size=40)
-lives = {name: bp.widgets.live_figure(draw, str, size=(4, 1), it=spec) for name, spec in kinds.items()}
+    fig.text(0.3, 0.5, said(it), size=40)
+lives = {name: bp.widgets.live_figure(draw, said, size=(4, 1), it=spec) for name, spec in kinds.items()}
 ipywidgets.VBox(list(lives.values()))
-""".replace("str, size", "lambda it: f'{it:.6g}' if isinstance(it, float) else str(it), size")
+"""
 ALL_VIEWS = """
 views = {}
 for name, live in lives.items():
@@ -173,12 +163,10 @@ def test_a_press_is_answered_while_the_kernel_is_busy(browser: Browser, server: 
         page.wait_for_function(
             "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
         )
-        for k, name in enumerate(("whole", "real", "short", "choice", "powers", "tick")):
+        for k, name in enumerate(("whole", "real", "short", "choice", "powers")):
             live = page.locator(".bp-live-figure").nth(k)
             before = live.locator("[role=status]").inner_text()
-            control = live.locator("[role=slider], input[type=checkbox]").first
-            control.focus()
-            control.press("Space" if name == "tick" else "ArrowRight")
+            live.get_by_role("slider").press("ArrowRight")
             page.wait_for_function(
                 "([k, before]) => document.querySelectorAll('[role=status]')[k].innerText !== before",
                 arg=[k, before],
@@ -189,7 +177,7 @@ def test_a_press_is_answered_while_the_kernel_is_busy(browser: Browser, server: 
         assert page.locator("pre", has_text="awake").count() == 0, "the cell was over too early to tell"
         page.locator("pre", has_text="awake").wait_for()
         page.wait_for_timeout(500)  # Python has drawn, if anything: still the same
-        for k, name in enumerate(("whole", "real", "short", "choice", "powers", "tick")):
+        for k, name in enumerate(("whole", "real", "short", "choice", "powers")):
             live = page.locator(".bp-live-figure").nth(k)
             assert live.evaluate(PICTURE) == views[name + live.locator("[role=status]").inner_text()], name
         assert seen.errors == [] and seen.outside == []
@@ -355,20 +343,6 @@ def test_a_scrubber_works_in_a_saved_page_without_kernel_or_network(
         assert seen.outside == []
 
 
-def test_a_scrubber_changes_the_example(browser: Browser, tmp_path: Path) -> None:
-    net, x, y, _ = running_example()
-    batch = scrubber(net, HalfSquares(), np.vstack([x, 2 * x]), np.vstack([y, y]), example=range(2))
-    with saved_page(browser, shown_alone(batch, tmp_path / "page.html")) as (page, seen):
-        page.locator("input").press("ArrowRight")
-        assert page.locator("[role=status]").inner_text() == batch.data["steps"][1]["sentence"]
-        page.get_by_role("combobox").select_option("example 2 of 2")
-        other = batch.data["others"][0]["steps"]
-        assert page.locator("[role=status]").inner_text() == other[1]["sentence"]
-        assert page.locator("li").all_text_contents() == [step["sentence"] for step in other]
-        assert page.locator(".count").inner_text().endswith("example 2 of 2")
-        assert scrub(page.locator(".bp-scrubber")) == [] and seen.errors == []
-
-
 def shown_alone(one: Scrubber, path: Path) -> Path:
     """The scrubber on a page of its own."""
     path.write_text(f"<!doctype html><meta charset=utf-8><body>{one.html()}", encoding="utf-8")
@@ -432,12 +406,12 @@ def test_a_scrubber_draws_its_frames_and_nothing_else(browser: Browser, tmp_path
     """Each step, forth and back: what is lit, written and said is what the frame holds."""
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Linear(2, hidden, rng=rng), nn.Tanh(), nn.Linear(hidden, 2, rng=rng))
-    drawn = scrubber(net, HalfSquares(), [0.3, -0.7], [0.1, 0.9], lr=0.5, start=3)
+    drawn = scrubber(net, HalfSquares(), [0.3, -0.7], [0.1, 0.9], lr=0.5)
     assert drawn.data["crowded"] == (hidden == 5)
     last = len(drawn.steps) - 1
     with saved_page(browser, shown_alone(drawn, tmp_path / "page.html")) as (page, seen):
         root = page.locator(".bp-scrubber")
-        assert root.evaluate(_DRAWN) == expected(drawn.data, 3), "the start"
+        assert root.evaluate(_DRAWN) == expected(drawn.data, 0), "the start"
         for k in (*range(last + 1), *range(last, -1, -1)):
             root.locator("input").fill(str(k))
             assert root.evaluate(_DRAWN) == expected(drawn.data, k), k

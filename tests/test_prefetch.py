@@ -183,14 +183,6 @@ def test_what_something_else_has_changed_is_seen(monkeypatch: pytest.MonkeyPatch
     in_a_notebook(play, scaled)
 
 
-def test_closed_with_its_figure() -> None:
-    live = bars()
-    closed = []
-    live._prefetcher.close = lambda: closed.append(0)
-    live.close()
-    assert closed == [0]
-
-
 def test_without_a_page_or_a_notebook_it_draws_when_asked() -> None:
     async def play(live: LiveFigure, page: Page) -> None:
         await page.is_quiet()
@@ -250,15 +242,9 @@ KINDS = {
     "last step shorter": (("w", 0.0, 1.0, 0.3, 1.0), 5, 4),
     "choice": (("layer", ["first", "second"]), 2, 0),
     "powers": (ipywidgets.FloatLogSlider(value=1e-14, min=-16, max=0, step=0.5), 33, 4),
-    "yes or no": (ipywidgets.Checkbox(value=True), 2, 1),
-    "text": (ipywidgets.Text(value="word"), 1, None),
-    "a number without ends": (ipywidgets.FloatText(value=2.5), 1, None),
-    "a whole number without ends": (ipywidgets.IntText(value=2), 1, None),
-    "a number without steps": (ipywidgets.BoundedFloatText(value=2.5, min=0, max=5), 1, None),
-    "a slider without steps": (ipywidgets.FloatSlider(value=2.5, step=None), 1, None),
-    "typed, in steps": (ipywidgets.BoundedIntText(value=10, min=0, max=50, step=5), 11, 2),
-    "text with proposals": (ipywidgets.Combobox(value="b", options=["a", "b"]), 2, None),
-    "from one to another": (ipywidgets.SelectionRangeSlider(options=["a", "b", "c"], index=(0, 1)), 3, None),
+    "text": (ipywidgets.Text(value="word"), 1, -1),
+    "a slider without steps": (ipywidgets.FloatSlider(value=2.5, step=None), 1, -1),
+    "typed": (ipywidgets.BoundedIntText(value=10, min=0, max=50, step=5), 1, -1),
 }
 
 
@@ -268,7 +254,7 @@ def test_positions_are_counted(kind: str) -> None:
     one = slider.make("one", spec)
     values = slider.positions(one)
     assert len(values) == count and slider.position_of(one) == at
-    if at is not None:
+    if at >= 0:
         for k, value in enumerate(values):
             one.value = value
             assert slider.position_of(one) == k
@@ -277,14 +263,9 @@ def test_positions_are_counted(kind: str) -> None:
 
 
 def shown_as_text(own: Any) -> Callable[[], LiveFigure]:
-    def draw(fig: Figure, it: Any) -> None:
-        fig.text(0.5, 0.5, str(it))
-
-    return lambda: live_figure(draw, str_of, size=(2, 1), it=own)
-
-
-def str_of(it: Any) -> str:
-    return str(it)
+    return lambda: live_figure(
+        lambda fig, it: fig.text(0.5, 0.5, str(it)), lambda it: str(it), size=(2, 1), it=own
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -293,19 +274,15 @@ def test_every_kind_is_drawn_on_a_page(kind: str) -> None:
         await page.opens()
         live._refresh()
         await page.is_quiet()
-        assert live.error is None and bool(page.views) == (KINDS[kind][2] is not None)
+        assert live.error is None and bool(page.views) == (KINDS[kind][2] >= 0)
 
     in_a_notebook(play, shown_as_text(KINDS[kind][0]))
 
 
-@pytest.mark.parametrize(
-    ("own", "value"),
-    [
-        (ipywidgets.Text(value="word"), "another"),
-        (ipywidgets.BoundedIntText(value=10, min=0, max=50, step=5), 13),
-    ],
-)
-def test_a_value_between_the_positions_is_drawn_and_not_kept(own: Any, value: Any) -> None:
+@pytest.mark.parametrize(("kind", "value"), [("text", "another"), ("typed", 13), ("powers", 3e-14)])
+def test_a_value_between_the_positions_is_drawn_and_not_kept(kind: str, value: Any) -> None:
+    own = KINDS[kind][0]
+
     async def play(live: LiveFigure, page: Page) -> None:
         await page.opens()
         before, first = dict(page.views), live._picture.value

@@ -53,9 +53,8 @@ def test_labels_show_what_the_steps_find(case: Any) -> None:
 def test_frames_point_at_what_is_drawn(case: Any) -> None:
     frames = scrubber(*case(), lr=0.3).data
     neurons, edges, labels = ({item["id"] for item in frames[key]} for key in ("neurons", "edges", "labels"))
-    assert edges - labels == {edge for edge in edges if edge.startswith(f"W{max(neurons)[0]}_")}, (
-        "to the loss"
-    )
+    to_the_loss = {edge for edge in edges if edge.startswith(f"W{max(neurons)[0]}_")}
+    assert edges - labels == to_the_loss
     for step in frames["steps"]:
         assert set(step["neurons"]) <= neurons and step["neurons"]
         assert set(step["edges"]) <= edges
@@ -95,13 +94,8 @@ def test_the_drawing_is_that_of_the_network() -> None:
         assert sorted(column, key=lambda name: places[name]["y"]) == column
     names = [places[name]["name"] + places[name]["sub"] for name in ("0_3", "1_2", "2_1", "3_1")]
     assert names == ["x3", "a2", "ŷ1", "L"]
-    headings = [label for label in labels.values() if label["kind"] == "heading"]
-    assert [heading["text"] for heading in sorted(headings, key=lambda heading: heading["x"])] == [
-        "inputs",
-        "hidden",
-        "outputs",
-        "loss",
-    ]
+    headings = {label["x"]: label["text"] for label in labels.values() if label["kind"] == "heading"}
+    assert [headings[x] for x in sorted(headings)] == ["inputs", "hidden", "outputs", "loss"]
     texts = dict(pair for step in frames["steps"] for pair in step["sets"])
     assert (texts["y_1"], texts["y_2"]) == ("y 0.75", "y 0.125")
     begin = {"da2_1": "∂ŷ ", "da1_2": "∂a ", "db1_1": "∂b ", "dz2_1": "δ ", "dW1_13": "∂ ", "z1_1": "z "}
@@ -162,20 +156,12 @@ def test_a_batch_says_which_example_its_neurons_show() -> None:
     X, y = data.xor()
     net = nn.Sequential(nn.Linear(2, 1, rng=np.random.default_rng(0)))
     frames = scrubber(net, nn.BCEWithLogitsLoss(), X, y, example=2).data
-    assert frames["note"] == "example 3 of 4" and frames["others"] == []
+    assert frames["note"] == "example 3 of 4"
     assert dict(frames["steps"][0]["sets"]) == {"x_1": "1", "x_2": "0", "y_1": "y 1"}
     assert example().data["note"] == ""
-
-
-def test_several_examples_of_a_batch() -> None:
-    X, y = data.xor()
-    net = nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0)), nn.Tanh())
-    both = scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=[1, 3]).data
-    alone = scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=3).data
-    assert both["others"] == [{"note": "example 4 of 4", "steps": alone["steps"]}]
-    assert both["note"] == "example 2 of 4"
-    with pytest.raises(ValueError, match="example must be at least one"):
-        scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=[])
+    net, x, y, lr = running_example()
+    with pytest.raises(TypeError, match="integer"):
+        scrubber(net, HalfSquares(), x, y, lr, example=0.5)
 
 
 def test_a_weighted_sum_without_activation_stands_in_the_circle() -> None:
@@ -183,15 +169,6 @@ def test_a_weighted_sum_without_activation_stands_in_the_circle() -> None:
     frames = scrubber(net, nn.MSELoss(), [1.0], [2.0]).data
     sets = dict(frames["steps"][1]["sets"])
     assert sets["a1_1"] == sets["z1_1"].removeprefix("z ")
-
-
-def test_start_is_a_step() -> None:
-    assert example(start=41).data["start"] == 41
-    assert example(start=np.int64(3), example=np.int64(0)).html() == example(start=3).html()
-    with pytest.raises(TypeError, match="integer"):
-        example(start=0.5)
-    with pytest.raises(ValueError, match="start must be from 0 to 41, got 42"):
-        example(start=42)
 
 
 def test_text_and_page_fragment_are_stable() -> None:
