@@ -90,6 +90,11 @@ def in_a_notebook(play: Callable[[LiveFigure, Page], Any], make: Callable[[], Li
     asyncio.run(cell())
 
 
+def played(play: Callable[[LiveFigure, Page], Any]) -> Callable[[], None]:
+    """A test: what is played in a notebook with the bars."""
+    return lambda: in_a_notebook(play)
+
+
 def fresh(k: int, j: int) -> tuple[str, bytes]:
     """Words and picture of a live figure that was never moved by any other way than asking for these."""
     live = bars()
@@ -101,47 +106,43 @@ def all_right(page: Page) -> bool:
     return all(view == fresh(k + 1, j) for (k, j), view in page.views.items())
 
 
-def test_a_page_that_opens_is_sent_the_present_view_and_its_neighbours() -> None:
-    async def play(live: LiveFigure, page: Page) -> None:
-        await page.opens()
-        assert list(page.views) == [(4, 1), (5, 1), (3, 1), (4, 2), (4, 0)] and all_right(page)
-        first = dict(page.views)
-        page.views.clear()  # another page, which has nothing
-        await page.opens()
-        assert page.views == first
-
-    in_a_notebook(play)
-
-
-def test_after_a_move_the_slider_that_moved_comes_first() -> None:
-    async def play(live: LiveFigure, page: Page) -> None:
-        await page.opens()
-        drawn.clear()
-        await page.moves(k=6)
-        assert drawn == [(6, 1), (7, 1), (8, 1), (9, 1), (3, 1), (6, 2), (6, 0)], (
-            "what is shown, then what is new"
-        )
-        del drawn[:]
-        await page.moves(k=7)
-        assert drawn == [(7, 1), (10, 1), (7, 2), (7, 0)]
-        assert page.views[6, 1] == fresh(7, 1) and all_right(page)
-        await page.opens()
-        assert (live._words.value, live._picture.value) == fresh(7, 1), "for a page that opens later"
-
-    in_a_notebook(play)
+@played
+async def test_a_page_that_opens_is_sent_the_present_view_and_its_neighbours(
+    live: LiveFigure, page: Page
+) -> None:
+    await page.opens()
+    assert list(page.views) == [(4, 1), (5, 1), (3, 1), (4, 2), (4, 0)] and all_right(page)
+    first = dict(page.views)
+    page.views.clear()  # another page, which has nothing
+    await page.opens()
+    assert page.views == first
 
 
-def test_a_view_that_the_page_has_is_not_sent_again() -> None:
-    async def play(live: LiveFigure, page: Page) -> None:
-        await page.opens()
-        first = live._picture.value
-        live._prefetcher._thread.run_later = lambda seconds, work: None
-        await page.sends(k=6)
-        assert live._picture.value is first and live.text == "k = 6, j = 1" and "k = 6" in live._words.value
-        await page.sends(k=30)
-        assert live._picture.value == fresh(30, 1)[1]
+@played
+async def test_after_a_move_the_slider_that_moved_comes_first(live: LiveFigure, page: Page) -> None:
+    await page.opens()
+    drawn.clear()
+    await page.moves(k=6)
+    assert drawn == [(6, 1), (7, 1), (8, 1), (9, 1), (3, 1), (6, 2), (6, 0)], (
+        "what is shown, then what is new"
+    )
+    del drawn[:]
+    await page.moves(k=7)
+    assert drawn == [(7, 1), (10, 1), (7, 2), (7, 0)]
+    assert page.views[6, 1] == fresh(7, 1) and all_right(page)
+    await page.opens()
+    assert (live._words.value, live._picture.value) == fresh(7, 1), "for a page that opens later"
 
-    in_a_notebook(play)
+
+@played
+async def test_a_view_that_the_page_has_is_not_sent_again(live: LiveFigure, page: Page) -> None:
+    await page.opens()
+    first = live._picture.value
+    live._prefetcher._thread.run_later = lambda seconds, work: None
+    await page.sends(k=6)
+    assert live._picture.value is first and live.text == "k = 6, j = 1" and "k = 6" in live._words.value
+    await page.sends(k=30)
+    assert live._picture.value == fresh(30, 1)[1]
 
 
 def test_what_was_planned_before_a_move_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,18 +198,16 @@ def test_without_a_page_or_a_notebook_it_draws_when_asked() -> None:
     assert live.text == "k = 6, j = 1" and live._picture.value == fresh(6, 1)[1] and page.views == {}
 
 
-def test_what_cannot_be_drawn_is_told_when_it_is_asked_for() -> None:
-    async def play(live: LiveFigure, page: Page) -> None:
-        await page.opens()
-        await page.moves(k=12)
-        assert live.error is None and live.text == "k = 12, j = 1"
-        assert (12, 1) not in page.views and (13, 1) in page.views  # 13 itself is left out, 14 is there
-        await page.moves(k=13)
-        assert isinstance(live.error, ZeroDivisionError) and "bp-failed" in live._words.value
-        await page.moves(k=14)
-        assert live.error is None and live._words.value == fresh(14, 1)[0] and all_right(page)
-
-    in_a_notebook(play)
+@played
+async def test_what_cannot_be_drawn_is_told_when_it_is_asked_for(live: LiveFigure, page: Page) -> None:
+    await page.opens()
+    await page.moves(k=12)
+    assert live.error is None and live.text == "k = 12, j = 1"
+    assert (12, 1) not in page.views and (13, 1) in page.views  # 13 itself is left out, 14 is there
+    await page.moves(k=13)
+    assert isinstance(live.error, ZeroDivisionError) and "bp-failed" in live._words.value
+    await page.moves(k=14)
+    assert live.error is None and live._words.value == fresh(14, 1)[0] and all_right(page)
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

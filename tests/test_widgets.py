@@ -170,16 +170,10 @@ def test_update_is_called_at_once_and_for_every_move_and_draw_only_after_a_failu
 
 
 def one_axes(fig: Figure, k: int):
-    ax = fig.subplots()
+    ax = fig.subplots(subplot_kw={"xlim": (0, 2), "ylim": (-1, 9)})
     ax.plot([0, 1, 2], [0, 5, 3])
     ax.annotate("on top", (1, 5), (5, 5), textcoords="offset points")
-    ax.set(xlim=(0, 2), ylim=(-1, 9))
-
-    def update(k: int) -> None:
-        ax.plot([0, 2], [k, k])  # a colour of the cycle
-        ax.set_title(f"{k} is $2^{k}$")
-
-    return update
+    return lambda k: (ax.plot([0, 2], [k, k]), ax.set_title(f"{k} is $2^{k}$"))  # a colour of the cycle
 
 
 def two_axes(fig: Figure, k: int):
@@ -214,25 +208,12 @@ def sometimes_more(fig: Figure, k: int):
 def moving_limits(fig: Figure, k: int):
     ax = fig.add_axes((0.1, 0.1, 0.8, 0.8))
     ax.plot([0, 1, 2], [0, 5, 3])
-
-    def update(k: int) -> None:
-        ax.set_ylim(-k - 1, 9)
-        ax.set_facecolor(str(0.5 + k / 20))
-
-    return update
+    return lambda k: (ax.set_ylim(-k - 1, 9), ax.set_facecolor(str(0.5 + k / 20)))
 
 
 def one_in_another(fig: Figure, k: int):
-    outer = fig.add_axes((0.1, 0.1, 0.8, 0.8))
-    inner = fig.add_axes((0.3, 0.3, 0.3, 0.3))
-    outer.set(xlim=(0, 1), ylim=(0, 1))
-    inner.set(xlim=(0, 1), ylim=(0, 1))
-
-    def update(k: int) -> None:
-        outer.plot([0, 1], [0, k / 9], lw=5)
-        inner.plot([0, 1], [k / 9, 0])
-
-    return update
+    outer, inner = (fig.add_axes(place, **LIMITS) for place in ((0.1, 0.1, 0.8, 0.8), (0.3, 0.3, 0.3, 0.3)))
+    return lambda k: (outer.plot([0, 9], [0, k], lw=5), inner.plot([0, 9], [k, 0]))
 
 
 def in_space(fig: Figure, k: int):
@@ -249,26 +230,27 @@ def in_space(fig: Figure, k: int):
 
 
 def only_the_paper(fig: Figure, k: int):
-    ax = fig.subplots(subplot_kw={"xlim": (0, 1), "ylim": (0, 1)})
+    ax = fig.subplots(subplot_kw=LIMITS)
     return lambda k: ax.set_facecolor(str(0.5 + k / 20))
 
 
 def only_a_label(fig: Figure, k: int):
-    ax = fig.subplots(subplot_kw={"xlim": (0, 1), "ylim": (0, 1)})
+    ax = fig.subplots(subplot_kw=LIMITS)
     return lambda k: ax.xaxis.label.set_text(f"k = {k}")  # of which the axis is not told
 
 
 def axes_off(fig: Figure, k: int):
-    ax = fig.add_axes((0, 0, 1, 0.9), xlim=(0, 9), ylim=(0, 9))
+    ax = fig.add_axes((0, 0, 1, 0.9), **LIMITS)
     ax.set_axis_off()
     ax.plot([0, 9], [0, 9], lw=3)
-    return lambda k: [ax.text(k, 5, "here", zorder=0.5), fig.suptitle(f"k = {k}")]
+    return lambda k: (ax.text(k, 5, "here", zorder=0.5), fig.suptitle(f"k = {k}"))
 
 
 def all_anew(fig: Figure, k: int) -> None:
     fig.subplots().plot([0, 1], [0, k])
 
 
+LIMITS = {"xlim": (0, 9), "ylim": (0, 9)}
 DRAWS = [one_axes, two_axes, sometimes_more, moving_limits, one_in_another, in_space,
          only_the_paper, only_a_label, axes_off, all_anew]  # fmt: skip
 
@@ -286,17 +268,12 @@ def test_a_picture_that_is_not_the_fresh_one_is_seen() -> None:
     """`xy` is an attribute, and matplotlib does not hear of its change: the one above would notice."""
 
     def draw(fig: Figure, k: int):
-        ax = fig.add_axes((0, 0, 1, 1), xlim=(0, 10), ylim=(0, 1))
-        mark = ax.annotate("here", (k, 0.5))
-
-        def update(k: int) -> None:
-            mark.xy = (k, 0.5)
-
-        return update
+        mark = fig.add_axes((0, 0, 1, 1), **LIMITS).annotate("here", (k, 5))
+        return lambda k: setattr(mark, "xy", (k, 5))
 
     live = live_figure(draw, lambda k: str(k), k=("k", 0, 9, 1, 3))
-    live.sliders["k"].value = 6
-    live.sliders["k"].value = 7
+    for k in (6, 7):
+        live.sliders["k"].value = k
     assert (pixels(live) != redrawn(live)).any()
 
 
