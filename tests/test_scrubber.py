@@ -156,12 +156,11 @@ def test_a_batch_says_which_example_its_neurons_show() -> None:
     X, y = data.xor()
     net = nn.Sequential(nn.Linear(2, 1, rng=np.random.default_rng(0)))
     frames = scrubber(net, nn.BCEWithLogitsLoss(), X, y, example=2).data
-    assert frames["note"] == "example 3 of 4"
+    assert frames["steps"][0]["sentence"].endswith("of example 3 of 4.")
     assert dict(frames["steps"][0]["sets"]) == {"x_1": "1", "x_2": "0", "y_1": "y 1"}
-    assert example().data["note"] == ""
-    net, x, y, lr = running_example()
-    with pytest.raises(TypeError, match="integer"):
-        scrubber(net, HalfSquares(), x, y, lr, example=0.5)
+    for wrong in (4, 0.5):
+        with pytest.raises((ValueError, IndexError), match=r"a row of the batch|only integers"):
+            scrubber(net, nn.BCEWithLogitsLoss(), X, y, example=wrong)
 
 
 def test_a_weighted_sum_without_activation_stands_in_the_circle() -> None:

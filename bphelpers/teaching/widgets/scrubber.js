@@ -64,7 +64,7 @@ function light(nodes, lit, kind, direction) {
 }
 
 export function mount(el, data) {
-  const { steps, note } = data;
+  const steps = data.steps;
   const last = steps.length - 1;
   let at = 0;
   let timer = null;
@@ -131,7 +131,7 @@ export function mount(el, data) {
     phase.textContent = PHASES[step.direction];
     phase.className = `phase ${step.direction}`;
     what.textContent = step.what;
-    count.textContent = note ? `${where}, ${note}` : where;
+    count.textContent = where;
     slider.value = at;
     slider.setAttribute("aria-valuetext", `${PHASES[step.direction]}, ${step.what}, ${where}`);
     // Not `disabled`: that would take the focus from the button just pressed.

@@ -8,7 +8,6 @@ holds a page fragment with the same script, the same frames, and all steps in wo
 import hashlib
 import html
 import json
-import operator
 from collections import Counter
 from collections.abc import Collection, Mapping
 from importlib.resources import files
@@ -72,15 +71,8 @@ def scrubber(
     One training iteration of a 2-2-2 network in 42 steps: 10 forward to the loss 0.298371, 20 backward,
     12 to update.
     """
-    example = operator.index(example)
     steps = trace(net, loss, x, y, lr, example=example, fixed=fixed, names=names)
-    picture = _Picture(layers(net), loss, names or {})
-    n = np.shape(x)[0] if np.ndim(x) == 2 else 1
-    changing = {
-        "note": f"example {example + 1} of {n}" if n > 1 else "",
-        "steps": picture.steps(steps, _targets(net, loss, y, example)),
-    }
-    return Scrubber(steps, picture.drawing(steps) | changing)
+    return Scrubber(steps, _Picture(layers(net), loss, names or {}).frames(steps, y, example))
 
 
 class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
@@ -131,13 +123,6 @@ class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
         )
 
 
-def _targets(net: nn.Sequential, loss: nn.Loss, y: ArrayLike, example: int) -> list[float]:
-    outputs = layers(net)[-1].linear.W.data.shape[0]
-    if isinstance(loss, nn.CrossEntropyLoss):
-        return [float(k == np.ravel(y)[example]) for k in range(outputs)]
-    return [float(v) for v in np.reshape(y, (-1, outputs))[example]]
-
-
 def short(value: float, significant: int = 3) -> str:
     """A number for a label on the drawing.
 
@@ -155,7 +140,8 @@ class _Picture:
     """
 
     def __init__(self, network: list[Layer], loss: nn.Loss, names: Mapping[str, str]) -> None:
-        self.network, self.names, self.squares = network, names, isinstance(loss, nn.MSELoss)
+        self.network, self.names = network, names
+        self.squares, self.classes = isinstance(loss, nn.MSELoss), isinstance(loss, nn.CrossEntropyLoss)
         self.sizes = [network[0].linear.W.data.shape[1], *(x.linear.W.data.shape[0] for x in network)]
         self.depth = len(network)
         self.crowded = (
@@ -265,19 +251,17 @@ class _Picture:
             before = self.names.get(name, letter).partition("_")[0].rstrip("0123456789")
         return f"{before} {short(value, self.digits)}".lstrip()
 
-    def drawing(self, steps: list[Step]) -> Frames:
-        """What stays from step to step."""
+    def frames(self, steps: list[Step], y: ArrayLike, example: int) -> Frames:
+        """Everything that the browser needs. Targets are given with the inputs."""
         for l in range(self.depth + 2):
             hidden = "hidden" if self.depth == 2 else f"hidden {l}"
             text = {0: "inputs", self.depth: "outputs", self.depth + 1: "loss"}.get(l, hidden)
             self._label(f"heading_{l}", self.at[l, 1][0], self.height - 8, "heading", text)
-        count = Counter(step.direction for step in steps)
-        (loss,) = (step.value for step in steps if step.kind == "loss")
-        update = f", {count['update']} to update" if count["update"] else ""
-        shape = "-".join(map(str, self.sizes))
+        frames, outputs = [self._frame(step) for step in steps], self.sizes[-1]
+        targets = np.eye(outputs)[np.ravel(y)] if self.classes else np.reshape(y, (-1, outputs))
+        frames[0]["sets"] += [[f"y_{j}", self._text(f"y_{j}", t)] for j, t in enumerate(targets[example], 1)]
         return {
-            "summary": f"One training iteration of a {shape} network in {len(steps)} steps: "
-            f"{count['forward']} forward to the loss {loss:.6g}, {count['backward']} backward{update}.",
+            "summary": self._summary(steps),
             "width": self.width,
             "height": self.height,
             "crowded": self.crowded,
@@ -287,13 +271,17 @@ class _Picture:
                 for weight, ((x1, y1), (x2, y2)) in self.lines.items()
             ],
             "labels": list(self.labels.values()),
+            "steps": frames,
         }
 
-    def steps(self, steps: list[Step], targets: list[float]) -> list[Frames]:
-        """What each step changes. Targets are given with the inputs."""
-        frames = [self._frame(step) for step in steps]
-        frames[0]["sets"] += [[f"y_{j}", self._text(f"y_{j}", y)] for j, y in enumerate(targets, 1)]
-        return frames
+    def _summary(self, steps: list[Step]) -> str:
+        count = Counter(step.direction for step in steps)
+        (loss,) = (step.value for step in steps if step.kind == "loss")
+        update = f", {count['update']} to update" if count["update"] else ""
+        return (
+            f"One training iteration of a {'-'.join(map(str, self.sizes))} network in {len(steps)} steps: "
+            f"{count['forward']} forward to the loss {loss:.6g}, {count['backward']} backward{update}."
+        )
 
     def _frame(self, step: Step) -> Frames:
         lit, found = list(step.weights), dict(step.finds)
