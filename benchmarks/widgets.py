@@ -194,18 +194,19 @@ print("PAIRS", json.dumps([(name, list(live.sliders), [len(bp.widgets.slider.pos
 # From the key press until the frame after the decoded picture, as above.
 WATCH_PICTURE = """box => {
     const source = () => box.querySelector('img')?.src ?? '';
-    const before = source();
+    let before = source();
     let start = null;
     const pressed = () => { start ??= performance.now(); };
     window.taken = null;
     document.addEventListener('keydown', pressed, true);
     const watcher = new MutationObserver(async () => {
-        const picture = box.querySelector('img');
-        if (start === null || !picture?.src || picture.src === before) return;
+        if (start === null) before = source() || before;  // a late answer to what was pressed earlier
+        if (start === null || !source() || source() === before) return;
         watcher.disconnect();
         document.removeEventListener('keydown', pressed, true);
         // A late answer to the press before may put in its picture, and the page its own again: decode anew.
-        while (!await box.querySelector('img').decode().then(() => true, () => false));
+        const decoded = () => box.querySelector('img')?.decode().then(() => true, () => false);
+        while (!await decoded()) await new Promise(requestAnimationFrame);
         requestAnimationFrame(() => {
             const channel = new MessageChannel();
             channel.port1.onmessage = () => { window.taken = performance.now() - start; };

@@ -53,11 +53,11 @@ def test_labels_show_what_the_steps_find(case: Any) -> None:
 def test_frames_point_at_what_is_drawn(case: Any) -> None:
     frames = scrubber(*case(), lr=0.3).data
     neurons, edges, labels = ({item["id"] for item in frames[key]} for key in ("neurons", "edges", "labels"))
-    assert set(frames["kinds"]) == labels
+    to_the_loss = {edge for edge in edges if edge.startswith(f"W{max(neurons)[0]}_")}
+    assert edges - labels == to_the_loss
     for step in frames["steps"]:
         assert set(step["neurons"]) <= neurons and step["neurons"]
         assert set(step["edges"]) <= edges
-        assert set(step["shows"]) <= labels
         assert step["direction"] in ("forward", "backward", "update") and step["what"] and step["sentence"]
         for part in step["symbols"] + step["numbers"]:
             ElementTree.fromstring(f"<math>{part}</math>")
@@ -66,7 +66,7 @@ def test_frames_point_at_what_is_drawn(case: Any) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_everything_stands_inside_the_picture(case: Any) -> None:
     frames = scrubber(*case()).data
-    for thing in frames["neurons"] + frames["labels"] + frames["headings"]:
+    for thing in frames["neurons"] + frames["labels"]:
         assert 0 < thing["x"] < frames["width"] and 8 < thing["y"] < frames["height"], thing
 
 
@@ -94,8 +94,8 @@ def test_the_drawing_is_that_of_the_network() -> None:
         assert sorted(column, key=lambda name: places[name]["y"]) == column
     names = [places[name]["name"] + places[name]["sub"] for name in ("0_3", "1_2", "2_1", "3_1")]
     assert names == ["x3", "a2", "ŷ1", "L"]
-    headings = sorted(frames["headings"], key=lambda heading: heading["x"])
-    assert [heading["text"] for heading in headings] == ["inputs", "hidden", "outputs", "loss"]
+    headings = {label["x"]: label["text"] for label in labels.values() if label["kind"] == "heading"}
+    assert [headings[x] for x in sorted(headings)] == ["inputs", "hidden", "outputs", "loss"]
     texts = dict(pair for step in frames["steps"] for pair in step["sets"])
     assert (texts["y_1"], texts["y_2"]) == ("y 0.75", "y 0.125")
     begin = {"da2_1": "∂ŷ ", "da1_2": "∂a ", "db1_1": "∂b ", "dz2_1": "δ ", "dW1_13": "∂ ", "z1_1": "z "}
@@ -105,11 +105,14 @@ def test_the_drawing_is_that_of_the_network() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_frames_say_what_the_steps_say(case: Any) -> None:
     drawn = scrubber(*case(), lr=0.3)
+    the_loss = max(neuron["id"] for neuron in drawn.data["neurons"])
     for step, frame in zip(drawn.steps, drawn.data["steps"], strict=True):
         assert frame["symbols"] == step.formula.split("\n")
         assert frame["numbers"] == step.numbers.split("\n")
         assert frame["neurons"] == [f"{l}_{j}" for l, j in step.neurons]
-        assert frame["shows"] == [f"W{l}_{j}{k}" for l, j, k in step.weights]
+        weights = [f"W{l}_{j}{k}" for l, j, k in step.weights]
+        assert frame["edges"][: len(weights)] == weights
+        assert (len(frame["edges"]) > len(weights)) == (the_loss in frame["neurons"])
         assert (frame["what"], frame["direction"]) == (KINDS[step.kind], step.direction)
     counted = [
         sum(step.direction == way for step in drawn.steps) for way in ("forward", "backward", "update")
@@ -126,9 +129,9 @@ def test_the_right_class_is_the_target() -> None:
 
 def test_all_edges_of_a_layer_light_up_when_its_neuron_adds() -> None:
     frames = example().data
-    assert frames["steps"][2]["edges"] == ["1_2_1", "1_2_2"]
+    assert frames["steps"][2]["edges"] == ["W1_21", "W1_22"]
     loss = next(step for step in frames["steps"] if step["what"] == "loss")
-    assert loss["edges"] == ["3_1_1", "3_1_2"] and "3_1" in loss["neurons"]
+    assert loss["edges"] == ["W3_11", "W3_12"] and "3_1" in loss["neurons"]
 
 
 def test_labels_of_the_running_example_do_not_cover_each_other() -> None:
@@ -153,20 +156,11 @@ def test_a_batch_says_which_example_its_neurons_show() -> None:
     X, y = data.xor()
     net = nn.Sequential(nn.Linear(2, 1, rng=np.random.default_rng(0)))
     frames = scrubber(net, nn.BCEWithLogitsLoss(), X, y, example=2).data
-    assert frames["note"] == "example 3 of 4" and frames["others"] == []
+    assert frames["steps"][0]["sentence"].endswith("of example 3 of 4.")
     assert dict(frames["steps"][0]["sets"]) == {"x_1": "1", "x_2": "0", "y_1": "y 1"}
-    assert example().data["note"] == ""
-
-
-def test_several_examples_of_a_batch() -> None:
-    X, y = data.xor()
-    net = nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0)), nn.Tanh())
-    both = scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=[1, 3]).data
-    alone = scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=3).data
-    assert both["others"] == [{"note": "example 4 of 4", "steps": alone["steps"]}]
-    assert both["note"] == "example 2 of 4"
-    with pytest.raises(ValueError, match="example must be at least one"):
-        scrubber(net, nn.MSELoss(), X, np.c_[y, y], example=[])
+    for wrong in (4, 0.5):
+        with pytest.raises((ValueError, IndexError), match=r"a row of the batch|only integers"):
+            scrubber(net, nn.BCEWithLogitsLoss(), X, y, example=wrong)
 
 
 def test_a_weighted_sum_without_activation_stands_in_the_circle() -> None:
@@ -174,15 +168,6 @@ def test_a_weighted_sum_without_activation_stands_in_the_circle() -> None:
     frames = scrubber(net, nn.MSELoss(), [1.0], [2.0]).data
     sets = dict(frames["steps"][1]["sets"])
     assert sets["a1_1"] == sets["z1_1"].removeprefix("z ")
-
-
-def test_start_is_a_step() -> None:
-    assert example(start=41).data["start"] == 41
-    assert example(start=np.int64(3), example=np.int64(0)).html() == example(start=3).html()
-    with pytest.raises(TypeError, match="integer"):
-        example(start=0.5)
-    with pytest.raises(ValueError, match="start must be from 0 to 41, got 42"):
-        example(start=42)
 
 
 def test_text_and_page_fragment_are_stable() -> None:

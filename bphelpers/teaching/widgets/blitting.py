@@ -31,45 +31,40 @@ class BlittedFigure:
     """
 
     def __init__(self, draw: Draw, fig: Figure, values: Mapping[str, Any]) -> None:
-        self.fig = fig
-        self._draw = draw
-        self._canvas = FigureCanvasAgg(fig)
+        self.fig, self._draw, self._canvas = fig, draw, FigureCanvasAgg(fig)
         self._begin(values)
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         with mpl.rc_context(STYLE):
             update = self._draw(self.fig, **values)
         self._update = update if callable(update) else None
-        self._still = {part for holder in self._holders() for part in holder.get_children()}
-        self._touched: set[Artist] = set()  # of what stays, what was changed since it was last painted
-        self._above: set[Artist] = set()  # of what stays, what is not in the background
+        self._still = {part: _pieces(part) for holder in self._holders() for part in holder.get_children()}
+        self._touched: set[Artist] = set()  # of what stays, what `update` has changed
         self._background: Any = None
-        self._seen: Any = None  # the geometry for which the background holds
+        self._scene: Any = None  # what the background leaves out, and the geometry for which it holds
         self.settled = False
         if self._update is not None:
-            self._change(self._update, values)
+            self.move(values)
 
     def move(self, values: Mapping[str, Any]) -> None:
         """Change the figure to show other values."""
         if self._update is None:
             self.fig.clear()
-            self._begin(values)
-        else:
-            self._change(self._update, values)
-
-    def _change(self, update: Callable[..., object], values: Mapping[str, Any]) -> None:
+            return self._begin(values)
         for holder in self._holders():
             for part in holder.get_children():
                 if part not in self._still:
                     part.remove()
-        for part in self._still:
-            for piece in _pieces(part):
+        for pieces in self._still.values():
+            for piece in pieces:
                 piece.stale = False
         with mpl.rc_context(STYLE):
             for ax in self.fig.axes:
                 ax.set_prop_cycle(None)  # else the colour of a new curve would depend on how many were before
-            update(**values)
-        self._touched |= {part for part in self._still if any(piece.stale for piece in _pieces(part))}
+            self._update(**values)
+        self._touched |= {
+            part for part, pieces in self._still.items() if any(piece.stale for piece in pieces)
+        }
 
     def pixels(self) -> NDArray[np.uint8]:
         """The figure as it is now, (height, width, 4)."""
@@ -80,31 +75,26 @@ class BlittedFigure:
                 self._paint()
             else:
                 self._canvas.draw()
-                if self._update is not None:
-                    self._settle()
+                if self._update is not None:  # what is drawn from now on leaves places and limits
+                    self.settled = True
+                    self.fig.set_layout_engine("none")
+                    for ax in self.fig.axes:
+                        ax.autoscale(False)
         return np.asarray(self._canvas.buffer_rgba())
 
-    def _settle(self) -> None:
-        self.settled = True
-        self.fig.set_layout_engine("none")
-        for ax in self.fig.axes:
-            ax.autoscale(False)
-
     def _paint(self) -> None:
-        upper, geometry = self._upper(), [_geometry(ax) for ax in self.fig.axes]
-        above = self._still.intersection(upper)
-        if geometry != self._seen or not above <= self._above:
+        upper = self._upper()
+        scene = self._still.keys() & upper, [_geometry(ax) for ax in self.fig.axes]
+        if scene != self._scene:
             for part in upper:
                 part.set_animated(True)  # which means: not drawn with the rest
             self._canvas.draw()
             for part in upper:
                 part.set_animated(False)
-            self._background = self._canvas.copy_from_bbox(self.fig.bbox)
-            self._seen, self._above = geometry, above
+            self._background, self._scene = self._canvas.copy_from_bbox(self.fig.bbox), scene
         self._canvas.restore_region(self._background)
         for part in upper:
             part.draw(self._canvas.get_renderer())
-        self._touched.clear()
 
     def _holders(self) -> list[Figure | Axes]:
         return [*self.fig.axes, self.fig]
@@ -114,12 +104,9 @@ class BlittedFigure:
         upper = []
         for holder in self._holders():
             order = sorted(_drawn(holder), key=lambda part: part.zorder)
-            moving = (k for k, part in enumerate(order) if self._moves(part))
+            moving = (k for k, part in enumerate(order) if part in self._touched or part not in self._still)
             upper += order[next(moving, len(order)) :]
         return upper
-
-    def _moves(self, part: Artist) -> bool:
-        return part in self._touched or part in self._above or part not in self._still
 
     def _in_layers(self) -> bool:
         """Whether the axes are apart from each other and backgrounds stay: else all is drawn at each move."""
@@ -141,12 +128,11 @@ def _pieces(part: Artist) -> tuple[Artist, ...]:
 
 def _drawn(holder: Figure | Axes) -> list[Artist]:
     """What `holder.draw` draws after its own background: the children less those that are switched off."""
+    hidden: set[Artist] = {holder.patch}
     if isinstance(holder, Figure):
-        return [part for part in holder.get_children() if part not in (holder.patch, *holder.axes)]
-    hidden = {holder.patch}
-    if not (holder.axison and holder.get_frame_on()):
+        hidden |= {*holder.axes}
+    elif not (holder.axison and holder.get_frame_on()):
         hidden |= {*holder.spines.values()}
-    return [
-        part for part in holder.get_children()
-        if part not in hidden and (holder.axison or not isinstance(part, Axis))
-    ]  # fmt: skip
+    if isinstance(holder, Axes) and not holder.axison:
+        hidden |= {part for part in holder.get_children() if isinstance(part, Axis)}
+    return [part for part in holder.get_children() if part not in hidden]

@@ -58,8 +58,6 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
     `describe` raised at the present values, or None.
     """
 
-    _prefetcher: Prefetcher | None = None  # also where a bad argument has stopped the beginning
-
     def __init__(
         self, draw: Draw, describe: Describe, sliders: Mapping[str, Any], *, size: tuple[float, float]
     ) -> None:
@@ -70,7 +68,6 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         self.sliders = {name: slider.make(name, spec) for name, spec in sliders.items()}
         self.defaults = self.values
         self.error: Exception | None = None
-        self.redraws = 0
         self._quiet = False
         thread = CellThread()
 
@@ -86,9 +83,8 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         for one in self.sliders.values():
             one.observe(lambda _: thread.run(self._changed), names="value")
 
-        self._refresh()
-        if self.error is not None:
-            raise self.error
+        self._drawn = self.defaults
+        self._show(self._view(self.defaults))
         self._default_text = self.text
         controls = ipywidgets.HBox(
             [*self.sliders.values(), self._reset], layout={"flex_flow": "row wrap", "align_items": "center"}
@@ -121,12 +117,6 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         finally:
             self._quiet = False
         self._refresh()
-
-    def close(self) -> None:
-        """Take it off every page."""
-        if self._prefetcher is not None:
-            self._prefetcher.close()
-        super().close()
 
     def static(self) -> Figure:
         """The picture at the start values as a figure of its own: the twin for readers without a kernel.
@@ -161,31 +151,28 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
 
     def _refresh(self) -> None:
         values = self._drawn = self.values
-        self.redraws += 1
         try:
-            assert self._prefetcher is not None
-            view = self._view(values)
-            self._prefetcher.show(view)
-            self.text, self.error = view.text, None
+            self._show(self._view(values))
         except Exception as error:  # a learner's own draw may fail anywhere: the widget must outlive it
-            self.text = f"No picture for {_spelled(values)} ({type(error).__name__}: {error})."
+            spelled = (f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
+                       for name, value in values.items())  # fmt: skip
+            self.text = f"No picture for {', '.join(spelled)} ({type(error).__name__}: {error})."
             self.error = error
             self._words.value = spoken(self.text, "bp-words bp-failed")
 
+    def _show(self, view: View) -> None:
+        self._prefetcher.show(view)
+        self.text, self.error = view.text, None
+
     def _view(self, values: dict[str, Any]) -> View:
-        try:
-            if self._figure is None:
-                self._figure = BlittedFigure(self._draw, new_figure(*self._size), values)
-            else:
-                self._figure.move(values)
-            png = io.BytesIO()
-            Image.fromarray(self._figure.pixels()).convert("RGB").save(png, "PNG", compress_level=1)
-            return View(png.getvalue(), str(self._describe(**values)))
-        except BaseException:
-            self._figure = None  # what is on the figure now is anybody's guess: start again
-            raise
-
-
-def _spelled(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
-                     for name, value in values.items())  # fmt: skip
+        # Until all is done, what is on the figure is anybody's guess: after a failure, a new one is begun.
+        figure, self._figure = self._figure, None
+        if figure is None:
+            figure = BlittedFigure(self._draw, new_figure(*self._size), values)
+        else:
+            figure.move(values)
+        png = io.BytesIO()
+        Image.fromarray(figure.pixels()).convert("RGB").save(png, "PNG", compress_level=1)
+        view = View(png.getvalue(), str(self._describe(**values)))
+        self._figure = figure
+        return view

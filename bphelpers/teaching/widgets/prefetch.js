@@ -6,7 +6,6 @@ function position(slider) {
   const names = ['index', 'value', 'min', 'max', 'step', 'base'];
   const [index, value, min, max, step, base] = names.map(name => slider.get(name));
   if (index !== undefined) return index;
-  if (typeof value === 'boolean') return Number(value);
   const exponent = base === undefined ? value : Math.log(value) / Math.log(base);
   const steps = (exponent - min) / step;
   if (Math.abs(steps - Math.round(steps)) < 1e-6) return Math.round(steps);
@@ -15,9 +14,7 @@ function position(slider) {
 
 async function initialize({ model }) {
   const follow = reference => model.widget_manager.get_model(reference.slice('IPY_MODEL_'.length));
-  const picture = await follow(model.get('picture'));
-  const words = await follow(model.get('words'));
-  const sliders = await Promise.all(model.get('sliders').map(follow));
+  const [picture, words, ...sliders] = await Promise.all(model.get('widgets').map(follow));
   const kept = new Map();
 
   function show() {

@@ -6,6 +6,7 @@ sliders come there; Python, which draws each position that it hears of, has the 
 """
 
 import asyncio
+import contextlib
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
@@ -30,11 +31,6 @@ class View(NamedTuple):
     picture: bytes
     text: str
 
-    @property
-    def words(self) -> str:
-        """The text as the page has it."""
-        return spoken(self.text)
-
 
 def spoken(text: str, kind: str = "bp-words") -> str:
     """A line that is read out when it changes."""
@@ -49,9 +45,7 @@ class Prefetcher(anywidget.AnyWidget):  # type: ignore[misc]
     """
 
     _esm = files("bphelpers.teaching.widgets").joinpath("prefetch.js").read_text(encoding="utf-8")
-    sliders: Any = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
-    picture = traitlets.Any().tag(sync=True, **ipywidgets.widget_serialization)
-    words = traitlets.Any().tag(sync=True, **ipywidgets.widget_serialization)
+    widgets: Any = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
 
     def __init__(
         self,
@@ -61,50 +55,44 @@ class Prefetcher(anywidget.AnyWidget):  # type: ignore[misc]
         draw: Callable[[dict[str, Any]], View],
         thread: CellThread,
     ) -> None:
-        self._named = dict(sliders)
-        self._draw = draw
-        self._thread = thread
+        self._sliders, self._picture, self._words = sliders, picture, words
+        self._draw, self._thread = draw, thread
         self._kept: dict[Place, View] = {}  # as in the page
-        self._here: Place | None = None
-        self._shown: View | None = None
+        self._here: Place = ()
+        self._shown: View
         self._listening = False
         self._waiting: asyncio.TimerHandle | None = None
-        super().__init__(sliders=list(sliders.values()), picture=picture, words=words)
+        super().__init__(widgets=[picture, words, *sliders.values()])
         self.on_msg(lambda *_: thread.run(self._page_opened))
 
     def show(self, view: View) -> None:
         """Show what has been drawn for where the sliders stand, and fetch what may be asked for next."""
-        before, self._here, self._shown = self._here, self._place(), view
-        kept = self._kept.get(self._here) if self._here else None
+        before, self._shown = self._here, view
+        self._here = tuple(slider.position_of(one) for one in self._sliders.values())
+        kept = self._kept.get(self._here)
         if kept not in (None, view):
             self._forget()  # what is drawn depends on more than the sliders, and that has changed
         if kept != view:
-            self.picture.value = view.picture
-        self.words.value = view.words
+            self._picture.value = view.picture
+        self._words.value = spoken(view.text)
         self._plan(before)
 
     def _page_opened(self) -> None:
         self._listening = True
         self._forget()  # what another page was sent, this one does not have
-        if self._shown is not None:
-            self.picture.value = self._shown.picture
+        self._picture.value = self._shown.picture
         self._plan(self._here)
-
-    def _place(self) -> Place | None:
-        where = [slider.position_of(one) for one in self._named.values()]
-        known = tuple(k for k in where if k is not None)
-        return known if len(known) == len(where) else None
 
     def _forget(self) -> None:
         self._kept.clear()
         self.send({"forget": True}, [b""])
 
-    def _plan(self, before: Place | None) -> None:
+    def _plan(self, before: Place) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
-        if self._listening and self._here is not None:
-            counts = [len(slider.positions(one)) for one in self._named.values()]
+        if self._listening and -1 not in self._here:
+            counts = [len(slider.positions(one)) for one in self._sliders.values()]
             places = near(self._here, before or self._here, counts)
             self._waiting = self._thread.run_later(PAUSE, lambda: self._fetch(places))
 
@@ -116,20 +104,13 @@ class Prefetcher(anywidget.AnyWidget):  # type: ignore[misc]
             return
         if len(self._kept) >= MOST_KEPT:
             self._forget()
-        try:
-            here = self._shown if place == self._here else None
-            view = here or self._draw(self._values(place))
-        except Exception:  # it is told when it is asked for
-            pass
-        else:
+        at = zip(self._sliders.items(), place, strict=True)
+        values = {name: slider.positions(one)[k] for (name, one), k in at}
+        with contextlib.suppress(Exception):  # what cannot be drawn is told when it is asked for
+            view = self._shown if place == self._here else self._draw(values)
             self._kept[place] = view
-            self.send({"place": place, "words": view.words}, [view.picture])
+            self.send({"place": place, "words": spoken(view.text)}, [view.picture])
         self._waiting = self._thread.run_later(0, lambda: self._fetch(places))
-
-    def _values(self, place: Place) -> dict[str, Any]:
-        return {
-            name: slider.positions(one)[k] for (name, one), k in zip(self._named.items(), place, strict=True)
-        }
 
 
 def near(here: Place, before: Place, counts: Sequence[int]) -> Iterator[Place]:

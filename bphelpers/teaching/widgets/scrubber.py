@@ -8,11 +8,10 @@ holds a page fragment with the same script, the same frames, and all steps in wo
 import hashlib
 import html
 import json
-import operator
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from importlib.resources import files
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import anywidget
@@ -22,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from bphelpers import nn
 from bphelpers.teaching.numbers import number
-from bphelpers.teaching.plots.labels import Line, free_place
+from bphelpers.teaching.plots.labels import Box, Line, free_place
 from bphelpers.teaching.trace import Layer, Step, layers, trace
 
 #: Parts of a line that its label may stand at, best first.
@@ -40,6 +39,7 @@ KINDS = {
     "d_bias": "derivative for a bias",
     "update": "new value",
 }
+BEFORE_VALUE = {"x": "", "a": "", "L": "", "dW": "∂", "dz": "δ"}  # in a label; other quantities have names
 _MODULE, *_STYLES = (
     files("bphelpers.teaching.widgets").joinpath(name).read_text(encoding="utf-8")
     for name in ("scrubber.js", "common.css", "scrubber.css")
@@ -56,17 +56,14 @@ def scrubber(
     y: ArrayLike,
     lr: float | None = None,
     *,
-    example: int | Sequence[int] = 0,
+    example: int = 0,
     fixed: Collection[str] = (),
     names: Mapping[str, str] | None = None,
-    start: int = 0,
 ) -> "Scrubber":
     """One training iteration with a slider over its steps: forward, backward, update [05].
 
-    ``net, loss, x, y, lr, fixed, names`` as :func:`bphelpers.teaching.trace.trace` takes them. ``example`` is
-    the row of the batch whose values the neurons show, from 0; of several, for example ``range(4)``, the
-    reader chooses one, and each takes as much space as a scrubber of its own. ``start`` is the step that is
-    shown first.
+    All arguments as :func:`bphelpers.teaching.trace.trace` takes them: ``example`` is the row of the batch
+    whose values the neurons show, from 0.
 
     >>> from bphelpers.teaching.trace import HalfSquares, running_example
     >>> net, x, y, lr = running_example()
@@ -74,29 +71,15 @@ def scrubber(
     One training iteration of a 2-2-2 network in 42 steps: 10 forward to the loss 0.298371, 20 backward,
     12 to update.
     """
-    rows = [operator.index(row) for row in np.ravel(example)]
-    start = operator.index(start)
-    if not rows:
-        raise ValueError("example must be at least one row, got none")
-    traces = [trace(net, loss, x, y, lr, example=row, fixed=fixed, names=names) for row in rows]
-    steps = traces[0]
-    if not 0 <= start < len(steps):
-        raise ValueError(f"start must be from 0 to {len(steps) - 1}, got {start}")
-    pictures = [_Picture(layers(net), loss, _targets(net, loss, y, row), names or {}) for row in rows]
-    views = [picture.frames(found) for picture, found in zip(pictures, traces, strict=True)]
-    n = np.shape(x)[0] if np.ndim(x) == 2 else 1
-    for row, view in zip(rows, views, strict=True):
-        view["note"] = f"example {row + 1} of {n}" if n > 1 else ""
-    others = [{"note": view["note"], "steps": view["steps"]} for view in views[1:]]
-    return Scrubber(steps, views[0] | {"others": others, "start": start})
+    steps = trace(net, loss, x, y, lr, example=example, fixed=fixed, names=names)
+    return Scrubber(steps, _Picture(layers(net), loss, names or {}).frames(steps, y, example))
 
 
 class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
     """What `scrubber` returns: a network with a slider in Jupyter, a sentence where it is printed [05].
 
-    ``steps`` are the `Step` objects that are shown; ``data`` is all that the browser gets: ``steps`` with the
-    texts that each sets, ``neurons``, ``edges`` and ``labels`` with where they stand, ``others`` with the
-    steps of further examples.
+    ``steps`` are the `Step` objects that are shown; ``data`` is all that the browser gets: ``neurons``,
+    ``edges`` and ``labels`` with where they stand, ``steps`` with what is lit and the texts that each sets.
 
     A lesson becomes by ``jupyter nbconvert --to html`` a page in which the scrubber needs nothing else. With
     ``--execute`` nbconvert also stores the state of widgets, and then takes their program from the network;
@@ -140,13 +123,6 @@ class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
         )
 
 
-def _targets(net: nn.Sequential, loss: nn.Loss, y: ArrayLike, example: int) -> list[float]:
-    outputs = layers(net)[-1].linear.W.data.shape[0]
-    if isinstance(loss, nn.CrossEntropyLoss):
-        return [float(k == np.ravel(y)[example]) for k in range(outputs)]
-    return [float(v) for v in np.reshape(y, (-1, outputs))[example]]
-
-
 def short(value: float, significant: int = 3) -> str:
     """A number for a label on the drawing.
 
@@ -157,221 +133,163 @@ def short(value: float, significant: int = 3) -> str:
 
 
 class _Picture:
-    """Where everything stands, in units that are pixels at full width."""
+    """Where everything stands, in units that are pixels at full width.
 
-    def __init__(
-        self, network: list[Layer], loss: nn.Loss, targets: list[float], names: Mapping[str, str]
-    ) -> None:
-        self.network, self.targets, self.names = network, targets, names
-        self.squares = isinstance(loss, nn.MSELoss)
+    A place is (layer, neuron), a weight (layer, receiver, sender), counted from 1; the inputs are layer 0,
+    the loss stands after the last.
+    """
+
+    def __init__(self, network: list[Layer], loss: nn.Loss, names: Mapping[str, str]) -> None:
+        self.network, self.names = network, names
+        self.squares, self.classes = isinstance(loss, nn.MSELoss), isinstance(loss, nn.CrossEntropyLoss)
         self.sizes = [network[0].linear.W.data.shape[1], *(x.linear.W.data.shape[0] for x in network)]
-        weights = sum(layer.linear.W.data.size for layer in network)
         self.depth = len(network)
         self.crowded = (
-            weights > MOST_LABELLED_WEIGHTS
+            sum(layer.linear.W.data.size for layer in network) > MOST_LABELLED_WEIGHTS
             or max(self.sizes) > MOST_ROOMY_NEURONS
             or self.depth > MOST_ROOMY_LAYERS
         )
-        self.r = 23 if self.crowded else 33
-        self.digits = 2 if self.crowded else 3
+        self.r, self.digits = (23, 2) if self.crowded else (33, 3)
         self.at: dict[tuple[int, int], tuple[int, int]] = {}
-        self.boxes: list[tuple[float, float, float, float]] = []  # taken by labels: left, top, right, bottom
-        self.edges: list[dict[str, Any]] = []
-        self.labels: list[dict[str, Any]] = []
+        self.lines: dict[tuple[int, int, int], Line] = {}
+        self.boxes: list[Box] = []  # taken by circles and labels
+        self.neurons: list[dict[str, Any]] = []
+        self.labels: dict[str, dict[str, Any]] = {}
         self._place()
-        self._connect()
-        self._neuron_labels()
-        self._edge_labels()
-
-    # ------------------------------------------------------------------------------------ places
+        for (l, j), (x, y) in self.at.items():
+            self._add_neuron(l, j, x, y)
+        for weight in self.lines:
+            if weight[0] <= self.depth:
+                self._label_line(weight)
 
     def _place(self) -> None:
-        rows = max(self.sizes)
-        row = (62 if rows > 4 else 74) if self.crowded else (190 if rows > 1 else 0)
-        top = 40 if self.crowded else 100
-        gap = (
-            max(100, min(180, 680 // (self.depth + 1))) if self.crowded else (238 if self.depth < 3 else 190)
-        )
-        self.height = top + row * (rows - 1) + (70 if self.crowded else 110)
-        to_loss = min(gap, 165)
-        self.width = 50 + gap * self.depth + to_loss + 50
-        for l, size in enumerate([*self.sizes, 1]):
+        """Neurons, and from rim to rim the lines between them."""
+        rows, crowded = max(self.sizes), self.crowded
+        row, top, below = (62 if rows > 4 else 74, 40, 70) if crowded else (190, 100, 110)
+        gap = max(100, min(180, 680 // (self.depth + 1))) if crowded else 238 if self.depth < 3 else 190
+        self.height = top + row * (rows - 1) + below
+        self.width = 50 + gap * self.depth + min(gap, 165) + 50
+        columns = [*self.sizes, 1]
+        for l, size in enumerate(columns):
+            x = 50 + gap * l if l <= self.depth else self.width - 50
             for j in range(1, size + 1):
-                y = top + row * (rows - 1) / 2 + row * (j - (size + 1) / 2)
-                x = 50 + gap * l if l <= self.depth else self.width - 50
-                self.at[l, j] = x, round(y)
+                self.at[l, j] = x, round(top + row * (rows - 1) / 2 + row * (j - (size + 1) / 2))
+        for l, (senders, receivers) in enumerate(pairwise(columns), start=1):
+            for j, k in product(range(1, receivers + 1), range(1, senders + 1)):
+                a, b = np.array(self.at[l - 1, k], float), np.array(self.at[l, j], float)
+                along = (b - a) / np.hypot(*(b - a)) * (self.r + 2)
+                start, end = np.round([a + along, b - along]).astype(int).tolist()
+                self.lines[l, j, k] = start, end
 
-    def _connect(self) -> None:
-        for l, size in enumerate([*self.sizes[1:], 1], start=1):
-            self.edges += [
-                self._edge(l, j, k) for j, k in product(range(1, size + 1), range(1, self.sizes[l - 1] + 1))
-            ]
+    def _label(self, key: str, x: float, y: float, kind: str = "", text: str = "") -> None:
+        self.labels[key] = {"id": key, "x": round(x), "y": round(y), "kind": kind, "text": text}
 
-    def _edge(self, l: int, j: int, k: int) -> dict[str, Any]:
-        """From neuron k of the layer before to neuron j of layer l, from rim to rim."""
-        a, b = np.array(self.at[l - 1, k], float), np.array(self.at[l, j], float)
-        along = (b - a) / np.hypot(*(b - a)) * (self.r + 2)
-        (x1, y1), (x2, y2) = a + along, b - along
-        ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
-        return {"id": f"{l}_{j}_{k}"} | {name: round(float(value)) for name, value in ends.items()}
-
-    # ------------------------------------------------------------------------------------ labels
-
-    def _label(self, key: str, x: float, y: float, anchor: str, kind: str, text: str = "") -> None:
-        self.labels.append(
-            {"id": key, "x": round(x), "y": round(y), "anchor": anchor, "kind": kind, "text": text}
-        )
-
-    def _neuron_labels(self) -> None:
+    def _add_neuron(self, l: int, j: int, x: int, y: int) -> None:
         r = self.r
-        for (l, j), (x, y) in self.at.items():
-            self.boxes.append((x - r, y - r, x + r, y + r))
-            inside = "inside small" if self.crowded else "inside"
-            if l > self.depth:
-                self._label("L", x, y + r * 0.42, "middle", inside)
-                continue
-            self._label(f"x_{j}" if l == 0 else f"a{l}_{j}", x, y + r * 0.42, "middle", inside)
-            if l == 0:
-                continue
-            if l == self.depth:
-                self._beside_output(j, x, y)
-            if self.crowded:
-                self._label(f"dz{l}_{j}", x, y + r + 13, "middle", "small")
-                continue
-            self.boxes.append((x - 40, y - r - 58, x + 40, y + r + 40))
-            self._label(f"z{l}_{j}", x, y - r - 9, "middle", "")
-            bias = self.network[l - 1].linear.b
-            if bias is not None:
-                text = self._text(f"b{l}_{j}", bias.data[j - 1])
-                self._label(f"b{l}_{j}", x, y - r - 26, "middle", "", text)
-                self._label(f"db{l}_{j}", x, y - r - 43, "middle", "")
-            self._label(f"da{l}_{j}", x, y + r + 18, "middle", "")
-            self._label(f"dz{l}_{j}", x, y + r + 35, "middle", "")
+        key, symbol = self._circle(l, j)
+        name, _, sub = self.names.get(key, symbol).partition("_")
+        self.neurons.append({"id": f"{l}_{j}", "x": x, "y": y, "r": r, "name": name, "sub": sub})
+        self.boxes.append((x - r, y - r, x + r, y + r))
+        self._label(key, x, y + r * 0.42, "inside")
+        if not 0 < l <= self.depth:
+            return
+        if l == self.depth:  # target and probability, on the side of the line to the loss that is free
+            down = y > self.at[self.depth + 1, 1][1]
+            size = 14 if self.crowded else 18
+            first = y + size + 4 if down else y - 8
+            self._label(f"y_{j}", x + r + 7, first, "target")
+            if not self.squares:
+                self._label(f"p_{j}", x + r + 7, first + (size if down else -size), "beside")
+        if self.crowded:
+            self._label(f"dz{l}_{j}", x, y + r + 13)
+            return
+        self.boxes.append((x - 40, y - r - 58, x + 40, y + r + 40))
+        for letter, away in {"z": -r - 9, "da": r + 18, "dz": r + 35}.items():
+            self._label(f"{letter}{l}_{j}", x, y + away)
+        bias = self.network[l - 1].linear.b
+        if bias is not None:
+            self._label(f"b{l}_{j}", x, y - r - 26, text=self._text(f"b{l}_{j}", bias.data[j - 1]))
+            self._label(f"db{l}_{j}", x, y - r - 43)
 
-    def _beside_output(self, j: int, x: float, y: float) -> None:
-        """Target and probability, on the side of the line to the loss that is free."""
-        down = y > self.at[self.depth + 1, 1][1]
-        size = 14 if self.crowded else 18
-        first = y + size + 4 if down else y - 8
-        left = x + self.r + 7
-        kind = "small" if self.crowded else ""
-        self._label(f"y_{j}", left, first, "start", f"target {kind}")
-        if not self.squares:
-            self._label(f"p_{j}", left, first + (size if down else -size), "start", kind)
+    def _circle(self, l: int, j: int) -> tuple[str, str]:
+        """The quantity in a circle: its name in the trace, and its symbol."""
+        if l > self.depth:
+            return "L", "L"
+        if l == 0:
+            return f"x_{j}", f"x_{j}"
+        bare = self.network[l - 1].activation is None
+        letter = "ŷ" if l == self.depth and self.squares else "z" if bare else "a"
+        return f"a{l}_{j}", f"{letter}_{j}"
 
-    def _edge_labels(self) -> None:
-        for edge in self.edges:
-            l, j, k = map(int, edge["id"].split("_"))
-            if l > self.depth:
-                continue
-            x, y = self._free_place(edge)
-            kind = "edge small" if self.crowded else "edge"
-            w = self.network[l - 1].linear.W.data[j - 1, k - 1]
-            self._label(f"W{l}_{j}{k}", x, y - 1, "middle", kind, self._text(f"W{l}_{j}{k}", w))
-            self._label(f"dW{l}_{j}{k}", x, y + (12 if self.crowded else 15), "middle", kind)
-
-    def _free_place(self, edge: dict[str, Any]) -> tuple[float, float]:
-        """Where on a line its two numbers are least in the way of what is there already."""
+    def _label_line(self, weight: tuple[int, int, int]) -> None:
+        """The weight and its derivative, where they are least in the way of what is there already."""
+        l, j, k = weight
+        along: tuple[float, ...] = ALONG
         if self.crowded:  # shown only while the line is lit: at its end, the lines that meet are apart
-            t = 0.3 if self.sizes[int(edge["id"][0]) - 1] > 1 else 0.7
-            return edge["x1"] + t * (edge["x2"] - edge["x1"]), edge["y1"] + t * (edge["y2"] - edge["y1"])
-        others = [_ends(other) for other in self.edges if other is not edge]
+            along = (0.3 if self.sizes[l - 1] > 1 else 0.7,)
+        others = [line for other, line in self.lines.items() if other != weight]
         label = (-39, -17, 39, 19)
-        place, box = free_place(
-            _ends(edge), label, self.boxes, others, along=ALONG, area=4 / 300, detour=1 / 3
+        (x, y), box = free_place(
+            self.lines[weight], label, self.boxes, others, along=along, area=4 / 300, detour=1 / 3
         )
         self.boxes.append(box)
-        return place
-
-    # ------------------------------------------------------------------------------------ texts
+        name = _name(weight)
+        self._label(name, x, y - 1, "edge", self._text(name, self.network[l - 1].linear.W.data[j - 1, k - 1]))
+        self._label("d" + name, x, y + (12 if self.crowded else 15), "edge")
 
     def _text(self, name: str, value: float) -> str:
         """What a label says once its quantity has a value."""
-        name = name.removesuffix(" new")
-        shown = short(float(value), self.digits)
         letter = name.rstrip("0123456789_")
-        own = self.names.get(name, "").replace("_", "")
-        if letter in ("x", "a", "L"):
-            return shown
-        if letter == "W":
-            return f"{own} {shown}" if own and not self.crowded else shown
-        if letter == "dW":
-            return f"∂ {shown}"
-        if letter in ("da", "db"):
-            of = self.names.get(name[1:], "ŷ" if self._is_hat(name) else letter[1]).partition("_")[0]
-            return f"∂{of} {shown}"
-        if letter == "dz":
-            return f"δ {shown}"
-        if own:
-            letter = self.names[name].partition("_")[0]
-        return f"{letter.rstrip('0123456789')} {shown}"
+        if letter in BEFORE_VALUE:
+            before = BEFORE_VALUE[letter]
+        elif letter == "W":
+            before = "" if self.crowded else self.names.get(name, "").replace("_", "")
+        elif letter in ("da", "db"):
+            hat = self.squares and name.startswith(f"da{self.depth}_")
+            before = "∂" + self.names.get(name[1:], "ŷ" if hat else letter[1]).partition("_")[0]
+        else:
+            before = self.names.get(name, letter).partition("_")[0].rstrip("0123456789")
+        return f"{before} {short(value, self.digits)}".lstrip()
 
-    def _is_hat(self, name: str) -> bool:
-        return self.squares and name.startswith(f"da{self.depth}_")
-
-    def _sets(self, step: Step) -> list[list[str]]:
-        """Labels that a step writes."""
-        known = {label["id"] for label in self.labels}
-        found = {name.removesuffix(" new"): value for name, value in step.finds.items()}
-        for name, value in list(found.items()):  # without an activation, the sum is what stands in the circle
-            l, _, j = name.removeprefix("z").partition("_")
-            if name.startswith("z") and self.network[int(l) - 1].activation is None:
-                found[f"a{l}_{j}"] = value
-        return [[name, self._text(name, value)] for name, value in found.items() if name in known]
-
-    def _name(self, l: int, j: int) -> tuple[str, str]:
-        """Letter and index for a circle."""
-        if l > self.depth:
-            return self.names.get("L", "L"), ""
-        key = f"x_{j}" if l == 0 else f"a{l}_{j}"
-        if key in self.names:
-            name, _, index = self.names[key].partition("_")
-            return name, index
-        if l == 0:
-            return "x", str(j)
-        if l == self.depth and self.squares:
-            return "ŷ", str(j)
-        return ("z" if self.network[l - 1].activation is None else "a"), str(j)
-
-    def _heading(self, l: int) -> str:
-        if l in (0, self.depth, self.depth + 1):
-            return {0: "inputs", self.depth: "outputs"}.get(l, "loss")
-        return "hidden" if self.depth == 2 else f"hidden {l}"
-
-    # ------------------------------------------------------------------------------------ all of it
-
-    def frames(self, steps: list[Step]) -> Frames:
-        """Everything that the browser needs."""
-        neurons = []
-        for (l, j), (x, y) in self.at.items():
-            name, sub = self._name(l, j)
-            neurons.append({"id": f"{l}_{j}", "x": x, "y": y, "r": self.r, "name": name, "sub": sub})
-        headings = [
-            {"x": self.at[l, 1][0], "y": self.height - 8, "text": self._heading(l)}
-            for l in range(self.depth + 2)
-        ]
+    def frames(self, steps: list[Step], y: ArrayLike, example: int) -> Frames:
+        """Everything that the browser needs. Targets are given with the inputs."""
+        for l in range(self.depth + 2):
+            hidden = "hidden" if self.depth == 2 else f"hidden {l}"
+            text = {0: "inputs", self.depth: "outputs", self.depth + 1: "loss"}.get(l, hidden)
+            self._label(f"heading_{l}", self.at[l, 1][0], self.height - 8, "heading", text)
+        frames, outputs = [self._frame(step) for step in steps], self.sizes[-1]
+        targets = np.eye(outputs)[np.ravel(y)] if self.classes else np.reshape(y, (-1, outputs))
+        frames[0]["sets"] += [[f"y_{j}", self._text(f"y_{j}", t)] for j, t in enumerate(targets[example], 1)]
         return {
             "summary": self._summary(steps),
             "width": self.width,
             "height": self.height,
             "crowded": self.crowded,
-            "neurons": neurons,
-            "edges": self.edges,
-            "labels": self.labels,
-            "kinds": {label["id"]: label["kind"] for label in self.labels},
-            "headings": headings,
-            "steps": self._with_targets([self._frame(step) for step in steps]),
+            "neurons": self.neurons,
+            "edges": [
+                {"id": _name(weight), "x1": x1, "y1": y1, "x2": x2, "y2": y2}
+                for weight, ((x1, y1), (x2, y2)) in self.lines.items()
+            ],
+            "labels": list(self.labels.values()),
+            "steps": frames,
         }
 
-    def _with_targets(self, frames: list[Frames]) -> list[Frames]:
-        """Targets are given with the inputs."""
-        frames[0]["sets"] += [[f"y_{j}", self._text(f"y_{j}", y)] for j, y in enumerate(self.targets, 1)]
-        return frames
+    def _summary(self, steps: list[Step]) -> str:
+        count = Counter(step.direction for step in steps)
+        (loss,) = (step.value for step in steps if step.kind == "loss")
+        update = f", {count['update']} to update" if count["update"] else ""
+        return (
+            f"One training iteration of a {'-'.join(map(str, self.sizes))} network in {len(steps)} steps: "
+            f"{count['forward']} forward to the loss {loss:.6g}, {count['backward']} backward{update}."
+        )
 
     def _frame(self, step: Step) -> Frames:
-        edges = [f"{l}_{j}_{k}" for l, j, k in step.weights]
+        lit, found = list(step.weights), dict(step.finds)
         if (self.depth + 1, 1) in step.neurons:
-            edges += [f"{l + 1}_1_{j}" for l, j in step.neurons if l == self.depth]
+            lit += [(l + 1, 1, j) for l, j in step.neurons if l == self.depth]
+        if step.kind == "sum" and self.network[step.neurons[0][0] - 1].activation is None:
+            found |= {f"a{name[1:]}": z for name, z in found.items()}  # the sum is what stands in the circle
+        values = {name.removesuffix(" new"): value for name, value in found.items()}
         return {
             "direction": step.direction,
             "what": KINDS[step.kind],
@@ -379,21 +297,11 @@ class _Picture:
             "numbers": step.numbers.split("\n"),
             "sentence": step.sentence,
             "neurons": [f"{l}_{j}" for l, j in step.neurons],
-            "edges": edges,
-            "shows": [f"W{l}_{j}{k}" for l, j, k in step.weights],
-            "sets": self._sets(step),
+            "edges": [_name(weight) for weight in lit],
+            "sets": [[name, self._text(name, v)] for name, v in values.items() if name in self.labels],
         }
 
-    def _summary(self, steps: list[Step]) -> str:
-        count = Counter(step.direction for step in steps)
-        (loss,) = (step.value for step in steps if step.kind == "loss")
-        update = f", {count['update']} to update" if count["update"] else ""
-        shape = "-".join(map(str, self.sizes))
-        return (
-            f"One training iteration of a {shape} network in {len(steps)} steps: {count['forward']} forward "
-            f"to the loss {loss:.6g}, {count['backward']} backward{update}."
-        )
 
-
-def _ends(edge: Mapping[str, Any]) -> Line:
-    return (edge["x1"], edge["y1"]), (edge["x2"], edge["y2"])
+def _name(weight: tuple[int, int, int]) -> str:
+    """As a trace calls it; a line to the loss is named alike."""
+    return "W{}_{}{}".format(*weight)

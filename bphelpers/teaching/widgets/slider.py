@@ -7,6 +7,8 @@ import ipywidgets
 
 from bphelpers.arguments import number, refuse
 
+RANGES = (ipywidgets.IntSlider, ipywidgets.FloatSlider, ipywidgets.FloatLogSlider)
+
 
 def make(name: str, spec: Any) -> Any:
     """The widget for what `live_figure` was given under that name."""
@@ -14,22 +16,19 @@ def make(name: str, spec: Any) -> Any:
         if not hasattr(spec, "value"):
             refuse(name, "be a widget with a value", type(spec).__name__)
         return spec
-    look = {"style": {"description_width": "initial"}, "layout": {"width": "min(100%, 420px)"}}
-    if isinstance(spec, tuple) and len(spec) == 2:
-        label, choices = spec
-        return ipywidgets.SelectionSlider(
-            options=list(choices), description=label, tooltip=label, continuous_update=True, **look
-        )
-    if not (isinstance(spec, tuple) and len(spec) == 5):
+    if not (isinstance(spec, tuple) and len(spec) in (2, 5)):
         refuse(name, "be (label, low, high, step, start) or (label, choices)", spec)
     label, *numbers = spec
+    look = {"description": label, "tooltip": label, "continuous_update": True}
+    look |= {"style": {"description_width": "initial"}, "layout": {"width": "min(100%, 420px)"}}
+    if len(spec) == 2:
+        return ipywidgets.SelectionSlider(options=list(spec[1]), **look)
     low, high, step, start = (number(name, one) for one in numbers)
     if not low < high or not step > 0:
         raise ValueError(f"{name} must have low < high and a positive step, got {spec[1:]}")
     if not low <= start <= high:
         raise ValueError(f"{name} must have a start within {low} to {high}, got {start}")
     ends = dict(zip(("min", "max", "step", "value"), numbers, strict=True))
-    ends |= {"description": label, "tooltip": label, "continuous_update": True}
     if all(isinstance(one, int) for one in numbers):
         return ipywidgets.IntSlider(**ends, **look)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
@@ -37,37 +36,27 @@ def make(name: str, spec: Any) -> Any:
 
 
 def positions(slider: Any) -> list[Any]:
-    """Every value that a slider can take, in order."""
-    if hasattr(slider, "options"):
+    """Every value that a slider can take, in order; of another widget, the present one."""
+    if isinstance(slider, ipywidgets.SelectionSlider):
         return [option[1] if isinstance(option, tuple) else option for option in slider.options]
-    if isinstance(slider.value, bool):
-        return [False, True]
-    if not _has_steps(slider):
-        return [slider.value]  # a text field, say: only its start is known to make sense
+    if not isinstance(slider, RANGES) or not slider.step:
+        return [slider.value]
     steps = round((slider.max - slider.min) / slider.step)
-    values = [slider.min + k * slider.step for k in range(steps + 1)]
+    values = [round(slider.min + k * slider.step, 12) for k in range(steps + 1)]
     values = [*(value for value in values if value < slider.max), slider.max]
     if isinstance(slider, ipywidgets.FloatLogSlider):  # its ends and its step are exponents
         return [slider.base**value for value in values]
-    if isinstance(slider, ipywidgets.FloatSlider):
-        return [*(round(value, 12) for value in values[:-1]), values[-1]]
     return values
 
 
-def position_of(slider: Any) -> int | None:
-    """The number of the position that the slider stands on, from 0; None if it stands on none of them."""
-    if hasattr(slider, "options"):
-        index = getattr(slider, "index", None)
-        return index if isinstance(index, int) else None
-    if not isinstance(slider.value, bool) and not _has_steps(slider):
-        return None
+def position_of(slider: Any) -> int:
+    """The number of the position that the slider stands on, from 0; -1 if it stands on none of them."""
+    if isinstance(slider, ipywidgets.SelectionSlider):
+        return int(slider.index)
+    if not isinstance(slider, RANGES) or not slider.step:
+        return -1
     value = value_of(slider)
-    return next((k for k, one in enumerate(positions(slider)) if math.isclose(one, value)), None)
-
-
-def _has_steps(slider: Any) -> bool:
-    numbers = (getattr(slider, name, None) for name in ("value", "min", "max", "step"))
-    return all(isinstance(one, int | float) for one in numbers) and slider.step > 0
+    return next((k for k, one in enumerate(positions(slider)) if math.isclose(one, value)), -1)
 
 
 def value_of(slider: Any) -> Any:
