@@ -282,7 +282,7 @@ class Linear(Module):
 
     def forward(self, x: Array) -> Array:
         W, b = self.W._data, None if self.b is None else self.b._data
-        if x.dtype is not W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
+        if type(x) is not np.ndarray or x.dtype is not W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
             x = self.entering(x)
         self._kept = x
         return _linear(x, W, b)
@@ -325,6 +325,8 @@ class Activation(Module):
         cls._keeps_input = asked_for[1] in taken  # the argument after dout
 
     def forward(self, x: Array) -> Array:
+        if type(x) is not np.ndarray or x.dtype.kind != "f":
+            x = self.entering(x)
         out = self.function(x)
         self._kept = x if self._keeps_input else out
         return out
@@ -332,9 +334,9 @@ class Activation(Module):
     def backward(self, dout: Array) -> Array:
         kept = self._kept
         try:
-            if dout.shape == kept.shape:
+            if dout.shape == kept.shape and dout.dtype is kept.dtype:
                 return self.gradient(dout, kept)
-        except AttributeError:  # a list, or nothing that was remembered
+        except (AttributeError, TypeError, ValueError):  # a list, or nothing that was remembered
             pass
         return self.gradient(_shaped_as(self._remembered(), dout), kept)
 
@@ -402,6 +404,7 @@ class Dropout(Module):
         self.p, self.rng = number("p", p, least=0, below=1), generator("rng", rng)
 
     def forward(self, x: Array) -> Array:
+        x = self.entering(x)
         out, self._kept = F.dropout.plain(x, self.p, self.rng) if self.training else (x, np.ones_like(x))
         return out
 
@@ -572,6 +575,8 @@ class Sequential(Module):
         return self.layers[0].entering(x) if self.layers else real("x", x)
 
     def forward(self, x: Array) -> Array:
+        if type(x) is not np.ndarray:
+            x = self.entering(x)
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -621,6 +626,7 @@ class Residual(Module):
         return f"Residual({', '.join(map(repr, self.body.layers))})"
 
     def forward(self, x: Array) -> Array:
+        x = self.entering(x)
         found = self.body.forward(x)
         if found.shape != x.shape:
             raise ValueError(
@@ -641,6 +647,7 @@ class Loss(_Remembers):
 
     pair: tuple[Callable[..., float], Callable[..., Array]]
     gradient: Callable[..., Array]
+    labels = False  # whether a target is one whole number instead of one number for each output
 
     @staticmethod
     def function(y_hat: Array, y: NDArray[Any]) -> float:
@@ -662,6 +669,15 @@ class Loss(_Remembers):
 
     def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
         """Loss of the predictions; remembers both."""
+        try:
+            fitting = y_hat.shape[:1] if self.labels else y_hat.shape
+            if type(y_hat) is type(y) is np.ndarray and y.shape == fitting:
+                return self._cost(y_hat, y)
+        except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError):  # the door says why
+            pass
+        return self._cost(*self.entering(y_hat, y))
+
+    def _cost(self, y_hat: Array, y: NDArray[Any]) -> float:
         self._kept = y_hat, y
         return self.function(y_hat, y)
 
@@ -697,7 +713,8 @@ class BCEWithLogitsLoss(Loss):
             return super().backward()
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        right: NDArray[np.bool_] = np.all((np.asarray(y_hat) > 0) == (np.asarray(y) > 0.5), axis=1)
+        y_hat, y = self.entering(y_hat, y)
+        right: NDArray[np.bool_] = np.all((y_hat > 0) == (y > 0.5), axis=1)
         return right
 
 
@@ -705,8 +722,9 @@ class CrossEntropyLoss(Loss):
     """:func:`~bphelpers.functional.softmax_cross_entropy` with memory: one softmax for both passes [02]."""
 
     pair = F.softmax_cross_entropy, F.softmax_cross_entropy_backward
+    labels = True
 
-    def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
+    def _cost(self, y_hat: Array, y: NDArray[Any]) -> float:
         self._kept = F.log_softmax.plain(y_hat), (np.arange(len(y)), y)
         return mean_cost(*self._kept)
 
@@ -714,5 +732,6 @@ class CrossEntropyLoss(Loss):
         return p_minus_one_hot(*self._remembered())
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
+        y_hat, y = self.entering(y_hat, y)
         right: NDArray[np.bool_] = np.equal(np.argmax(y_hat, axis=1), y)
         return right
