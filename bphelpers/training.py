@@ -259,7 +259,7 @@ def watch(net: Module, x: ArrayLike) -> list[tuple[Module, Array, Array]]:
         return forward_and_note
 
     for layer in leaves(net):
-        layer.forward = noted(layer, layer.forward)  # type: ignore[method-assign]
+        vars(layer)["forward"] = noted(layer, layer.forward)
     net(x)
     return seen
 
