@@ -232,7 +232,7 @@ def _origin(net: Module, x: ArrayLike, y: ArrayLike) -> str:
 
 
 def not_finite(net: Module, x: ArrayLike, y: ArrayLike) -> str:
-    """Where the first number that is not finite comes from: data, a parameter, a layer, or else the loss."""
+    """Where NaN or infinity in the loss comes from: the data, a parameter, the first layer, or the loss."""
     given = {"the inputs": x, "the targets": y} | {p.name: p.data for p in net.parameters()}
     for name, values in given.items():
         if faults := np.count_nonzero(~np.isfinite(values)):
@@ -240,10 +240,12 @@ def not_finite(net: Module, x: ArrayLike, y: ArrayLike) -> str:
             return f"{name} {verb} NaN or infinity in {faults} of {np.size(values)} places"
     with np.errstate(all="ignore"):
         seen = watch(net, x)
-    for count, (layer, _, out) in enumerate(seen, start=1):
-        if not np.isfinite(out).all():
-            return f"layer {count}, {layer!r}, gave {'NaN' if np.isnan(out).any() else 'infinity'}"
-    return f"all outputs are finite, up to {np.abs(seen[-1][-1]).max():.0e}, and the loss of them is not"
+    found = "all outputs are finite, and the loss of them is not"
+    for count, (layer, _, out) in reversed(list(enumerate(seen, start=1))):
+        if np.isfinite(out).all():  # a layer before it may have given infinity, and this one took it
+            break
+        found = f"layer {count}, {layer!r}, gave {'NaN' if np.isnan(out).any() else 'infinity'}"
+    return found
 
 
 def watch(net: Module, x: ArrayLike) -> list[tuple[Module, Array, Array]]:

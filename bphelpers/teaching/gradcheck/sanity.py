@@ -24,7 +24,7 @@ STOPS = ArithmeticError, AttributeError, IndexError, RuntimeError, TypeError, Va
 # The limits below are tried in tests/test_sanity.py, on the networks of all lessons and on broken ones.
 ROWS, FEW = 1000, 20  # examples looked at; learned by heart
 RATES, STEPS = (0.01, 0.03), 500  # of Adam; the second rate where the first has not done it
-GOALS = 0.05, 0.2, 0.5, 0.9  # parts of the loss of a guess: below the first it is learned
+GOALS = 0.05, 0.2, 0.5, 0.9  # parts of the loss of the best constant: below the first they are learned
 FLAT: dict[type[nn.Module], tuple[str, Callable[[NDArray[Any]], Any]]] = {
     nn.ReLU: ("dead", lambda a: (a <= 0).all(axis=0)),
     nn.Sigmoid: ("saturated", lambda a: np.abs(a - 0.5) > 0.49),
@@ -149,7 +149,7 @@ class _Look:
     def inputs(self) -> Found:
         """Numbers, of the size that weights are made for."""
         X, Y = self.X, self.Y = real("x", self.given[0]), as_array("y", self.given[1])
-        if X.size == 0 or X.shape[:1] != Y.shape[:1]:
+        if X.ndim == 0 or X.size == 0 or X.shape[:1] != Y.shape[:1]:
             got = f"got shapes {X.shape} and {Y.shape}"
             raise ValueError(f"x and y must hold as many examples, at least one, {got}")
         self.labels = self.loss.labels or (Y.ndim == 1 and Y.dtype.kind in "iub")
@@ -262,8 +262,8 @@ class _Look:
         name = f"a guess (ln {k})" if self.labels else f"a guess ({k} ln 2)".replace("(1 ", "(")
         if not classes:
             name = f"the mean of y{' (its variance)' * isinstance(self.loss, nn.MSELoss)}"
-        self.guess = np.zeros_like(self.y_hat) + (0.0 if classes else self.y.mean(axis=0))
-        chance = float(self.loss(self.guess, self.y))
+        guess = np.zeros_like(self.y_hat) + (0.0 if classes else self.y.mean(axis=0))
+        chance = float(self.loss(guess, self.y))
         said = f"untrained {_n(self.value)}, {name} {_n(chance)}"
         if 0 < chance < math.inf and self.value > 3 * chance:
             advice = "make the first weights smaller" if classes else "are outputs and targets of one size?"
@@ -342,10 +342,18 @@ class _Look:
             )
         return FINE, said
 
+    def constant(self, y: NDArray[Any]) -> NDArray[Any]:
+        """The best outputs of a network that does not look at the examples."""
+        z = np.zeros((len(y), *self.y_hat.shape[1:]))
+        if self.loss.labels:
+            return z + np.log(np.bincount(y, minlength=z.shape[1]) / len(y) + 1e-9)
+        p = y.mean(axis=0)
+        return z + (np.log((p + 1e-9) / (1 - p + 1e-9)) if self.squashes else 0.0 if self.labels else p)
+
     def overfit(self) -> Found:
         """Twenty examples learned by heart: a fresh copy and Adam, for at most 500 updates at two rates."""
         x, y, tries = self.x[:FEW], self.y[:FEW], []
-        before, chance = (float(self.loss(outputs[:FEW], y)) for outputs in (self.y_hat, self.guess))
+        before, chance = (float(self.loss(z, y)) for z in (self.y_hat[:FEW], self.constant(y)))
         scale = chance if 0 < chance < math.inf else before
 
         def learned(history: History) -> bool:
@@ -369,7 +377,7 @@ class _Look:
         said = f"loss {_n(before)}, then {'not ' * (goal is None)}below {_n((goal or GOALS[-1]) * scale)}"
         said += "" if right is None else f"; {right.sum()} of {len(y)} right"
         if goal is None:
-            return WRONG, said, "gradcheck.check_network, then look whether each y belongs to its x"
+            return WRONG, said, "ask gradcheck.check_network, and look whether each y belongs to its x"
         if goal > GOALS[0]:
             return LOOK, said, "more hidden units or other first weights; a straight line learns no bend"
         return FINE, said
