@@ -342,6 +342,14 @@ class _Look:
             )
         return FINE, said
 
+    def few(self) -> NDArray[np.intp]:
+        """Twenty rows, with equally many of each target as far as there are."""
+        _, target = np.unique(self.y, axis=0, return_inverse=True)
+        turn = (np.cumsum(target.reshape(-1, 1) == np.unique(target), axis=0))[
+            np.arange(len(self.y)), target.ravel()
+        ]
+        return np.argsort(turn, kind="stable")[:FEW]
+
     def constant(self, y: NDArray[Any]) -> NDArray[Any]:
         """The best outputs of a network that does not look at the examples."""
         z = np.zeros((len(y), *self.y_hat.shape[1:]))
@@ -352,9 +360,10 @@ class _Look:
 
     def overfit(self) -> Found:
         """Twenty examples learned by heart: a fresh copy and Adam, for at most 500 updates at two rates."""
-        x, y, tries = self.x[:FEW], self.y[:FEW], []
-        before, chance = (float(self.loss(z, y)) for z in (self.y_hat[:FEW], self.constant(y)))
-        scale = chance if 0 < chance < math.inf else before
+        few, tries = self.few(), []
+        x, y = self.x[few], self.y[few]
+        before, constant = (float(self.loss(z, y)) for z in (self.y_hat[few], self.constant(y)))
+        scale = constant if 1e-3 * before < constant < math.inf else before
 
         def learned(history: History) -> bool:
             return history.loss[-1] < GOALS[0] * scale
