@@ -2,8 +2,10 @@
 
 Every kind of thing is put into every door: layers and networks called or asked for ``forward`` alone, their
 backward passes, losses, ``evaluate``, ``fit``, rules. Each works, or says what must be and what was found.
+All tests take one module alone, and are also run on broken copies of it (test_mutants.py).
 """
 
+import importlib
 import itertools
 import warnings
 from functools import partial
@@ -12,8 +14,25 @@ import numpy as np
 import pytest
 from oracles import refuses
 
-from bphelpers import data, nn, optim, training
+from bphelpers import data
 from bphelpers import functional as F
+from bphelpers import nn as layers
+from bphelpers import optim as rules
+
+
+@pytest.fixture
+def nn():
+    return importlib.import_module("bphelpers.nn")
+
+
+@pytest.fixture
+def optim():
+    return importlib.import_module("bphelpers.optim")
+
+
+@pytest.fixture
+def training():
+    return importlib.import_module("bphelpers.training")
 
 
 class SeriesLike:
@@ -37,27 +56,31 @@ def rng():
     return np.random.default_rng(0)
 
 
-def small():
+def small(nn=layers):
     return nn.Sequential(nn.Linear(2, 3, rng=rng()), nn.Sigmoid(), nn.Linear(3, 2, rng=rng()))
 
 
-MODULES = {
-    "network": small,
-    "activation first": lambda: nn.Sequential(nn.Tanh(), nn.Linear(2, 1, rng=rng())),
-    "no layer": nn.Sequential,
-    "Linear": lambda: nn.Linear(2, 3, rng=rng()),
-    "Sigmoid": nn.Sigmoid,
-    "Tanh": nn.Tanh,
-    "ReLU": nn.ReLU,
-    "LeakyReLU": nn.LeakyReLU,
-    "GELU": nn.GELU,
-    "Dropout": lambda: nn.Dropout(0.5, rng=rng()),
-    "Dropout, evaluation": lambda: nn.Dropout(0.5, rng=rng()).eval(),
-    "LayerNorm": lambda: nn.LayerNorm(2),
-    "BatchNorm1d": lambda: nn.BatchNorm1d(2),
-    "Residual": lambda: nn.Residual(nn.Linear(2, 2, rng=rng())),
-    "Residual, activation": lambda: nn.Residual(nn.ReLU()),
-}
+def modules(nn):
+    """One of each, by name: a fresh one each time."""
+    yield from {
+        "network": small(nn),
+        "activation first": nn.Sequential(nn.Tanh(), nn.Linear(2, 1, rng=rng())),
+        "no layer": nn.Sequential(),
+        "Linear": nn.Linear(2, 3, rng=rng()),
+        "Sigmoid": nn.Sigmoid(),
+        "Tanh": nn.Tanh(),
+        "ReLU": nn.ReLU(),
+        "LeakyReLU": nn.LeakyReLU(),
+        "GELU": nn.GELU(),
+        "Dropout": nn.Dropout(0.5, rng=rng()),
+        "Dropout, evaluation": nn.Dropout(0.5, rng=rng()).eval(),
+        "LayerNorm": nn.LayerNorm(2),
+        "BatchNorm1d": nn.BatchNorm1d(2),
+        "Residual": nn.Residual(nn.Linear(2, 2, rng=rng())),
+        "Residual, activation": nn.Residual(nn.ReLU()),
+    }.items()
+
+
 THINGS = {
     "list": [[1.0, 2.0]],
     "whole numbers": [[1, 2]],
@@ -109,7 +132,7 @@ OWN_WORDS = ("must ", "needs a forward pass first", "at least one")
 
 
 def speaks_for_itself(act):
-    """Whether it works, or fails with a sentence in the grammar of the house; returns the fault."""
+    """Nothing where it works, or fails with a sentence in the grammar of the house; else the error."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -121,145 +144,124 @@ def speaks_for_itself(act):
     return ""
 
 
-@pytest.mark.parametrize("kind", MODULES)
-def test_layers_and_networks(kind):
-    def there_and_back(called, thing):
-        module = MODULES[kind]()
-        out = module(thing) if called else module.forward(thing)
-        module.backward(np.ones_like(out))
+def there_and_back(module, called, x):
+    out = module(x) if called else module.forward(x)
+    module.backward(np.ones_like(out))
 
-    def back(thing):
-        module = MODULES[kind]()
-        module.forward(np.ones((1, 2)))
-        module.backward(thing)
 
+def back(module, dout):
+    module.forward(np.ones((1, 2)))
+    module.backward(dout)
+
+
+def test_layers_and_networks(nn):
     for name, thing in THINGS.items():
-        for act in (
-            partial(there_and_back, True),
-            partial(there_and_back, False),
-            back,
-        ):
-            assert speaks_for_itself(partial(act, thing)) == "", (kind, name)
+        for act in (back, lambda m, x: there_and_back(m, True, x), lambda m, x: there_and_back(m, False, x)):
+            for kind, module in modules(nn):
+                assert speaks_for_itself(partial(act, module, thing)) == "", (kind, name)
 
 
-@pytest.mark.parametrize("kind", [nn.MSELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss])
-def test_losses_evaluate_and_fit(kind):
-    def compute(called, y_hat, y):
-        loss = kind()
+def test_losses(nn):
+    def compute(loss, called, y_hat, y):
         (loss if called else loss.forward)(y_hat, y)
         loss.backward()
         loss.is_right(y_hat, y)
 
     for (x_name, x), (y_name, y) in itertools.product(THINGS.items(), TARGETS.items()):
-        for act in (
-            partial(compute, True),
-            partial(compute, False),
-            partial(training.evaluate, small(), kind()),
-            lambda *pair: training.fit(small(), kind(), optim.SGD(0.1), pair, 1, 1, rng(), progress=False),
-        ):
-            assert speaks_for_itself(partial(act, x, y)) == "", (x_name, y_name)
+        for kind in (nn.MSELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss):
+            for called in (True, False):
+                told = speaks_for_itself(partial(compute, kind(), called, x, y))
+                assert told == "", (kind, called, x_name, y_name)
+
+
+def test_evaluate_and_fit(training):
+    for (x_name, x), (y_name, y) in itertools.product(THINGS.items(), TARGETS.items()):
+        for loss in (layers.MSELoss(), layers.CrossEntropyLoss()):
+            given = small(), loss, rules.SGD(0.1), (x, y), 1, 1, rng()
+            for act in (
+                partial(training.evaluate, small(), loss, x, y),
+                partial(training.fit, *given, progress=False),
+            ):
+                assert speaks_for_itself(act) == "", (loss, x_name, y_name)
 
 
 # --- What is said -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("y_hat", "y", "fragments"),
-    [
-        (
-            (4, 1),
-            np.ones(4),
-            ("(4, 1), got (4,), beside y_hat of shape (4, 1)", "make a column of it: y[:, None]"),
-        ),
-        ((4, 2), np.ones(4), ("(4, 2), got (4,)",)),
-        ((1, 4), np.ones(4), ("add the batch axis: y[None, :]",)),
-    ],
-)
-def test_targets_for_numbers(y_hat, y, fragments):
-    for loss in (nn.MSELoss(), nn.MSELoss().forward, F.mse, nn.BCEWithLogitsLoss().forward):
-        said = refuses(lambda f=loss: f(np.ones(y_hat), y))
-        assert all(
-            fragment.replace("y_hat", "") in said.replace("y_hat", "").replace("logits", "")
-            for fragment in fragments
-        )
+def test_targets_for_numbers(nn):
+    for shape, y, fragments in (
+        ((4, 1), np.ones(4), ("(4, 1), got (4,), beside", "make a column of it: y[:, None]")),
+        ((4, 2), np.ones(4), ("(4, 2), got (4,), beside",)),
+        ((1, 4), np.ones(4), ("(1, 4), got (4,), beside", "add the batch axis: y[None, :]")),
+    ):
+        for loss in (nn.MSELoss(), nn.MSELoss().forward, nn.BCEWithLogitsLoss().forward, F.mse):
+            said = refuses(partial(loss, np.ones(shape), y), *fragments)
+            assert said.count("batch axis") == (shape == (1, 4))
 
 
-@pytest.mark.parametrize(
-    ("labels", "fragments"),
-    [
-        ([[0], [1], [2], [0]], ("shape (4, 1)", "a column becomes labels by labels[:, 0]")),
-        ([0.0, 1.0, 2.0, 0.0], ("dtype float64", "labels.astype(int)")),
-        (np.eye(3)[[0, 1, 2, 0]], ("one-hot rows by labels.argmax(axis=1)",)),
-        ([0, 1, 2], ("must be whole numbers of shape (4,)", "shape (3,), beside logits of shape (4, 3)")),
-        ([0, 1, 2, 3], ("from 0 to 2, got 0 to 3",)),
-    ],
-)
-def test_labels(labels, fragments):
-    for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss().forward, F.softmax_cross_entropy):
-        refuses(lambda f=loss: f(np.ones((4, 3)), np.array(labels)), *fragments)
-
-
-def test_a_flat_target_is_no_column_in_a_loop_without_doors():
+def test_a_flat_target_is_no_column_in_a_loop_without_doors(nn):
     """It was (n, n) numbers, without a word."""
     net, x = nn.Sequential(nn.Linear(2, 1, rng=rng())), np.ones((5, 2))
     refuses(lambda: nn.MSELoss().forward(net.forward(x), np.ones(5)), "y[:, None]")
 
 
-@pytest.mark.parametrize(
-    ("values", "fragment"),
-    [
+def test_labels(nn):
+    for labels, fragments in (
+        ([[0], [1], [2], [0]], ("shape (4, 1)", "a column becomes labels by labels[:, 0]")),
+        ([0.0, 1.0, 2.0, 0.0], ("dtype float64", "labels.astype(int)")),
+        (np.eye(3)[[0, 1, 2, 0]], ("one-hot rows by labels.argmax(axis=1)",)),
+        ([0, 1, 2], ("must be whole numbers of shape (4,)", "shape (3,), beside logits of shape (4, 3)")),
+        ([0, 1, 2, 3], ("from 0 to 2, got 0 to 3",)),
+    ):
+        for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss().forward, F.softmax_cross_entropy):
+            refuses(partial(loss, np.ones((4, 3)), np.array(labels)), *fragments)
+
+
+def test_weights_set_by_hand(nn):
+    for values, fragment in (
         (None, "W1.data must hold real numbers, got None"),
         ([[1, 2], [3]], "W1.data must have rows of one length"),
         ([["1", "2"]] * 3, "np.array(W1.data, float)"),
         (np.ones((2, 3)), "W1.data must have shape (3, 2), got (2, 3)"),
-    ],
-)
-def test_weights_set_by_hand(values, fragment):
-    net = small()
-    refuses(lambda: setattr(net[0].W, "data", values), fragment)
-    refuses(lambda: setattr(net[0].W, "grad", values), fragment.replace("data", "grad"))
+    ):
+        net = small(nn)
+        refuses(partial(setattr, net[0].W, "data", values), fragment)
+        refuses(partial(setattr, net[0].W, "grad", values), fragment.replace("data", "grad"))
 
 
-def test_whole_numbers_as_weights_train():
-    net = small()
+def test_whole_numbers_as_weights_train(nn):
+    net = small(nn)
     net[0].W.data = np.array([[1, 2], [3, 4], [5, 6]])
     net.backward(np.ones_like(net.forward([[1, 2]])))
-    optim.SGD(lr=0.1).step(net.parameters())
+    net[0].W.data -= 0.1 * net[0].W.grad
     assert net[0].W.data.dtype == np.float64 and not np.array_equal(net[0].W.data, [[1, 2], [3, 4], [5, 6]])
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        small(),
-        None,
-        3,
-        "abc",
-        np.ones(3),
-        [np.ones(3)],
-        [1.0],
-        small().state_dict(),
-        [[nn.Parameter([1.0], "w")]],
-    ],
-    ids=lambda given: type(given).__name__,
-)
-def test_what_is_no_list_of_parameters(given):
-    for act in (optim.SGD(0.1).step, optim.Adam().step, lambda p: optim.clip_grad_norm(p, 1.0)):
-        refuses(lambda a=act: a(given), "parameters must be a list of Parameters, got")
+def w(grad=1.0):
+    p = layers.Parameter([1.0], "w")
+    p.grad = [grad]
+    return p
 
 
-def test_a_single_parameter_is_no_list():
-    refuses(lambda: optim.SGD(0.1).step(nn.Parameter([1.0], "w")), "a single one goes into a list")
+def test_what_is_no_list_of_parameters(optim):
+    arrays = np.ones(3), [np.ones(3)], [1.0], [w(), 3], [[w()]], small().state_dict()
+    for given in (small(), None, 3, "abc", *arrays):
+        for act in (optim.SGD(0.1).step, optim.Adam().step, partial(optim.clip_grad_norm, max_norm=1.0)):
+            refuses(partial(act, given), "parameters must be a list of Parameters, got")
+    refuses(
+        lambda: optim.SGD(0.1).step(w()), "got Parameter w, shape (1,)", "a single one goes into a list of"
+    )
+    refuses(lambda: optim.SGD(0.1).step(small()), "got Linear(2, 3)", "net.parameters() gives those of a")
 
 
-@pytest.mark.parametrize("max_norm", ["a", None, np.ones(2), [1.0]])
-def test_a_norm_that_is_no_number(max_norm):
-    w = nn.Parameter([1.0], "w")
-    w.grad = [1.0]
-    refuses(lambda: optim.clip_grad_norm([w], max_norm), "max_norm must be above 0, got")
+def test_a_norm_that_is_no_number(optim):
+    for max_norm in ("a", None, np.ones(2), [1.0], 0, -1.0, float("nan")):
+        refuses(lambda m=max_norm: optim.clip_grad_norm([w()], m), "max_norm must be above 0, got")
+    for max_norm in (2, 2.0, np.float32(2), float("inf")):
+        assert optim.clip_grad_norm([w()], max_norm) == 1.0
 
 
-class Own(nn.Module):
+class Own(layers.Module):
     def __init__(self, rule):
         self.rule = rule
 
@@ -270,7 +272,7 @@ class Own(nn.Module):
         return dout
 
 
-class OwnLoss(nn.Loss):
+class OwnLoss(layers.Loss):
     def __init__(self, value, gradient):
         self.value, self.given = value, gradient
 
@@ -284,15 +286,14 @@ class OwnLoss(nn.Loss):
 X, Y = np.ones((4, 2)), np.ones((4, 2))
 
 
-@pytest.mark.parametrize(
-    ("change", "fragment"),
-    [
+def test_what_fit_is_given(training):
+    for change, fragment in (
         ({"net": 3}, "net must be a Module"),
-        ({"net": nn.Sequential}, "net must be a Module"),
+        ({"net": layers.Sequential}, "net must be a Module"),
         ({"loss": "mse"}, "loss must be a Loss"),
-        ({"loss": nn.MSELoss}, "loss must be a Loss"),
+        ({"loss": layers.MSELoss}, "loss must be a Loss"),
         ({"optimizer": 0.1}, "optimizer must be a rule"),
-        ({"optimizer": optim.SGD}, "optimizer must be a rule"),
+        ({"optimizer": rules.SGD}, "optimizer must be a rule"),
         ({"data": None}, "data must be a pair (X, y), got None"),
         ({"data": X}, "data must be a pair (X, y), got 4 parts"),
         ({"data": zip(X, Y, strict=True)}, "data must be a pair (X, y)"),
@@ -305,22 +306,29 @@ X, Y = np.ones((4, 2)), np.ones((4, 2))
         ({"loss": OwnLoss(np.ones(2), Y)}, "loss.forward must return one number, got an array"),
         ({"loss": OwnLoss(1.0, None)}, "dout must hold real numbers, got None"),
         ({"loss": OwnLoss(1.0, np.ones((3, 2)))}, "dout must have shape (4, 2)"),
-    ],
-)
-def test_what_fit_is_given(change, fragment):
-    given = {"net": small(), "loss": nn.MSELoss(), "optimizer": optim.SGD(0.1), "data": (X, Y)} | change
-    refuses(lambda: training.fit(**given, epochs=1, batch_size=4, rng=rng(), progress=False), fragment)
+    ):
+        given = {"net": small(), "loss": layers.MSELoss(), "optimizer": rules.SGD(0.1), "data": (X, Y)}
+        act = partial(training.fit, **(given | change), epochs=1, batch_size=4, rng=rng(), progress=False)
+        refuses(act, fragment)
+    refuses(lambda: training.evaluate(3, layers.MSELoss(), X, Y), "net must be a Module")
+    refuses(lambda: training.evaluate(small(), "mse", X, Y), "loss must be a Loss")
 
 
-@pytest.mark.parametrize(("net", "loss"), [(3, nn.MSELoss()), (small(), "mse")])
-def test_what_evaluate_is_given(net, loss):
-    refuses(lambda: training.evaluate(net, loss, X, Y), "must be a ")
+def test_what_fit_takes_all_the_same(training):
+    """Lists from layers of one's own, numbers of NumPy's as a loss, a pair in one array."""
+    for net, loss, pair in (
+        (Own(lambda x: x.tolist()), layers.MSELoss(), (X, Y)),
+        (small(), OwnLoss(np.array(1.0), Y), [X, Y]),
+        (small(), OwnLoss(1, Y), np.stack([X, Y])),
+    ):
+        history = training.fit(net, loss, rules.SGD(0.1), pair, 2, 4, rng(), progress=False)
+        assert history.epochs == 2
 
 
 # --- Where NaN comes from ---------------------------------------------------------------------------------
 
 
-class Logarithm(nn.Module):
+class Logarithm(layers.Module):
     def forward(self, x):
         self._kept = x
         return np.log(x)
@@ -329,9 +337,14 @@ class Logarithm(nn.Module):
         return dout / self._remembered()
 
 
-def changed(net, name, factor):
-    next(p for p in net.parameters() if p.name == name).data[0] *= factor
+def changed(net, **factors):
+    for p in net.parameters():
+        p.data[0] *= factors.get(p.name, 1.0)
     return net
+
+
+def two():
+    return layers.Sequential(layers.Linear(2, 3, rng=rng()), layers.Linear(3, 2, rng=rng()))
 
 
 def with_one(value, array):
@@ -341,59 +354,57 @@ def with_one(value, array):
 
 
 GIVEN = data.moons(10, 0.1, np.random.default_rng(0))[0], np.random.default_rng(1).normal(size=(10, 2))
-HOLED = with_one(np.nan, GIVEN[0])
-TWO = nn.Sequential(nn.Linear(2, 3, rng=rng()), nn.Linear(3, 2, rng=rng()))
+HOLED = with_one(np.nan, GIVEN[0]), GIVEN[1]
+ENDLESS = GIVEN[0], with_one(np.inf, GIVEN[1])
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"data": (HOLED, GIVEN[1])}, "the inputs hold NaN or infinity in 1 of 20 places"),
-        ({"data": (GIVEN[0], with_one(np.inf, GIVEN[1]))}, "the targets hold NaN or infinity in 1 of 20"),
-        ({"net": changed(small(), "W2", np.nan)}, "W2 holds NaN or infinity in 3 of 6 places"),
-        ({"net": nn.Sequential(*small().layers, Logarithm())}, "layer 4, Logarithm(), gave NaN"),
-        ({"net": changed(changed(TWO, "W1", 1e200), "W2", 1e200)}, "layer 2, Linear(3, 2), gave infinity"),
-        ({"net": changed(small(), "W2", 1e200)}, "all outputs are finite, and the loss of them is not"),
-        ({"validation": (HOLED, GIVEN[1])}, "the inputs hold NaN or infinity in 1 of 20 places"),
-    ],
-)
-def test_a_loss_that_is_not_finite_is_traced(change, told):
-    given = {"net": small(), "loss": nn.MSELoss(), "optimizer": optim.SGD(0.1), "data": GIVEN} | change
+def stopped(training, net=None, given=GIVEN, **options):
+    """Why ``fit`` stopped, and what it warned of."""
+    args = net or small(), layers.MSELoss(), rules.SGD(0.1), given, 1, 10, rng()
     with pytest.warns(RuntimeWarning) as caught:
-        history = training.fit(**given, epochs=1, batch_size=10, rng=rng(), progress=False)
-    assert "loss became" in history.stopped and f": {told}" in history.stopped
-    assert told in str(caught[0].message)
+        history = training.fit(*args, progress=False, **options)
+    return history.stopped, str(caught[0].message)
 
 
-def test_infinity_that_a_later_layer_takes_is_not_blamed():
-    net = changed(
-        nn.Sequential(nn.Linear(2, 2, rng=rng()), nn.Tanh(), nn.Linear(2, 2, rng=rng())), "W1", 1e308
-    )
-    found = training.not_finite(changed(net, "W2", 1e200), 1e3 * GIVEN[0], GIVEN[1])
+def test_a_loss_that_is_not_finite_is_traced(training):
+    for change, told in (
+        ({"given": HOLED}, "the inputs hold NaN or infinity in 1 of 20 places"),
+        ({"given": ENDLESS}, "the targets hold NaN or infinity in 1 of 20 places"),
+        ({"net": changed(small(), W2=np.nan)}, "W2 holds NaN or infinity in 3 of 6 places"),
+        ({"net": layers.Sequential(*small().layers, Logarithm())}, "layer 4, Logarithm(), gave NaN"),
+        ({"net": changed(two(), W1=1e200, W2=1e200)}, "layer 2, Linear(3, 2), gave infinity"),
+        ({"net": changed(small(), W2=1e200)}, "all outputs are finite, and the loss of them is not"),
+        ({"validation": HOLED}, "the inputs hold NaN or infinity in 1 of 20 places"),
+    ):
+        why, warned = stopped(training, **change)
+        assert "loss became" in why and why.endswith(f": {told}")
+        assert why in warned
+
+
+def test_infinity_that_a_later_layer_takes_is_not_blamed(training):
+    net = layers.Sequential(two()[0], layers.Tanh(), layers.Linear(3, 2, rng=rng()))
+    found = training.not_finite(changed(net, W1=1e308, W2=1e200), 1e3 * GIVEN[0], GIVEN[1])
     assert found == "all outputs are finite, and the loss of them is not"
 
 
-def test_the_search_for_it_leaves_the_network_alone():
-    net = nn.Sequential(
-        nn.Linear(2, 3, rng=rng()), nn.BatchNorm1d(3), nn.Dropout(0.5, rng=rng()), Logarithm()
-    )
-    before, state = net.state_dict(), net[2].rng.bit_generator.state
+def test_the_search_for_it_leaves_the_network_alone(training):
+    dropout = layers.Dropout(0.5, rng=rng())
+    net = layers.Sequential(two()[0], layers.BatchNorm1d(3), dropout, Logarithm())
+    before, state = net.state_dict(), dropout.rng.bit_generator.state
     assert training.not_finite(net, *GIVEN).startswith("layer 4, Logarithm(), gave")
     assert all(np.array_equal(before[name], now) for name, now in net.state_dict().items())
-    assert net[2].rng.bit_generator.state == state and "forward" not in vars(net[0])
+    assert dropout.rng.bit_generator.state == state and "forward" not in vars(net[0])
 
 
-def test_a_layer_that_cannot_be_copied_does_not_hide_the_loss():
+def test_what_is_watched_is_each_layer_in_its_order(training):
     net = small()
+    seen = training.watch(net, GIVEN[0])
+    assert [type(layer) for layer, _, _ in seen] == [layers.Linear, layers.Sigmoid, layers.Linear]
+    assert all(np.array_equal(before[2], after[1]) for before, after in itertools.pairwise(seen))
+    assert np.array_equal(seen[0][1], GIVEN[0]) and np.array_equal(seen[-1][2], net(GIVEN[0]))
+
+
+def test_a_layer_that_cannot_be_copied_does_not_hide_the_loss(training):
+    net = layers.Sequential(*small().layers, Logarithm())
     net[1].open = (one for one in [])
-    with pytest.warns(RuntimeWarning, match="the loss became nan in epoch 1, step 1. A smaller"):
-        training.fit(
-            nn.Sequential(*net.layers, Logarithm()),
-            nn.MSELoss(),
-            optim.SGD(0.1),
-            GIVEN,
-            1,
-            10,
-            rng(),
-            progress=False,
-        )
+    assert stopped(training, net)[0] == "the loss became nan in epoch 1, step 1"

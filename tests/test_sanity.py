@@ -583,7 +583,7 @@ BROKEN = {
         CE,
         of_digits(),
         "step",
-        "look",
+        "look|wrong",
         "larger gradients",
         optim.SGD(0.02),
     ),
@@ -626,6 +626,12 @@ def test_each_break_is_seen_in_its_line(monkeypatch, name):
         assert fragment in found.said + " " + found.advice, report
         assert report.ok == all(one.mark != "wrong" for one in report.lines)
         assert "ufunc" not in str(report) and "broadcast" not in str(report) and "Error" not in str(report)
+
+
+def test_classes_in_turn_are_not_sorted():
+    X, y = data.digits()
+    assert y[:12].tolist() == [*range(10), 0, 1]
+    assert sanity(SIGMOIDS(generator()), CE(), X, y)["order"].mark == "fine"
 
 
 def test_a_trained_network_is_no_start():
