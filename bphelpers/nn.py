@@ -18,6 +18,9 @@ from bphelpers import functional as F
 from bphelpers.arguments import Array, Op, generator, number, real, shaped, whole
 from bphelpers.functional import at_least_one, mean_cost, p_minus_one_hot
 
+# What a formula raises where an array does not fit. Then the arguments are looked at, and it is said why.
+UNFIT = ArithmeticError, AttributeError, IndexError, TypeError, ValueError
+_ndarray = np.ndarray
 Initializer = Callable[[int, int, np.random.Generator], Array]
 
 
@@ -282,9 +285,13 @@ class Linear(Module):
 
     def forward(self, x: Array) -> Array:
         W, b = self.W._data, None if self.b is None else self.b._data
-        if type(x) is not np.ndarray or x.dtype is not W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
-            x = self.entering(x)
-        self._kept = x
+        try:
+            if x.dtype is W.dtype and x.ndim == 2 and x.shape[1] == W.shape[1]:
+                self._kept = x
+                return _linear(x, W, b)
+        except UNFIT:  # a list, or an array of another library
+            pass
+        self._kept = x = self.entering(x)
         return _linear(x, W, b)
 
     def backward(self, dout: Array) -> Array:
@@ -325,18 +332,21 @@ class Activation(Module):
         cls._keeps_input = asked_for[1] in taken  # the argument after dout
 
     def forward(self, x: Array) -> Array:
-        if type(x) is not np.ndarray or x.dtype.kind != "f":
+        if type(x) is not _ndarray:
             x = self.entering(x)
-        out = self.function(x)
+        try:
+            out = self.function(x)
+        except TypeError:  # no numbers: the door says so
+            out = self.function(x := self.entering(x))
         self._kept = x if self._keeps_input else out
         return out
 
     def backward(self, dout: Array) -> Array:
         kept = self._kept
         try:
-            if dout.shape == kept.shape and dout.dtype is kept.dtype:
+            if dout.shape == kept.shape:
                 return self.gradient(dout, kept)
-        except (AttributeError, TypeError, ValueError):  # a list, or nothing that was remembered
+        except UNFIT:  # a list, or nothing that was remembered
             pass
         return self.gradient(_shaped_as(self._remembered(), dout), kept)
 
@@ -575,7 +585,7 @@ class Sequential(Module):
         return self.layers[0].entering(x) if self.layers else real("x", x)
 
     def forward(self, x: Array) -> Array:
-        if type(x) is not np.ndarray:
+        if type(x) is not _ndarray:
             x = self.entering(x)
         for layer in self.layers:
             x = layer.forward(x)
@@ -635,8 +645,9 @@ class Residual(Module):
         return found + x.astype(found.dtype, copy=False)
 
     def backward(self, dout: Array) -> Array:
+        dout = real("dout", dout)
         through = self.body.backward(dout)
-        return through + np.asarray(dout, through.dtype)
+        return through + dout.astype(through.dtype, copy=False)
 
 
 class Loss(_Remembers):
@@ -670,16 +681,13 @@ class Loss(_Remembers):
     def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
         """Loss of the predictions; remembers both."""
         try:
-            fitting = y_hat.shape[:1] if self.labels else y_hat.shape
-            if type(y_hat) is type(y) is np.ndarray and y.shape == fitting:
-                return self._cost(y_hat, y)
-        except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError):  # the door says why
+            if type(y_hat) is type(y) is _ndarray and y_hat.shape == y.shape:
+                self._kept = y_hat, y
+                return self.function(y_hat, y)
+        except UNFIT:
             pass
-        return self._cost(*self.entering(y_hat, y))
-
-    def _cost(self, y_hat: Array, y: NDArray[Any]) -> float:
-        self._kept = y_hat, y
-        return self.function(y_hat, y)
+        self._kept = self.entering(y_hat, y)
+        return self.function(*self._kept)
 
     def backward(self) -> Array:
         """Gradient of the loss with respect to ``y_hat`` of the latest ``forward``."""
@@ -723,6 +731,14 @@ class CrossEntropyLoss(Loss):
 
     pair = F.softmax_cross_entropy, F.softmax_cross_entropy_backward
     labels = True
+
+    def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
+        try:
+            if type(y_hat) is type(y) is _ndarray and y_hat.shape[:1] == y.shape:
+                return self._cost(y_hat, y)
+        except UNFIT:
+            pass
+        return self._cost(*self.entering(y_hat, y))
 
     def _cost(self, y_hat: Array, y: NDArray[Any]) -> float:
         self._kept = F.log_softmax.plain(y_hat), (np.arange(len(y)), y)
