@@ -329,7 +329,10 @@ def _listed(parameters: Iterable[Parameter]) -> list[Parameter]:
 
 def _whole(parts: list[Parameter]) -> Joined | None:
     """The one array that they make up, if its gradients are fit for a step."""
-    home = getattr(parts[0], "home", None) if parts else None
+    try:
+        home = parts[0].home if parts else None
+    except AttributeError:  # usable says what it is
+        return None
     if home is None or home.present < len(parts) or home.parts != parts:
         return None
     return home if math.isfinite(np.vdot(home._grad, home._grad)) else None

@@ -186,9 +186,11 @@ def _one_epoch(
                 first_row = np.atleast_1d(real("y_hat", y_hat))[:1]
                 loss.entering(np.broadcast_to(first_row, (len(y), *first_row.shape[1:])), y)
             value = loss.forward(y_hat, y.take(rows, 0))
-            if not isinstance(value, float) and (value is None or np.ndim(value)):
+            try:
+                finite = math.isfinite(value)
+            except TypeError:
                 refuse("loss.forward", "return one number", value)
-            if not math.isfinite(value):
+            if not finite:
                 raise _NotFinite(f"the loss became {value} in {_where(history)}{_origin(net, x, y[rows])}")
             net.backward(loss.backward())
             try:
