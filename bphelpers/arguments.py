@@ -86,12 +86,24 @@ def generator(name: str, value: Any) -> np.random.Generator:
 
 def real(name: str, value: ArrayLike) -> Array:
     """``value`` as a floating-point array: float32 stays, integers and booleans become float64."""
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.dtype.kind == "f":
         return array
     if array.dtype.kind in "iub":
         return array.astype(np.float64)
-    raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if array.dtype == object and array.ndim == 0:
+        refuse(name, "hold real numbers", value)
+    advice = f"; if they are numbers, np.array({name}, float)" if array.dtype.kind in "OUS" else ""
+    raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}{advice}")
+
+
+def as_array(name: str, value: Any) -> NDArray[Any]:
+    """``value`` as an array, or a ValueError where its rows are not equally long."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        advice = "pad the short ones, or leave them out"
+        raise ValueError(f"{name} must have rows of one length, got rows of several; {advice}") from error
 
 
 def finite(name: str, array: Array) -> Array:
@@ -107,8 +119,12 @@ def finite(name: str, array: Array) -> Array:
     raise ValueError(f"{name} must be finite, got NaN or infinity in {wrong} of {array.size} places")
 
 
-def shaped(name: str, value: ArrayLike, shape: str, lengths: Lengths | None = None) -> NDArray[Any]:
+def shaped(
+    name: str, value: ArrayLike, shape: str, lengths: Lengths | None = None, beside: Lengths | None = None
+) -> NDArray[Any]:
     """``value`` as an array of that shape; ``lengths`` remembers what each letter stands for.
+
+    An error names the arrays ``beside`` it, which set the lengths.
 
     >>> shaped("x", [1, 2], "n d")
     Traceback (most recent call last):
@@ -118,7 +134,7 @@ def shaped(name: str, value: ArrayLike, shape: str, lengths: Lengths | None = No
     letters = shape.split()
     if whole_numbers := letters[-1] == "int":
         letters.pop()
-    array: NDArray[Any] = np.asarray(value) if whole_numbers else real(name, value)
+    array: NDArray[Any] = as_array(name, value) if whole_numbers else real(name, value)
     found: tuple[Any, ...] = array.shape
     if letters[0] == "...":
         cut = max(array.ndim - len(letters) + 1, 0)
@@ -133,14 +149,31 @@ def shaped(name: str, value: ArrayLike, shape: str, lengths: Lengths | None = No
         length = lengths.get(letter, letter)
         wanted += map(str, length) if isinstance(length, tuple) else [str(length)]
     row = f"({', '.join(wanted)}{',' * (len(wanted) == 1)})"
+    known = "".join(f", beside {other} of shape {found.shape}" for other, found in (beside or {}).items())
     if whole_numbers:
-        labels = f"{name}[:, 0]" if array.shape[1:] == (1,) else f"{name}.argmax(axis=1)"
-        advice = f"; its labels are {labels}" if array.ndim == 2 else ""
-        wanted_here = f"{name} must be whole numbers of shape {row}"
-        raise ValueError(f"{wanted_here}, got dtype {array.dtype}, shape {array.shape}{advice}")
-    one = array.ndim == 1 and len(letters) == 2 and letters[0] != "..."
-    advice = f"; for one example, add the batch axis: {name}[None, :]" if one else ""
-    raise ValueError(f"{name} must have shape {row}, got {array.shape}{advice}")
+        wanted_is = f"be whole numbers of shape {row}"
+        got = f"dtype {array.dtype}, shape {array.shape}"
+    else:
+        wanted_is, got = f"have shape {row}", str(array.shape)
+    advice = _to_labels(name, array, wanted) if whole_numbers else _to_rows(name, array, letters, wanted)
+    raise ValueError(f"{name} must {wanted_is}, got {got}{known}{advice and '; ' + advice}")
+
+
+def _to_labels(name: str, array: NDArray[Any], wanted: list[str]) -> str:
+    if array.ndim == 2 and array.shape[1] == 1:
+        return f"a column becomes labels by {name}[:, 0]"
+    if array.ndim == 2:
+        return f"one-hot rows by {name}.argmax(axis=1)"
+    return f"{name}.astype(int)" if array.dtype.kind in "fb" and wanted == [str(array.size)] else ""
+
+
+def _to_rows(name: str, array: NDArray[Any], letters: list[str], wanted: list[str]) -> str:
+    if array.ndim != 1 or len(letters) != 2 or letters[0] == "...":
+        return ""
+    if wanted == [str(len(array)), "1"]:
+        return f"make a column of it: {name}[:, None]"
+    fits = wanted[0] in (letters[0], "1") and wanted[1] in (letters[1], str(len(array)))
+    return f"for one example, add the batch axis: {name}[None, :]" if fits else ""
 
 
 class Op(Protocol, Generic[R]):
@@ -178,9 +211,10 @@ def op(
             if needed - given.keys() or len(given) < len(args) + len(kwargs):
                 signature.bind(*args, **kwargs)  # raises Python's own TypeError
             lengths: Lengths = {}
+            beside: Lengths = {}
             for name, shape in shapes.items():
-                if given.get(name) is not None:
-                    given[name] = shaped(name, given[name], shape, lengths)
+                if name in needed or given.get(name) is not None:
+                    beside[name] = given[name] = shaped(name, given[name], shape, lengths, beside)
             for name in bounds.keys() & given.keys():
                 number(name, given[name], **bounds[name])
             if also is not None:

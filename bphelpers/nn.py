@@ -18,6 +18,9 @@ from bphelpers import functional as F
 from bphelpers.arguments import Array, generator, number, real, shaped, whole
 from bphelpers.functional import at_least_one, mean_cost, p_minus_one_hot
 
+# What a formula raises where an array does not fit. Then the arguments are looked at, and it is said why.
+UNFIT = ArithmeticError, AttributeError, IndexError, TypeError, ValueError
+_ndarray = np.ndarray
 Initializer = Callable[[int, int, np.random.Generator], Array]
 
 
@@ -281,9 +284,13 @@ class Linear(Module):
 
     def forward(self, x: Array) -> Array:
         W, b = self.W._data, None if self.b is None else self.b._data
-        if x.dtype is not W.dtype or x.ndim != 2 or x.shape[1] != W.shape[1]:
-            x = self.entering(x)
-        self._kept = x
+        try:
+            if x.dtype is W.dtype and x.ndim == 2 and x.shape[1] == W.shape[1]:
+                self._kept = x
+                return _linear(x, W, b)
+        except UNFIT:  # a list, or an array of another library
+            pass
+        self._kept = x = self.entering(x)
         return _linear(x, W, b)
 
     def backward(self, dout: Array) -> Array:
@@ -315,7 +322,12 @@ class Activation(Module):
         cls._keeps_input = asked_for[1] in taken  # the argument after dout
 
     def forward(self, x: Array) -> Array:
-        out = self.function(x)
+        if type(x) is not _ndarray:
+            x = self.entering(x)
+        try:
+            out = self.function(x)
+        except TypeError:  # no numbers: the door says so
+            out = self.function(x := self.entering(x))
         self._kept = x if self._keeps_input else out
         return out
 
@@ -324,7 +336,7 @@ class Activation(Module):
         try:
             if dout.shape == kept.shape:
                 return self.gradient(dout, kept)
-        except AttributeError:  # a list, or nothing that was remembered
+        except UNFIT:  # a list, or nothing that was remembered
             pass
         return self.gradient(_shaped_as(self._remembered(), dout), kept)
 
@@ -390,6 +402,7 @@ class Dropout(Module):
         self.p, self.rng = number("p", p, least=0, below=1), generator("rng", rng)
 
     def forward(self, x: Array) -> Array:
+        x = self.entering(x)
         out, self._kept = F.dropout.plain(x, self.p, self.rng) if self.training else (x, np.ones_like(x))
         return out
 
@@ -536,6 +549,8 @@ class Sequential(Module):
         return self.layers[0].entering(x) if self.layers else real("x", x)
 
     def forward(self, x: Array) -> Array:
+        if type(x) is not _ndarray:
+            x = self.entering(x)
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -570,6 +585,7 @@ class Residual(Sequential):
         return super()
 
     def forward(self, x: Array) -> Array:
+        x = self.entering(x)
         found = self.body.forward(x)
         if found.shape != x.shape:
             wanted = f"layers must keep the shape of x, {x.shape}, to be added to it"
@@ -577,8 +593,9 @@ class Residual(Sequential):
         return found + x.astype(found.dtype, copy=False)
 
     def backward(self, dout: Array) -> Array:
+        dout = real("dout", dout)
         through = self.body.backward(dout)
-        return through + np.asarray(dout, through.dtype)
+        return through + dout.astype(through.dtype, copy=False)
 
     def __repr__(self) -> str:
         return f"Residual({', '.join(map(repr, self.layers))})"
@@ -589,6 +606,8 @@ class Loss(_Remembers):
 
     A loss of your own says ``pair = value, gradient``, two functions of ``y_hat`` and ``y``.
     """
+
+    labels = False  # whether a target is one whole number instead of one number for each output
 
     def function(self, y_hat: Array, y: NDArray[Any]) -> float:  # type: ignore[override]
         raise NotImplementedError
@@ -604,8 +623,14 @@ class Loss(_Remembers):
 
     def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
         """Loss of the predictions; remembers both."""
-        self._kept = y_hat, y
-        return self.function(y_hat, y)
+        try:
+            if type(y_hat) is type(y) is _ndarray and y_hat.shape == y.shape:
+                self._kept = y_hat, y
+                return self.function(y_hat, y)
+        except UNFIT:
+            pass
+        self._kept = self.entering(y_hat, y)
+        return self.function(*self._kept)
 
     def backward(self) -> Array:
         """Gradient of the loss with respect to ``y_hat`` of the latest ``forward``."""
@@ -636,15 +661,26 @@ class BCEWithLogitsLoss(Loss):
             return super().backward()
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        return np.all((np.asarray(y_hat) > 0) == (np.asarray(y) > 0.5), axis=1)
+        y_hat, y = self.entering(y_hat, y)
+        right: NDArray[np.bool_] = np.all((y_hat > 0) == (y > 0.5), axis=1)
+        return right
 
 
 class CrossEntropyLoss(Loss):
     """:func:`~bphelpers.functional.softmax_cross_entropy` with memory: one softmax for both passes [02]."""
 
     pair = F.softmax_cross_entropy, F.softmax_cross_entropy_backward
+    labels = True
 
     def forward(self, y_hat: Array, y: NDArray[Any]) -> float:
+        try:
+            if type(y_hat) is type(y) is _ndarray and y_hat.shape[:1] == y.shape:
+                return self._cost(y_hat, y)
+        except UNFIT:
+            pass
+        return self._cost(*self.entering(y_hat, y))
+
+    def _cost(self, y_hat: Array, y: NDArray[Any]) -> float:
         self._kept = F.log_softmax.plain(y_hat), (np.arange(len(y)), y)
         return mean_cost(*self._kept)
 
@@ -652,4 +688,6 @@ class CrossEntropyLoss(Loss):
         return p_minus_one_hot(*self._remembered())
 
     def is_right(self, y_hat: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
-        return np.equal(np.argmax(y_hat, axis=1), y)
+        y_hat, y = self.entering(y_hat, y)
+        right: NDArray[np.bool_] = np.equal(np.argmax(y_hat, axis=1), y)
+        return right

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bphelpers.arguments import Array, number
+from bphelpers.arguments import Array, number, refuse
 from bphelpers.nn import Joined, Parameter
 
 Memory = dict[str, Any]
@@ -41,7 +41,7 @@ class _Rule:
 
     def step(self, parameters: Iterable[Parameter]) -> None:
         """Move every parameter once, in place; where a gradient is unfit, a ValueError, and none moves."""
-        for p in self._together(list(parameters)):
+        for p in self._together(_listed(parameters)):
             w, g = p.data, p.grad
             if self.weight_decay and not self.decoupled:  # the gradient of weight_decay / 2 * ||w||^2
                 g = g + self.weight_decay * w
@@ -272,8 +272,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     >>> clip_grad_norm([w], max_norm=5.0), w.grad.round(4)
     (50.0, array([3., 4.]))
     """
-    if not max_norm > 0:
-        raise ValueError(f"max_norm must be above 0, got {max_norm}")
+    if not (isinstance(max_norm, int | float | np.number) and max_norm > 0):
+        refuse("max_norm", "be above 0", max_norm)
     parts = usable(parameters)
     norm = math.hypot(*(np.linalg.norm(p.grad.astype(np.float64)) for p in parts))
     if not math.isfinite(norm):
@@ -285,9 +285,12 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
 
 def usable(parameters: Iterable[Parameter]) -> list[Parameter]:
     """The parameters, all with gradients fit for a step; else a ValueError says which is not."""
-    parts = list(parameters)
+    parts = _listed(parameters)
     if _whole(parts):
         return parts
+    for p in parts:
+        if not isinstance(p, Parameter):
+            refuse("parameters", "be a list of Parameters", p, "net.parameters() gives those of a network")
     if len(set(parts)) < len(parts):
         raise ValueError(f"parameters must be different, got {[p.name for p in parts]}")
     for p in parts:
@@ -300,9 +303,19 @@ def usable(parameters: Iterable[Parameter]) -> list[Parameter]:
     return parts
 
 
+def _listed(parameters: Iterable[Parameter]) -> list[Parameter]:
+    try:
+        return list(parameters)
+    except TypeError:
+        refuse("parameters", "be a list of Parameters", parameters, "a single one goes into a list of one")
+
+
 def _whole(parts: list[Parameter]) -> Joined | None:
     """The one array that they make up, if its gradients are fit for a step."""
-    home = parts[0].home if parts else None
+    try:
+        home = parts[0].home if parts else None
+    except AttributeError:  # usable says what it is
+        return None
     if home is None or home.present < len(parts) or home.parts != parts:
         return None
     return home if math.isfinite(np.vdot(home._grad, home._grad)) else None

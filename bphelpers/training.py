@@ -1,5 +1,6 @@
 """The training loop: forward, loss, backward, update, again."""
 
+import copy
 import math
 import os
 import sys
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bphelpers.arguments import whole
+from bphelpers.arguments import Array, as_array, real, refuse, whole
 from bphelpers.data import minibatches
-from bphelpers.nn import Linear, Loss, Module, Parameter, Sequential
+from bphelpers.nn import Linear, Loss, Module, Parameter, Sequential, leaves
 from bphelpers.optim import GradientNotFinite, Optimizer
 
 Pair = tuple[ArrayLike, ArrayLike]
@@ -58,6 +59,7 @@ def evaluate(net: Module, loss: Loss, X: ArrayLike, y: ArrayLike) -> tuple[float
     >>> round(value, 4), accuracy
     (0.0067, 1.0)
     """
+    _of_the_right_kind(net, loss)
     was_training = net.training
     net.eval()
     try:
@@ -98,6 +100,9 @@ def fit(
     >>> net[0].W.data.round(3), net[0].b.data.round(3)
     (array([[3.]]), array([1.]))
     """
+    _of_the_right_kind(net, loss)
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        refuse("optimizer", "be a rule such as optim.SGD(lr=0.1)", optimizer)
     X, y = _same_length("data", data)
     if y.dtype.kind == "f":  # float64 targets must not slow a float32 network
         y = y.astype(_own_dtype(net.parameters()), copy=False)
@@ -125,7 +130,9 @@ def fit(
                     value, accuracy = evaluate(net, loss, *validation)
                     if not math.isfinite(value):
                         where = f"epoch {history.epochs + 1}, after step {history.steps}"
-                        raise _NotFinite(f"the validation loss became {value} in {where}")
+                        raise _NotFinite(
+                            f"the validation loss became {value} in {where}{_origin(net, *validation)}"
+                        )
                     history.val_loss.append(value)
                     if accuracy is not None:
                         history.val_accuracy.append(accuracy)
@@ -145,10 +152,19 @@ def fit(
     return history
 
 
+def _of_the_right_kind(net: Module, loss: Loss) -> None:
+    if not isinstance(net, Module):
+        refuse("net", "be a Module such as nn.Sequential(...)", net)
+    if not isinstance(loss, Loss):
+        refuse("loss", "be a Loss such as nn.MSELoss()", loss)
+
+
 def _same_length(name: str, data: Pair) -> tuple[NDArray[Any], NDArray[Any]]:
+    if not isinstance(data, tuple | list | np.ndarray):
+        refuse(name, "be a pair (X, y)", data)
     if len(data) != 2:
         raise ValueError(f"{name} must be a pair (X, y), got {len(data)} parts")
-    X, y = (np.asarray(part) for part in data)
+    X, y = (as_array(f"{part} of {name}", values) for part, values in zip("Xy", data, strict=True))
     if X.ndim == 0 or X.shape[:1] != y.shape[:1] or len(X) == 0:
         raise ValueError(
             f"{name} must hold as many targets as inputs, at least one, got shapes {X.shape} and {y.shape}"
@@ -176,10 +192,15 @@ def _one_epoch(
             x = X.take(rows, 0)  # X[rows], but faster
             y_hat = net.forward(x if fits else net.entering(x))
             if history.steps == 0:  # the targets are looked at once, all of them
-                loss.entering(np.broadcast_to(y_hat[:1], (len(y), *y_hat.shape[1:])), y)
+                first_row = np.atleast_1d(real("y_hat", y_hat))[:1]
+                loss.entering(np.broadcast_to(first_row, (len(y), *first_row.shape[1:])), y)
             value = loss.forward(y_hat, y.take(rows, 0))
-            if not math.isfinite(value):
-                raise _NotFinite(f"the loss became {value} in {_where(history)}")
+            try:
+                finite = math.isfinite(value)
+            except TypeError:
+                refuse("loss.forward", "return one number", value)
+            if not finite:
+                raise _NotFinite(f"the loss became {value} in {_where(history)}{_origin(net, x, y[rows])}")
             net.backward(loss.backward())
             try:
                 optimizer.step(parameters)
@@ -198,3 +219,45 @@ def _own_dtype(parameters: list[Parameter]) -> np.dtype[Any]:
 
 def _where(history: History) -> str:
     return f"epoch {history.epochs + 1}, step {history.steps + 1}"
+
+
+def _origin(net: Module, x: ArrayLike, y: ArrayLike) -> str:
+    try:
+        return f": {not_finite(net, x, y)}"
+    except Exception:  # a layer that cannot be copied, say: the loss stays the message
+        return ""
+
+
+def not_finite(net: Module, x: ArrayLike, y: ArrayLike) -> str:
+    """Where NaN or infinity in the loss comes from: the data, a parameter, the first layer, or the loss."""
+    given = {"the inputs": x, "the targets": y} | {p.name: p.data for p in net.parameters()}
+    for name, values in given.items():
+        if faults := np.count_nonzero(~np.isfinite(values)):
+            verb = "hold" if name.startswith("the") else "holds"
+            return f"{name} {verb} NaN or infinity in {faults} of {np.size(values)} places"
+    with np.errstate(all="ignore"):
+        seen = watch(net, x)
+    found = "all outputs are finite, and the loss of them is not"
+    for count, (layer, _, out) in reversed(list(enumerate(seen, start=1))):
+        if np.isfinite(out).all():  # a layer before it may have given infinity, and this one took it
+            break
+        found = f"layer {count}, {layer!r}, gave {'NaN' if np.isnan(out).any() else 'infinity'}"
+    return found
+
+
+def watch(net: Module, x: ArrayLike) -> list[tuple[Module, Array, Array]]:
+    """Each layer of a copy of ``net`` with what it was given and what it gave, from input to output."""
+    net, seen = copy.deepcopy(net), []
+
+    def noted(layer: Module, forward: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        def forward_and_note(x: Array) -> Array:
+            out = forward(x)
+            seen.append((layer, x, out))
+            return out
+
+        return forward_and_note
+
+    for layer in leaves(net):
+        vars(layer)["forward"] = noted(layer, layer.forward)
+    net(x)
+    return seen

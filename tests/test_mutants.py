@@ -26,6 +26,7 @@ import oracles
 import pytest
 import test_nn
 import test_optim
+import test_raw_errors
 import test_training
 
 import bphelpers
@@ -369,9 +370,9 @@ def runnable_tests(test_module: ModuleType, argument: str) -> list[Check]:
 
 CHECKS: dict[str, list[Check]] = {
     "functional": list(oracles.CHECKS.items()),
-    "nn": runnable_tests(test_nn, "nn"),
-    "optim": runnable_tests(test_optim, "optim"),
-    "training": runnable_tests(test_training, "training"),
+    "nn": runnable_tests(test_nn, "nn") + runnable_tests(test_raw_errors, "nn"),
+    "optim": runnable_tests(test_optim, "optim") + runnable_tests(test_raw_errors, "optim"),
+    "training": runnable_tests(test_training, "training") + runnable_tests(test_raw_errors, "training"),
 }
 
 

@@ -16,6 +16,7 @@ from bphelpers.teaching.gradcheck.gradients import assert_gradients_match, check
 from bphelpers.teaching.gradcheck.museum import BUGS, BackwardPass, Bug
 from bphelpers.teaching.gradcheck.operations import check_op, op_mistakes
 from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport
+from bphelpers.teaching.gradcheck.sanity import Line, Sanity, sanity
 from bphelpers.teaching.gradcheck.slopes import Kink
 from bphelpers.teaching.gradcheck.whole_network import check_network, directional_check
 
@@ -27,6 +28,8 @@ __all__ = [
     "Diagnosis",
     "GradientReport",
     "Kink",
+    "Line",
+    "Sanity",
     "assert_gradients_match",
     "check_gradients",
     "check_network",
@@ -36,4 +39,5 @@ __all__ = [
     "numerical_gradient",
     "op_mistakes",
     "relative_error",
+    "sanity",
 ]
