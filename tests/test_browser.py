@@ -209,27 +209,6 @@ def test_a_hasty_hand_ends_on_the_right_picture(browser: Browser, server: LabSer
         assert seen.errors == [] and seen.outside == []
 
 
-TYPED = """
-import ipywidgets
-import bphelpers as bp
-own = ipywidgets.FloatLogSlider(value=1, min=-2, max=2, step=1, readout_format="g")
-bp.widgets.live_figure(lambda fig, w: fig.text(0.5, 0.5, str(w)), lambda w: f"w is {w:g}", size=(2, 1), w=own)
-"""
-
-
-def test_a_number_typed_between_the_steps_is_shown(browser: Browser, server: LabServer) -> None:
-    with open_lesson(browser, server, put(server, "typed", TYPED)) as (page, seen):
-        assert run_all(page) == []
-        page.wait_for_timeout(700)
-        field = page.locator(".bp-live-figure .widget-readout")
-        field.fill("13")
-        field.press("Enter")
-        page.locator("[role=status]", has_text="w is 13").wait_for(timeout=5000)
-        page.wait_for_timeout(500)
-        assert page.locator("[role=status]").inner_text() == "w is 13"
-        assert seen.errors == [] and seen.outside == []
-
-
 CHANGED = """
 import bphelpers as bp
 factor = 1
