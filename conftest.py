@@ -89,6 +89,17 @@ def lesson(request: pytest.FixtureRequest) -> types.ModuleType:
     return solved(path).variables
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    """The kernel that nbval starts for a lesson answers our questions as well: see tests/in_kernel.py."""
+    report = yield
+    if collector.path.suffix == ".ipynb" and report.passed:
+        from in_kernel import with_questions
+
+        report.result = with_questions(collector, report.result)
+    return report
+
+
 def lesson_of(nodeid: str) -> str | None:
     """The number of the lesson whose execution a test looks at."""
     found = re.match(r"tests/lessons/test_(?:all\.py::\w+\[(?=\d\d_))?(\d\d)", nodeid)
