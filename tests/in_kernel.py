@@ -21,10 +21,10 @@ from bphelpers.teaching.widgets import LiveFigure
 from tools.course.lesson import ROOT, Lesson
 from tools.course.solved import Run, slider_faults, solution_faults, try_solution
 
-# Warnings are errors, but for those of the machinery that runs a kernel.
+MACHINERY = "ipykernel|IPython|asyncio|tornado|zmq|jupyter"  # what runs a kernel: its warnings are no errors
 PREPARE = (
     f"__import__('sys').path.extend({[str(ROOT), str(Path(__file__).parent)]})",
-    "__import__('warnings').filterwarnings('error', module='(?!ipykernel|IPython|asyncio|tornado|zmq|jupyter)')",
+    f"__import__('warnings').filterwarnings('error', module='(?!{MACHINERY})')",
 )
 
 

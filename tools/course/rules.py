@@ -307,7 +307,7 @@ def _cells_faults(lesson: Lesson, exercise: NotebookExercise) -> list[str]:
 
 
 def _dependents(lesson: Lesson, exercise: NotebookExercise) -> list[str]:
-    """Later cells that read what an answer defines: the lesson has to run, and to say the same, without one."""
+    """Later cells that read what an answer defines: a lesson says the same with and without answers."""
     names = assigned_names(exercise.solution) | assigned_names(lesson.source_of(exercise.stub))
     faults = []
     for index, cell in lesson.code_cells:
