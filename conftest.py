@@ -91,10 +91,10 @@ def lesson(request: pytest.FixtureRequest) -> types.ModuleType:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):
-    """The kernel that nbval starts for a lesson answers our questions as well: see tests/in_kernel.py."""
+    """The kernel that nbval starts for a lesson answers questions as well: see tests/kernel_questions.py."""
     report = yield
     if collector.path.suffix == ".ipynb" and report.passed:
-        from in_kernel import with_questions
+        from kernel_questions import with_questions
 
         report.result = with_questions(collector, report.result)
     return report

@@ -95,18 +95,6 @@ def run_solved(lesson: Lesson) -> Run:
     return run_lesson(lesson, {e.stub: e.solution for e in lesson.exercises if e.solution})
 
 
-def try_solution(lesson: Lesson, namespace: dict[str, Any]) -> Run:
-    """Its exercises, solved and checked one after the other on a copy of a namespace, as that stands now."""
-    run = Run(types.ModuleType("__main__"))
-    run.namespace.update(namespace)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for exercise in lesson.exercises:
-            _run_cell(run, exercise.stub, exercise.solution)
-            _run_cell(run, exercise.check, lesson.source_of(exercise.check))
-    return run
-
-
 @functools.cache
 def solved(path: Path) -> Run:
     """The same, executed once for all who ask in this process: look at what it left, and change nothing."""
