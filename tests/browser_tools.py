@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import nbformat
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
@@ -71,9 +71,7 @@ class LabServer:
     folder: Path
     address: str
     process: subprocess.Popen[bytes]
-
-    def url(self, notebook: str) -> str:
-        return f"{self.address}/lab/tree/{quote(notebook)}?token={TOKEN}&reset"
+    idle: list[Page] = field(default_factory=list)  # JupyterLab with nothing open: loading it takes seconds
 
 
 @contextlib.contextmanager
@@ -188,25 +186,32 @@ def chromium(path: str) -> Iterator[Browser]:
 
 @dataclass
 class Seen:
-    """What the browser noticed while a page was open."""
+    """What the browser noticed while a page was watched."""
 
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
-    dead: bool = False
 
     def watch(self, context: BrowserContext, page: Page) -> None:
-        context.route(lambda url: not _stays_here(url), self._refuse)
-        context.on("request", lambda request: self._note(request.url))
-        page.on("websocket", lambda ws: self._note(ws.url))
-        page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
-        page.on("console", self._console)
+        context.route(lambda url: not _stays_here(url), lambda route: route.abort())
+        context.on("request", self._note)
+        for event, handler in self._handlers():
+            page.on(event, handler)  # type: ignore[call-overload]
 
-    def _note(self, url: str) -> None:
-        if not _stays_here(url):
-            self.outside.append(url)
+    def leave(self, context: BrowserContext, page: Page) -> None:
+        context.unroute_all()
+        context.remove_listener("request", self._note)
+        for event, handler in self._handlers():
+            page.remove_listener(event, handler)
 
-    def _refuse(self, route: Any) -> None:
-        route.abort()
+    def _handlers(self) -> list[tuple[str, Callable[[Any], None]]]:
+        return [("websocket", self._note), ("pageerror", self._page_error), ("console", self._console)]
+
+    def _note(self, asked: Any) -> None:
+        if not _stays_here(asked.url):
+            self.outside.append(asked.url)
+
+    def _page_error(self, error: Any) -> None:
+        self.errors.append(f"page error: {error}")
 
     def _console(self, message: Any) -> None:
         text = f"{message.text} {urlsplit(message.location.get('url', '')).path}".strip()
@@ -236,21 +241,40 @@ def put(server: LabServer, name: str, *cells: str) -> str:
 def open_lesson(
     browser: Browser, server: LabServer, notebook: str, *, width: int = 1280, height: int = 900
 ) -> Iterator[tuple[Page, Seen]]:
-    """The notebook in JupyterLab, kernel ready, nothing run yet."""
-    context = browser.new_context(viewport={"width": width, "height": height}, service_workers="block")
-    page = context.new_page()
-    seen = Seen()
-    seen.watch(context, page)
+    """The notebook in JupyterLab, kernel ready, nothing run yet; afterwards it is closed, its kernel ended.
+
+    JupyterLab itself stays for the next one, unless there was an error or something still covers the page.
+    """
+    page = server.idle.pop() if server.idle else browser.new_context(service_workers="block").new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    seen, fit = Seen(), False
+    seen.watch(page.context, page)
     try:
-        page.goto(server.url(notebook))
+        if page.url == "about:blank":
+            page.goto(f"{server.address}/lab?token={TOKEN}&reset")
+            page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)", timeout=60_000)
+        page.evaluate(_OPEN, notebook)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         page.wait_for_function(_READY, timeout=60_000)
         yield page, seen
+        fit = not seen.errors
     finally:
         with contextlib.suppress(Exception):  # the page may be broken: that is what the test is about to say
-            page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
-        context.close()
+            fit = page.evaluate(_CLOSE) and fit
+        if fit:
+            seen.leave(page.context, page)
+            server.idle.append(page)
+        else:
+            page.context.close()
 
+
+_OPEN = "path => window.jupyterapp.commands.execute('docmanager:open', { path }).then(Boolean)"
+
+_CLOSE = """async () => {
+    [...window.jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose());
+    await window.jupyterapp.serviceManager.sessions.shutdownAll();
+    return !document.querySelector('.Toastify__toast, .jp-Dialog');
+}"""
 
 _READY = """async () => {
     const panel = window.jupyterapp?.shell.currentWidget;
