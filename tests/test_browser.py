@@ -38,17 +38,6 @@ from bphelpers.teaching.trace import HalfSquares, running_example
 from bphelpers.teaching.widgets import Scrubber, scrubber
 
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
-AT_EVERY_PUSH = (
-    "00",
-    "05",
-    "12",
-)  # the first, the scrubber, the playground: `make test-all` opens the others
-PAGES = [
-    pytest.param(
-        path, id=path.stem, marks=() if path.name.startswith(AT_EVERY_PUSH) else pytest.mark.all_pages
-    )
-    for path in LESSONS
-]
 pytestmark = pytest.mark.browser
 # Each lesson's page, but for these three, is opened by `make test-all` and by `make check LESSON=NN`.
 ALWAYS = ("00", "05", "12")
@@ -604,7 +593,7 @@ CONTROLS = {  # in this order: after a failed figure no other is tried, after a 
 def test_whatever_is_broken_is_said(
     browser: Browser, server: LabServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("browser_tools.PATIENCE_MS", 4000)
+    monkeypatch.setattr("browser_tools.PATIENCE_MS", 2000)
     _, faults = faults_of(browser, server, put(server, "broken", *CONTROLS))
     for expected in CONTROLS.values():
         assert any(expected in fault for fault in faults), f"{expected!r} is not among {faults}"
