@@ -424,7 +424,9 @@ def _move(live: Locator, handle: Locator) -> list[str]:
             return faults
         before = [now for _, now in pairs]
     live.get_by_role("button", name="Reset").press("Enter")
-    return [] if _until(handle, lambda now: now == first) == first else ["Reset does not bring back the start"]
+    return (
+        [] if _until(handle, lambda now: now == first) == first else ["Reset does not bring back the start"]
+    )
 
 
 def _at(handle: Locator, end: str) -> bool:

@@ -1,6 +1,5 @@
 """The linter of lessons: each rule is tried on a small lesson that breaks it, so that it is seen to fail."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -267,11 +266,13 @@ def test_a_report_names_the_cell_and_what_to_do(mini):
     ]
 
 
-def test_check_executes_all_that_is_asked_of_that_lesson():
+def test_check_executes_all_that_is_asked_of_that_lesson(monkeypatch, capsys):
     """What pytest then collects: the lesson's cells, its claims, its solutions, its page, and no other's."""
     (path,) = lesson_paths("05")
-    done = subprocess.run([*check.pytest_command(path), "--co"], capture_output=True, text=True, cwd=ROOT)
-    found = {line for line in done.stdout.splitlines() if "::" in line}
+    monkeypatch.chdir(ROOT)
+    _, _, module, *options = check.pytest_command(path)
+    assert module == "pytest" and pytest.main([*options, "--co", "--capture=no"]) == pytest.ExitCode.OK
+    found = {line for line in capsys.readouterr().out.splitlines() if "::" in line}
     for wanted in (
         "notebooks/05_backprop_by_hand.ipynb::Cell",
         "tests/lessons/test_05.py::test_forward_values",
@@ -280,7 +281,7 @@ def test_check_executes_all_that_is_asked_of_that_lesson():
         "notebooks/05_backprop_by_hand.ipynb::Sliders",
         "tests/test_browser.py::test_a_lesson_runs_and_its_sliders_move_its_pictures[05_backprop_by_hand]",
     ):
-        assert any(one.startswith(wanted) for one in found), done.stdout
+        assert any(one.startswith(wanted) for one in found), found
     assert all("05" in one for one in found)
 
 
