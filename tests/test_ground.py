@@ -28,7 +28,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import bphelpers as bp
-from conftest import find_chromium, has_torch, lesson_of
+from conftest import find_chromium, has_torch
 from tools import launcher, notebooks
 
 pytest_plugins = "pytester"
@@ -573,11 +573,15 @@ def test_what_the_tests_need_is_added_and_the_lab_outlives_a_failure(
     assert not launcher.UNFINISHED.exists()
 
 
-def test_what_is_started_uses_one_blas_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_started_uses_one_blas_thread_and_keeps_what_is_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     assert launcher.environment()["OPENBLAS_NUM_THREADS"] == "1"
     assert launcher.environment()["OMP_NUM_THREADS"] == "3"
+    assert "PYTHONDONTWRITEBYTECODE" not in launcher.environment()
 
 
 def test_without_a_writable_home_settings_go_into_the_environment(
@@ -794,20 +798,6 @@ LONG = "@pytest.mark.all_pages\ndef test_long(): pass\ndef test_short(): pass\n"
 @pytest.mark.parametrize(("option", "said"), [("-rs", "1 passed, 1 deselected"), ("--all", "2 passed")])
 def test_what_takes_long_is_left_out_unless_asked_for(small_suite: Suite, option: str, said: str) -> None:
     assert said in small_suite(LONG, option)[0].splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    ("test", "lesson"),
-    [
-        ("lessons/test_05.py::test_forward_values", "05"),
-        ("lessons/test_all.py::test_sliders[05_backprop_by_hand]", "05"),
-        ("lessons/test_all.py::test_rules[13_deep_networks-link_faults]", "13"),
-        ("lessons/test_all.py::test_there_are_lessons", None),
-        ("test_browser.py::test_a_lesson_runs[05_backprop_by_hand]", None),
-    ],
-)
-def test_what_looks_at_one_lesson_stays_with_one_worker(test: str, lesson: str | None) -> None:
-    assert lesson_of(f"tests/{test}") == lesson
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", "1 error"), ("", "1 skipped")])
