@@ -89,22 +89,15 @@ def lesson(request: pytest.FixtureRequest) -> types.ModuleType:
     return solved(path).variables
 
 
-def lesson_of(nodeid: str) -> str | None:
-    """The number of the lesson whose execution a test looks at."""
-    found = re.match(r"tests/lessons/test_(?:all\.py::\w+\[(?=\d\d_))?(\d\d)", nodeid)
-    return found[1] if found else None
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    """The kernel that nbval starts for a lesson answers questions as well: see tests/kernel_questions.py."""
+    report = yield
+    if collector.path.suffix == ".ipynb" and report.passed:
+        from kernel_questions import with_questions
 
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log):
-    """A file's tests stay together, and so do all that look at one lesson: it is executed once for them."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class OneWorkerForALesson(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return lesson_of(nodeid) or super()._split_scope(nodeid)
-
-    return OneWorkerForALesson(config, log) if config.getoption("dist") == "loadfile" else None
+        report.result = with_questions(collector, report.result)
+    return report
 
 
 # What is left out unless --all is given: see `make test-all`.
@@ -130,9 +123,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=list(left_out))
     # What takes longest is begun first: else one worker is still busy with it when the other has finished.
-    files_with_browser = {item.path for item in items if item.get_closest_marker("browser")}
-    lessons = {item for item in items if lesson_of(item.nodeid) or item.path.suffix == ".ipynb"}
-    items.sort(key=lambda item: 0 if item.path in files_with_browser else 1 if item in lessons else 2)
+    browser = {item.path for item in items if item.get_closest_marker("browser")}
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "lint")))}
+    long |= {item.path for item in items if item.path.suffix == ".ipynb"}
+    items.sort(key=lambda item: (item.path not in browser, item.path not in long))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -3,19 +3,16 @@
 The tests use it; so can you:
 
     python tests/browser_tools.py check notebooks/05_backprop_by_hand.ipynb
-    python tests/browser_tools.py sweep notebooks/05_backprop_by_hand.ipynb
     python tests/browser_tools.py screenshot notebooks/05_backprop_by_hand.ipynb /tmp/pictures
 
-`check` prints what is wrong; each slider takes a step and visits its ends. `sweep` presses the arrow key
-through the whole range of each, value by value, which takes a minute or more. `screenshot` runs the lesson
-and writes the page as PNG files, top to bottom.
+`check` prints what is wrong; each slider takes a step and visits its ends. `screenshot` runs the lesson and
+writes the page as PNG files, top to bottom.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -30,7 +27,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import nbformat
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
@@ -71,9 +68,7 @@ class LabServer:
     folder: Path
     address: str
     process: subprocess.Popen[bytes]
-
-    def url(self, notebook: str) -> str:
-        return f"{self.address}/lab/tree/{quote(notebook)}?token={TOKEN}&reset"
+    idle: list[Page] = field(default_factory=list)  # JupyterLab with nothing open: loading it takes seconds
 
 
 @contextlib.contextmanager
@@ -85,7 +80,10 @@ def lab_server(notebooks: list[Path]) -> Iterator[LabServer]:
         folder.mkdir()
         for path in notebooks:
             shutil.copy(path, folder / path.name)
-        _write_settings(home / "settings" / "@jupyterlab")
+        # All cells stay in the page, also those scrolled out of sight, so that they can be looked at.
+        settings = home / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+        settings.parent.mkdir(parents=True)
+        settings.write_text('{"windowingMode": "none"}')
         port = _free_port()
         log = (home / "server.log").open("wb")
         process = subprocess.Popen(
@@ -99,17 +97,6 @@ def lab_server(notebooks: list[Path]) -> Iterator[LabServer]:
         finally:
             _stop(process)
             log.close()
-
-
-def _write_settings(folder: Path) -> None:
-    settings = {
-        # All cells stay in the page, also those scrolled out of sight, so that they can be looked at.
-        "notebook-extension/tracker": {"windowingMode": "none"},
-    }
-    for name, values in settings.items():
-        path = folder / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(values))
 
 
 def _free_port() -> int:
@@ -188,25 +175,32 @@ def chromium(path: str) -> Iterator[Browser]:
 
 @dataclass
 class Seen:
-    """What the browser noticed while a page was open."""
+    """What the browser noticed while a page was watched."""
 
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
-    dead: bool = False
 
     def watch(self, context: BrowserContext, page: Page) -> None:
-        context.route(lambda url: not _stays_here(url), self._refuse)
-        context.on("request", lambda request: self._note(request.url))
-        page.on("websocket", lambda ws: self._note(ws.url))
-        page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
-        page.on("console", self._console)
+        context.route(lambda url: not _stays_here(url), lambda route: route.abort())
+        context.on("request", self._note)
+        for event, handler in self._handlers():
+            page.on(event, handler)  # type: ignore[call-overload]
 
-    def _note(self, url: str) -> None:
-        if not _stays_here(url):
-            self.outside.append(url)
+    def leave(self, context: BrowserContext, page: Page) -> None:
+        context.unroute_all()
+        context.remove_listener("request", self._note)
+        for event, handler in self._handlers():
+            page.remove_listener(event, handler)
 
-    def _refuse(self, route: Any) -> None:
-        route.abort()
+    def _handlers(self) -> list[tuple[str, Callable[[Any], None]]]:
+        return [("websocket", self._note), ("pageerror", self._page_error), ("console", self._console)]
+
+    def _note(self, asked: Any) -> None:
+        if not _stays_here(asked.url):
+            self.outside.append(asked.url)
+
+    def _page_error(self, error: Any) -> None:
+        self.errors.append(f"page error: {error}")
 
     def _console(self, message: Any) -> None:
         text = f"{message.text} {urlsplit(message.location.get('url', '')).path}".strip()
@@ -236,21 +230,40 @@ def put(server: LabServer, name: str, *cells: str) -> str:
 def open_lesson(
     browser: Browser, server: LabServer, notebook: str, *, width: int = 1280, height: int = 900
 ) -> Iterator[tuple[Page, Seen]]:
-    """The notebook in JupyterLab, kernel ready, nothing run yet."""
-    context = browser.new_context(viewport={"width": width, "height": height}, service_workers="block")
-    page = context.new_page()
-    seen = Seen()
-    seen.watch(context, page)
+    """The notebook in JupyterLab, kernel ready, nothing run yet; afterwards it is closed, its kernel ended.
+
+    JupyterLab itself stays for the next one, unless there was an error or something still covers the page.
+    """
+    page = server.idle.pop() if server.idle else browser.new_context(service_workers="block").new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    seen, fit = Seen(), False
+    seen.watch(page.context, page)
     try:
-        page.goto(server.url(notebook))
+        if page.url == "about:blank":
+            page.goto(f"{server.address}/lab?token={TOKEN}&reset")
+            page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)", timeout=60_000)
+        page.evaluate(_OPEN, notebook)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         page.wait_for_function(_READY, timeout=60_000)
         yield page, seen
+        fit = not seen.errors
     finally:
         with contextlib.suppress(Exception):  # the page may be broken: that is what the test is about to say
-            page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
-        context.close()
+            fit = page.evaluate(_CLOSE) and fit
+        if fit:
+            seen.leave(page.context, page)
+            server.idle.append(page)
+        else:
+            page.context.close()
 
+
+_OPEN = "path => window.jupyterapp.commands.execute('docmanager:open', { path }).then(Boolean)"
+
+_CLOSE = """async () => {
+    [...window.jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose());
+    await window.jupyterapp.serviceManager.sessions.shutdownAll();
+    return !document.querySelector('.Toastify__toast, .jp-Dialog');
+}"""
 
 _READY = """async () => {
     const panel = window.jupyterapp?.shell.currentWidget;
@@ -275,12 +288,6 @@ _RUN_SOURCE = """source => {
     panel.content.model.cells.get(last).sharedModel.setSource(source);
     panel.content.activeCellIndex = last;
     window.jupyterapp.commands.execute('notebook:run-cell');
-}"""
-
-_DIGEST = """async img => {
-    const bytes = await (await fetch(img.src)).arrayBuffer();
-    const hash = await crypto.subtle.digest('SHA-256', bytes);
-    return img.naturalWidth + ' ' + [...new Uint8Array(hash)].map(b => b.toString(16)).join('');
 }"""
 
 
@@ -399,133 +406,69 @@ def _frame(scrubber: Locator) -> list[str]:
 
 def _move(live: Locator, handle: Locator) -> list[str]:
     """One slider: a step, both ends, and back by Reset."""
-    picture, words = live.locator("img").first, live.locator("[role=status]")
     handle.scroll_into_view_if_needed()
-    first = _state(handle, picture, words)
-    faults = []
-    before = first
+    first = before = _state(handle)
     for key in ("ArrowLeft" if _at(handle, "max") else "ArrowRight", "Home", "End", "PageDown", "PageUp"):
-        at_its_end = (key == "Home" and _at(handle, "min")) or (
-            key in ("End", "PageUp") and _at(handle, "max")
-        )
-        handle.focus()
+        at_its_end = _at(handle, "min") if key == "Home" else key in ("End", "PageUp") and _at(handle, "max")
         handle.press(key)
         if at_its_end:
             continue
-        after = _changed(handle, picture, words, before)
-        faults += _compare(key, before, after)
+        pairs = list(zip(before, _until(handle, lambda now, old=before: _all_new(old, now)), strict=True))
+        parts = ("value", "picture", "sentence")
+        faults = [
+            f"{key} leaves the {part} as it was" for part, (a, b) in zip(parts, pairs, strict=True) if a == b
+        ]
         if live.locator(".bp-failed").count():
-            faults.append(f"{key}: {words.inner_text()}")
+            faults.append(f"{key}: {live.locator('[role=status]').inner_text()}")
         if faults:
             return faults
-        before = after
-    reset = live.get_by_role("button", name="Reset")
-    reset.focus()
-    reset.press("Enter")
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while _state(handle, picture, words) != first and time.monotonic() < deadline:
-        live.page.wait_for_timeout(50)
-    if _state(handle, picture, words) != first:
-        faults.append("Reset does not bring back the start")
-    return faults
-
-
-def sweep_sliders(page: Page) -> tuple[int, list[str]]:
-    """Press the arrow key from one end of every slider to the other. Returns how many values were visited."""
-    visited = 0
-    faults: list[str] = []
-    lives = page.locator(".bp-live-figure")
-    for k in range(lives.count()):
-        live = lives.nth(k)
-        handles = live.locator("[role=slider], input[type=range]")
-        for j in range(handles.count()):
-            label = live.locator(".widget-label").nth(j).inner_text()
-            values, faulty = _sweep(live, handles.nth(j))
-            visited += values
-            faults += [f"slider {label!r}: {fault}" for fault in faulty]
-    return visited, faults
-
-
-def _sweep(live: Locator, handle: Locator) -> tuple[int, list[str]]:
-    picture, words = live.locator("img").first, live.locator("[role=status]")
-    readout = _readout(handle)
-
-    def press(key: str) -> list[str]:
-        before = _state(handle, picture, words)
-        handle.press(key)
-        deadline = time.monotonic() + PATIENCE_MS / 1000
-        while True:
-            after = _state(handle, picture, words)
-            faults = _compare(f"{key} at {before[0]}", before, after)
-            if live.locator(".bp-failed").count():
-                return [f"at {after[0]}: {words.inner_text()}"]
-            if not faults or time.monotonic() > deadline:
-                return faults
-            handle.page.wait_for_timeout(20)
-
-    handle.scroll_into_view_if_needed()
-    handle.focus()
-    if not _at(handle, "max"):
-        press("End")
-    last = readout.inner_text()
-    faults = press("Home")
-    values = 1
-    while not faults and readout.inner_text() != last:
-        faults = press("ArrowRight")
-        values += 1
+        before = [now for _, now in pairs]
     live.get_by_role("button", name="Reset").press("Enter")
-    return values, faults
+    return (
+        [] if _until(handle, lambda now: now == first) == first else ["Reset does not bring back the start"]
+    )
 
 
 def _at(handle: Locator, end: str) -> bool:
     return handle.get_attribute("aria-valuenow") == handle.get_attribute(f"aria-value{end}")
 
 
-def _readout(handle: Locator) -> Locator:
-    """The number beside the slider. The slider's own aria-valuenow is rounded to one decimal."""
-    return handle.locator("xpath=ancestor::*[.//*[contains(@class, 'widget-readout')]][1]").locator(
-        ".widget-readout"
-    )
+# The number beside the slider, since its own aria-valuenow is rounded; a digest of the picture; the sentence.
+_STATE = """async handle => {
+    const live = handle.closest('.bp-live-figure');
+    let around = handle;
+    while (!around.querySelector('.widget-readout')) around = around.parentElement;
+    const bytes = await (await fetch(live.querySelector('img').src)).arrayBuffer();
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+    return [around.querySelector('.widget-readout').innerText, hash.join(),
+            live.querySelector('[role=status]').innerText];
+}"""
 
 
-def _state(handle: Locator, picture: Locator, words: Locator) -> tuple[str, str, str]:
-    return (_readout(handle).inner_text(), picture.evaluate(_DIGEST), words.inner_text())
+def _state(handle: Locator) -> list[str]:
+    return list(handle.evaluate(_STATE))
 
 
-def _changed(
-    handle: Locator, picture: Locator, words: Locator, before: tuple[str, str, str]
-) -> tuple[str, str, str]:
-    """The state once value, picture and words are all new, or after patience has run out."""
+def _until(handle: Locator, wanted: Callable[[list[str]], bool]) -> list[str]:
+    """The state once it is as wanted, or a figure has failed, or patience has run out."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
-    while True:
-        after = _state(handle, picture, words)
-        if all(a != b for a, b in zip(after, before, strict=True)) or time.monotonic() > deadline:
-            return after
+    while not wanted(now := _state(handle)) and time.monotonic() < deadline:
         if handle.page.locator(".bp-failed").count():
-            return after
+            break
         handle.page.wait_for_timeout(50)
+    return now
 
 
-def _compare(key: str, before: tuple[str, str, str], after: tuple[str, str, str]) -> list[str]:
-    parts = ("value", "picture", "sentence")
-    return [
-        f"{key} leaves the {part} as it was"
-        for part, a, b in zip(parts, before, after, strict=True)
-        if a == b
-    ]
+def _all_new(before: list[str], now: list[str]) -> bool:
+    return all(a != b for a, b in zip(before, now, strict=True))
 
 
-def faults_of(
-    browser: Browser,
-    server: LabServer,
-    notebook: str,
-    move: Callable[[Page], tuple[int, list[str]]] = move_sliders,
-) -> tuple[int, list[str]]:
-    """Everything wrong with a lesson in the browser, and how many sliders, or values, were tried."""
+def faults_of(browser: Browser, server: LabServer, notebook: str) -> tuple[int, list[str]]:
+    """How many sliders a lesson has in the browser, and everything that is wrong there."""
     with open_lesson(browser, server, notebook) as (page, seen):
         faults = run_all(page)
         faults += nameless(page)
-        moved, more = move(page)
+        moved, more = move_sliders(page)
         page.wait_for_timeout(300)
         return moved, faults + more + seen.errors + [f"asked another machine: {url}" for url in seen.outside]
 
@@ -561,7 +504,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["check", "sweep", "screenshot"])
+    parser.add_argument("what", choices=["check", "screenshot"])
     parser.add_argument("notebook", type=Path)
     parser.add_argument("out", type=Path, nargs="?", default=Path("pictures"))
     parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
@@ -573,11 +516,8 @@ def main() -> int:
             for path in screenshots(browser, server, asked.notebook.name, asked.out):
                 print(path)
             return 0
-        sweep = asked.what == "sweep"
-        moved, faults = faults_of(
-            browser, server, asked.notebook.name, sweep_sliders if sweep else move_sliders
-        )
-        print(f"{moved} {'value(s) visited' if sweep else 'slider(s) moved'}, {len(faults)} fault(s)")
+        moved, faults = faults_of(browser, server, asked.notebook.name)
+        print(f"{moved} slider(s) moved, {len(faults)} fault(s)")
         print(*faults, sep="\n")
         return 1 if faults else 0
 

@@ -535,7 +535,7 @@ CONTROLS = {  # in this order: after a failed figure no other is tried, after a 
 def test_whatever_is_broken_is_said(
     browser: Browser, server: LabServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("browser_tools.PATIENCE_MS", 4000)
+    monkeypatch.setattr("browser_tools.PATIENCE_MS", 2000)
     _, faults = faults_of(browser, server, put(server, "broken", *CONTROLS))
     for expected in CONTROLS.values():
         assert any(expected in fault for fault in faults), f"{expected!r} is not among {faults}"

@@ -1,6 +1,5 @@
 """The linter of lessons: each rule is tried on a small lesson that breaks it, so that it is seen to fail."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -157,6 +156,8 @@ BROKEN: list[tuple[str, Callable[[Lesson], None], str]] = [
     ("exercise_faults", _replace("slope = 0.05625", "rise = 0.05625"), "does not define slope"),
     ("exercise_faults", _store('check("98.1"', printed("98.1: right")), "calm line"),
     ("exercise_faults", _drop("slope = ..."), "followed"),
+    ("exercise_faults", _replace("assert abs(0.25", "slope += 1\nassert abs(0.25"), "16 reads slope"),
+    ("exercise_faults", _replace("assert abs(0.25", "f = lambda: slope\nassert abs(0.25"), "16 reads slope"),
     ("answered_exercises", _answer, "98.1 is answered"),
     ("exercise_faults", _replace("<summary>Hint 3</summary>", "<summary>More</summary>"), "folds"),
     ("prediction_faults", _replace('predict("98.A", ...)', 'predict("98.A", "falls")'), "not ..."),
@@ -185,6 +186,12 @@ def test_each_rule_fails_when_broken(mini, rule, change, fault):
 
 def test_every_rule_is_broken_once():
     assert {rule.__name__ for rule in rules.RULES} == {rule for rule, _, _ in BROKEN}
+
+
+@pytest.mark.parametrize("line", ["slope = 1\nprint(slope)", "def rise(slope): return slope", "np.slope = 1"])
+def test_a_name_of_an_answer_may_be_used_anew(mini, line):
+    _replace("assert abs(0.25", f"{line}\nassert abs(0.25")(mini)
+    assert rules.exercise_faults(mini) == []
 
 
 def test_an_answered_exercise_is_no_broken_one(mini):
@@ -259,18 +266,22 @@ def test_a_report_names_the_cell_and_what_to_do(mini):
     ]
 
 
-def test_check_executes_all_that_is_asked_of_that_lesson():
+def test_check_executes_all_that_is_asked_of_that_lesson(monkeypatch, capsys):
     """What pytest then collects: the lesson's cells, its claims, its solutions, its page, and no other's."""
     (path,) = lesson_paths("05")
-    done = subprocess.run([*check.pytest_command(path), "--co"], capture_output=True, text=True, cwd=ROOT)
-    found = {line.split(" ")[0] for line in done.stdout.splitlines() if "::" in line}
+    monkeypatch.chdir(ROOT)
+    _, _, module, *options = check.pytest_command(path)
+    assert module == "pytest" and pytest.main([*options, "--co", "--capture=no"]) == pytest.ExitCode.OK
+    found = {line for line in capsys.readouterr().out.splitlines() if "::" in line}
     for wanted in (
         "notebooks/05_backprop_by_hand.ipynb::Cell",
         "tests/lessons/test_05.py::test_forward_values",
-        "tests/lessons/test_all.py::test_solutions_are_right[05_backprop_by_hand]",
+        "notebooks/05_backprop_by_hand.ipynb::Exercise 05.2",
+        "notebooks/05_backprop_by_hand.ipynb::Cell 3 against the package",
+        "notebooks/05_backprop_by_hand.ipynb::Sliders",
         "tests/test_browser.py::test_a_lesson_runs_and_its_sliders_move_its_pictures[05_backprop_by_hand]",
     ):
-        assert any(one.startswith(wanted) for one in found), done.stdout
+        assert any(one.startswith(wanted) for one in found), found
     assert all("05" in one for one in found)
 
 

@@ -17,7 +17,7 @@ import time
 import tomllib
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -28,9 +28,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import bphelpers as bp
-from conftest import find_chromium, has_torch, lesson_of
+from conftest import find_chromium, has_torch
 from tools import launcher, notebooks
 
+pytest_plugins = "pytester"
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]["requires"]
@@ -572,11 +573,15 @@ def test_what_the_tests_need_is_added_and_the_lab_outlives_a_failure(
     assert not launcher.UNFINISHED.exists()
 
 
-def test_what_is_started_uses_one_blas_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_started_uses_one_blas_thread_and_keeps_what_is_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     assert launcher.environment()["OPENBLAS_NUM_THREADS"] == "1"
     assert launcher.environment()["OMP_NUM_THREADS"] == "3"
+    assert "PYTHONDONTWRITEBYTECODE" not in launcher.environment()
 
 
 def test_without_a_writable_home_settings_go_into_the_environment(
@@ -743,68 +748,66 @@ def test_normalisation_is_idempotent_and_keeps_what_was_written() -> None:
 # --- the tests' ground ---
 
 
-def run_small_suite(folder: Path, source: str, *plugins: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run one test file under this suite's conftest.py, with few plugins, so that it starts fast."""
-    conftest = (ROOT / "conftest.py").read_text(encoding="utf-8")
-    (folder / "conftest.py").write_text(conftest, encoding="utf-8")
-    (folder / "test_one.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-rs", "-c", os.devnull, "-p", "no:cacheprovider", *plugins]
-    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env}
-    return subprocess.run([*command, str(folder)], capture_output=True, text=True, cwd=folder, env=env)
+Suite = Callable[..., tuple[str, int]]
 
 
-SKIPS = "import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip('no reason')\n"
+@pytest.fixture
+def small_suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """Runs one test file under this suite's conftest.py; what that prints, and its exit status."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    def run(source: str, *options: str, ci: str = "") -> tuple[str, int]:
+        monkeypatch.setenv("CI", ci)
+        pytester.makeconftest((ROOT / "conftest.py").read_text(encoding="utf-8"))
+        pytester.makepyfile(test_one="import pytest\n" + source)
+        done = pytester.runpytest_inprocess("-rs", "-c", os.devnull, "-p", "no:cacheprovider", *options)
+        return done.stdout.str(), done.ret
+
+    return run
+
+
+SKIPS = "def test_a(): pass\ndef test_b(): pytest.skip('no reason')\n"
 
 
 @pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
 @pytest.mark.parametrize("plugins", [(), ("-p", "xdist", "-n", "1")], ids=["alone", "xdist"])
-def test_a_skip_fails_in_ci_only(tmp_path: Path, plugins: tuple[str, ...], ci: str, status: int) -> None:
-    done = run_small_suite(tmp_path, SKIPS, *plugins, CI=ci)
-    assert "1 passed, 1 skipped" in done.stdout.splitlines()[-1]
-    assert done.returncode == status, done.stdout
-    assert ("ERROR test_one.py::test_b: Skipped: no reason" in done.stdout) == bool(ci)
+def test_a_skip_fails_in_ci_only(small_suite: Suite, plugins: tuple[str, ...], ci: str, status: int) -> None:
+    said, returned = small_suite(SKIPS, *plugins, ci=ci)
+    assert "1 passed, 1 skipped" in said.splitlines()[-1]
+    assert returned == status, said
+    assert ("ERROR test_one.py::test_b: Skipped: no reason" in said) == bool(ci)
 
 
-LIVE = "import pytest\n@pytest.mark.torch\ndef test_live(): import torch\ndef test_a(): pass\n"
+LIVE = "@pytest.mark.torch\ndef test_live(): import torch\ndef test_c(): pass\n"
 
 
 @pytest.mark.parametrize(("ci", "status"), [("true", 1), ("", 0)])
-def test_only_what_compares_with_pytorch_live_may_be_left_out(tmp_path: Path, ci: str, status: int) -> None:
-    done = run_small_suite(tmp_path, LIVE, CI=ci)
-    assert done.returncode == 0, done.stdout
-    said = ("2 passed", "live") if has_torch() else ("1 passed, 1 deselected", "PyTorch: not installed")
-    assert said[0] in done.stdout.splitlines()[-1] and said[1] in done.stdout
-    done = run_small_suite(tmp_path, LIVE + "def test_b(): pytest.skip('no reason')\n", CI=ci)
-    assert done.returncode == status, done.stdout
+def test_only_what_compares_with_pytorch_live_may_be_left_out(
+    small_suite: Suite, ci: str, status: int
+) -> None:
+    for source, expected in ((LIVE, 0), (LIVE + SKIPS, status)):
+        said, returned = small_suite(source, ci=ci)
+        assert returned == expected, said
+        assert ("deselected" not in said.splitlines()[-1] and "live" in said) == has_torch()
+        assert ("1 deselected" in said.splitlines()[-1] and "PyTorch: not installed" in said) != has_torch()
 
 
-LONG = "import pytest\n@pytest.mark.all_pages\ndef test_long(): pass\ndef test_short(): pass\n"
+LONG = "@pytest.mark.all_pages\ndef test_long(): pass\ndef test_short(): pass\n"
 
 
 @pytest.mark.parametrize(("option", "said"), [("-rs", "1 passed, 1 deselected"), ("--all", "2 passed")])
-def test_what_takes_long_is_left_out_unless_asked_for(tmp_path: Path, option: str, said: str) -> None:
-    assert said in run_small_suite(tmp_path, LONG, option).stdout.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    ("test", "lesson"),
-    [
-        ("lessons/test_05.py::test_forward_values", "05"),
-        ("lessons/test_all.py::test_sliders[05_backprop_by_hand]", "05"),
-        ("lessons/test_all.py::test_rules[13_deep_networks-link_faults]", "13"),
-        ("lessons/test_all.py::test_there_are_lessons", None),
-        ("test_browser.py::test_a_lesson_runs[05_backprop_by_hand]", None),
-    ],
-)
-def test_what_looks_at_one_lesson_stays_with_one_worker(test: str, lesson: str | None) -> None:
-    assert lesson_of(f"tests/{test}") == lesson
+def test_what_takes_long_is_left_out_unless_asked_for(small_suite: Suite, option: str, said: str) -> None:
+    assert said in small_suite(LONG, option)[0].splitlines()[-1]
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", "1 error"), ("", "1 skipped")])
-def test_a_missing_browser_fails_in_ci_only(tmp_path: Path, ci: str, outcome: str) -> None:
-    done = run_small_suite(tmp_path, "def test_a(chromium_path): pass\n", CI=ci, CHROMIUM="/no/such/browser")
-    assert outcome in done.stdout.splitlines()[-1]
-    assert "no Chromium found" in done.stdout
+def test_a_missing_browser_fails_in_ci_only(
+    small_suite: Suite, monkeypatch: pytest.MonkeyPatch, ci: str, outcome: str
+) -> None:
+    monkeypatch.setenv("CHROMIUM", "/no/such/browser")
+    said, _ = small_suite("def test_a(chromium_path): pass\n", ci=ci)
+    assert outcome in said.splitlines()[-1]
+    assert "no Chromium found" in said
 
 
 def test_browser_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,12 +29,13 @@ def twin_faults(run: Run) -> list[str]:
     """Functions that a lesson defines under a name of the package, and that give other numbers."""
     faults = []
     for index, name, derived in run.functions:
-        if (kept := _kept(name)) is not None:
+        if (kept := in_package(name)) is not None:
             faults += [f"cell {index}: {fault}" for fault in _differences(name, derived, kept)]
     return faults
 
 
-def _kept(name: str) -> Any:
+def in_package(name: str) -> Any:
+    """What the package keeps under a name, None where it keeps nothing."""
     for room in (functional, numeric, gradcheck, nn, optim):
         found = getattr(room, name, None)
         if getattr(found, "__module__", "").startswith(room.__name__):

@@ -265,7 +265,8 @@ def environment() -> dict[str, str]:
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         env.setdefault(name, "1")
     # Settings of another Python on this machine must not reach into the course's own.
-    for name in ("PYTHONHOME", "PYTHONPATH"):
+    # And without compiled files each process of the tests would spend seconds on compiling them again.
+    for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
         env.pop(name, None)
     # JupyterLab's settings for the course: tools/jupyter/jupyter_server_config.py says which and why.
     paths = [str(ROOT / "tools" / "jupyter"), env.get("JUPYTER_CONFIG_PATH", "")]

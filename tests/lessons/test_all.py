@@ -4,11 +4,9 @@ Strict validation (nbval) runs each lesson in a kernel and compares what it prin
 """
 
 import pytest
-from twins import twin_faults
 
 from tools.course.lesson import Lesson, lesson_paths
 from tools.course.rules import RULES
-from tools.course.solved import slider_faults, solution_faults, solved
 
 LESSONS = lesson_paths()
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=[path.stem for path in LESSONS])
@@ -23,18 +21,3 @@ def test_there_are_lessons():
 def test_rules(path, rule):
     lesson = Lesson.read(path)
     assert rule(lesson) == [], RULES[rule].format(number=lesson.number)
-
-
-@every_lesson
-def test_solutions_are_right(path):
-    assert solution_faults(Lesson.read(path), solved(path)) == []
-
-
-@every_lesson
-def test_sliders_hold_over_their_whole_range(path):
-    assert slider_faults(solved(path)) == []
-
-
-@every_lesson
-def test_what_is_derived_is_what_is_kept(path):
-    assert twin_faults(solved(path)) == []

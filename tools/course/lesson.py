@@ -11,11 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-Cell = nbformat.NotebookNode
+Cell = Any  # a nbformat.NotebookNode
 
 
 def lesson_paths(number: str = "") -> list[Path]:
@@ -59,6 +57,8 @@ class Lesson:
 
     @classmethod
     def read(cls, path: Path) -> Lesson:
+        import nbformat  # takes two seconds to load, and a kernel that answers questions need not read
+
         return cls(path, nbformat.read(path, as_version=4))
 
     @property

@@ -12,9 +12,10 @@ import copy
 import importlib
 import itertools
 import re
+import symtable
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tools import notebooks
@@ -263,7 +264,7 @@ def exercise_faults(lesson: Lesson) -> list[str]:
     faults = _keys_faults("exercises", [e.key for e in lesson.exercises], list(module.EXERCISES))
     for exercise in lesson.exercises:
         if exercise.key in module.EXERCISES:
-            found = _cells_faults(lesson, exercise) + _text_faults(exercise)
+            found = _cells_faults(lesson, exercise) + _text_faults(exercise) + _dependents(lesson, exercise)
             faults += [f"exercise {exercise.key}: {fault}" for fault in found]
     return faults
 
@@ -303,6 +304,40 @@ def _cells_faults(lesson: Lesson, exercise: NotebookExercise) -> list[str]:
         missing = assigned_names(stub) - assigned_names(exercise.solution)
         faults += [f"the solution does not define {name}, which the stub does" for name in sorted(missing)]
     return faults
+
+
+def _dependents(lesson: Lesson, exercise: NotebookExercise) -> list[str]:
+    """Later cells that read what an answer defines: a lesson says the same with and without answers."""
+    names = assigned_names(exercise.solution) | assigned_names(lesson.source_of(exercise.stub))
+    faults = []
+    for index, cell in lesson.code_cells:
+        if index > exercise.check:
+            read, defined = _names_of(cell.source)
+            faults += [f"cell {index} reads {name}, which an answer defines" for name in sorted(read & names)]
+            names -= defined
+    return faults
+
+
+def _names_of(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell reads, also inside functions, before it defines them; those that it defines."""
+    read: set[str] = set()
+    defined: set[str] = set()
+    for statement in ast.parse(source).body:
+        table = symtable.symtable(ast.unparse(statement), "cell", "exec")
+        changed = isinstance(statement, ast.AugAssign)
+        names = [symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced() or changed]
+        read |= {*names, *_global_names(table)} - defined
+        if not isinstance(statement, (ast.If, ast.Try, ast.While)):
+            new = (symbol for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported())
+            defined |= {symbol.get_name() for symbol in new}
+    return read, defined
+
+
+def _global_names(table: symtable.SymbolTable) -> Iterator[str]:
+    """Those that functions and comprehensions inside find outside."""
+    for inner in table.get_children():
+        yield from (symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global())
+        yield from _global_names(inner)
 
 
 def is_answered(lesson: Lesson, exercise: NotebookExercise) -> bool:
