@@ -6,8 +6,8 @@ wrong one, number by number. It never guesses.
 
 ``mistakes`` holds the table. ``diagnosis`` tries it on one gradient, ``gradients`` checks any loss of named
 arrays and ``report`` says what was found; ``operations`` does it for one backward function, ``whole_network``
-with ``rerun`` for a network. ``museum`` shows ten broken backward passes to try it on. ``sanity`` looks at what a
-gradient check cannot see, before training.
+with ``rerun`` for a network. ``museum`` shows ten broken backward passes to try it on. ``sanity`` looks,
+before training, at what a gradient check cannot see.
 """
 
 from bphelpers.numeric import Kink, numerical_gradient, relative_error
