@@ -770,6 +770,11 @@ def test_nothing_changes_when_it_is_interrupted(at):
     assert pickle.dumps((net, loss, rule, rng, X, y)) == before
 
 
+def test_right_and_never_sure():
+    line = sanity(layered(DIGITS, nn.Sigmoid())(generator()), CE(), *examples("scaled digits"))["overfit"]
+    assert "20 of 20 right" in line.said and "keeps the outputs small" in line.advice
+
+
 def test_dropout_is_off_for_the_twenty_and_on_again_for_the_owner():
     rng = generator()
     net = nn.Sequential(

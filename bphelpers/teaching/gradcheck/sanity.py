@@ -387,6 +387,8 @@ class _Look:
         said += "" if right is None else f"; {right.sum()} of {len(y)} right"
         if goal is None:
             return WRONG, said, "ask gradcheck.check_network, and look whether each y belongs to its x"
+        if goal > GOALS[0] and right is not None and right.all():
+            return LOOK, said, "all are right, and the loss stays: what keeps the outputs small?"
         if goal > GOALS[0]:
             return LOOK, said, "more hidden units or other first weights; a straight line learns no bend"
         return FINE, said
