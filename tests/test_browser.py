@@ -39,8 +39,8 @@ from bphelpers.teaching.widgets import Scrubber, scrubber
 
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 pytestmark = pytest.mark.browser
-# Each lesson's page, but for these three, is opened by `make test-all` and by `make check LESSON=NN`.
-ALWAYS = ("00", "05", "12")
+# Each lesson's page, but for these two, is opened by `make test-all` and by `make check LESSON=NN`.
+ALWAYS = ("00", "05")
 PAGES = [
     pytest.param(path, id=path.stem, marks=() if path.name[:2] in ALWAYS else pytest.mark.all_pages)
     for path in LESSONS

@@ -651,7 +651,9 @@ def fetch(address: str) -> str:
 # --- executing the lessons ---
 
 
-def test_execution_stores_outputs_in_one_form_and_strict_validation_accepts_it(tmp_path: Path) -> None:
+def test_execution_stores_outputs_in_one_form_and_strict_validation_accepts_it(
+    tmp_path: Path, pytester: pytest.Pytester
+) -> None:
     path = write_notebook(
         tmp_path / "00_small.ipynb",
         "import ipywidgets\nprint('a')\nprint('b', flush=True)\nprint('c')",
@@ -669,10 +671,8 @@ def test_execution_stores_outputs_in_one_form_and_strict_validation_accepts_it(t
     assert first.endswith(b"}\n") and b"\r" not in first
     assert notebooks.execute(path) == []
     assert path.read_bytes() == first, "a second execution changed the file"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
-    command += [str(path), "--nbval", "--nbval-current-env", "-c", str(ROOT / "pyproject.toml")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert "3 passed" in done.stdout, done.stdout
+    options = ("-p", "no:cacheprovider", "--rootdir", tmp_path, "-c", ROOT / "pyproject.toml")
+    pytester.runpytest_inprocess(*options, path).assert_outcomes(passed=3)
 
 
 @pytest.mark.parametrize(

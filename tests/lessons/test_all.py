@@ -1,6 +1,7 @@
-"""Every lesson, as it is committed: the rules, and what it does with every solution in its stub.
+"""Every lesson, as it is committed, obeys the rules.
 
-Strict validation (nbval) runs each lesson in a kernel and compares what it prints. Here is the rest.
+What happens when it is executed is compared by strict validation (nbval), in a kernel that answers for its
+solutions and sliders as well: see kernel_questions.py.
 """
 
 import pytest

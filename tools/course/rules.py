@@ -13,7 +13,6 @@ import importlib
 import itertools
 import re
 import symtable
-import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -421,54 +420,37 @@ def package_name_faults(lesson: Lesson) -> list[str]:
     faults: list[str] = []
     bound: dict[str, Any] = {}
     for index, tree in lesson.trees():
+        found: list[str] = []
         for node in ast.walk(tree):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                faults += [f"cell {index}: {fault}" for fault in _bind_imports(node, bound)]
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bphelpers"):
+                module = importlib.import_module(node.module or "")
+                bound |= {
+                    alias.asname or alias.name: _taken(module, alias.name, found) for alias in node.names
+                }
+            elif isinstance(node, ast.Import):
+                names = {alias.name: alias.asname or alias.name for alias in node.names}
+                bound |= {names[name]: importlib.import_module(name) for name in names if "bphelpers" in name}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute):
-                _, fault = _resolve(node, bound)
-                faults += [f"cell {index}: {fault}"] if fault else []
+            _followed(node, bound, found)
+        faults += [f"cell {index}: {fault}" for fault in found]
     return list(dict.fromkeys(faults))
 
 
-def _bind_imports(node: ast.Import | ast.ImportFrom, bound: dict[str, Any]) -> list[str]:
-    faults = []
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            if alias.name.split(".")[0] == "bphelpers":
-                module = importlib.import_module(alias.name)
-                bound[alias.asname or "bphelpers"] = module if alias.asname else sys.modules["bphelpers"]
-    elif (node.module or "").split(".")[0] == "bphelpers":
-        module = importlib.import_module(node.module or "")
-        for alias in node.names:
-            fault = _public_fault(module, alias.name)
-            faults += [fault] if fault else []
-            bound[alias.asname or alias.name] = getattr(module, alias.name, None)
-    return faults
+def _followed(node: ast.AST, bound: dict[str, Any], faults: list[str]) -> Any:
+    """The object that a dotted name stands for, where it starts in bphelpers."""
+    if isinstance(node, ast.Attribute):
+        return _taken(_followed(node.value, bound, faults), node.attr, faults)
+    return bound.get(node.id) if isinstance(node, ast.Name) else None
 
 
-def _resolve(node: ast.expr, bound: dict[str, Any]) -> tuple[Any, str | None]:
-    """The object that a dotted name stands for, where it starts in bphelpers, and what is wrong with it."""
-    if isinstance(node, ast.Name):
-        return bound.get(node.id), None
-    if not isinstance(node, ast.Attribute):
-        return None, None
-    base, fault = _resolve(node.value, bound)
-    if base is None or fault:
-        return None, fault
-    if isinstance(base, types.ModuleType) and base.__name__.startswith("bphelpers"):
-        fault = _public_fault(base, node.attr)
-        return (None, fault) if fault else (getattr(base, node.attr), None)
-    if isinstance(base, type) and (node.attr.startswith("_") or not hasattr(base, node.attr)):
-        return None, f"{base.__name__}.{node.attr} is missing or private"
-    return None, None
-
-
-def _public_fault(module: types.ModuleType, name: str) -> str | None:
-    public = name in module.__all__ if hasattr(module, "__all__") else not name.startswith("_")
-    if public and hasattr(module, name):
+def _taken(holder: Any, name: str, faults: list[str]) -> Any:
+    """What a module or class of the package calls so; a fault where it calls nothing so, or in private."""
+    if not isinstance(holder, type) and "bphelpers" not in getattr(holder, "__name__", ""):
         return None
-    return f"{module.__name__}.{name} is {'private' if hasattr(module, name) else 'missing'}"
+    if name in getattr(holder, "__all__", [name]) and not name.startswith("_") and hasattr(holder, name):
+        return getattr(holder, name)
+    faults.append(f"{holder.__name__}.{name} is {'private' if hasattr(holder, name) else 'missing'}")
+    return None
 
 
 # --- all of them, and what to do ---

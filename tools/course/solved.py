@@ -22,6 +22,7 @@ from unittest import mock
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from bphelpers.teaching.plots import STYLE, new_figure, rendered
 from bphelpers.teaching.widgets import live, slider
@@ -156,5 +157,6 @@ def _rendered_now_and_then(figure: Any) -> Iterator[None]:
             _pixels(drawn) if number % stride == 0 or number >= positions else np.zeros((1, 1, 4), np.uint8)
         )
 
-    with mock.patch.object(BlittedFigure, "pixels", sometimes):
+    # The pixels are compared as they are: no file is made of them.
+    with mock.patch.object(BlittedFigure, "pixels", sometimes), mock.patch.object(Image.Image, "save"):
         yield
