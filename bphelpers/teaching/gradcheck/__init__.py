@@ -15,6 +15,7 @@ from bphelpers.teaching.gradcheck.diagnosis import Diagnosis, diagnose
 from bphelpers.teaching.gradcheck.gradients import assert_gradients_match, check_gradients
 from bphelpers.teaching.gradcheck.museum import BUGS, BackwardPass, Bug
 from bphelpers.teaching.gradcheck.operations import check_op, op_mistakes
+from bphelpers.teaching.gradcheck.own import check_function, check_layer, check_own, check_update
 from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport
 from bphelpers.teaching.gradcheck.slopes import Kink
 from bphelpers.teaching.gradcheck.whole_network import check_network, directional_check
@@ -28,9 +29,13 @@ __all__ = [
     "GradientReport",
     "Kink",
     "assert_gradients_match",
+    "check_function",
     "check_gradients",
+    "check_layer",
     "check_network",
     "check_op",
+    "check_own",
+    "check_update",
     "diagnose",
     "directional_check",
     "numerical_gradient",
