@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -50,9 +51,12 @@ def _needs(function: ast.AST, order: list[str]) -> dict[str, set[ast.stmt]]:
             if isinstance(statement, ast.AugAssign) or loops:
                 used |= needs.get(target, set())
             needs[target] = used
-            name = gradient_of(target, set(keys)) or (key(target) if key(target) in keys else "")
-            if isinstance(statement, ast.Return) and target in order:
-                name = key(target)
+            if isinstance(statement, ast.Return):
+                name = key(target) if target in order else ""
+            else:
+                paths = [target, *re.findall(r"\w+", target)[-1:]]  # dW1, grads["dW1"], and updates of W1
+                named = [gradient_of(path, set(keys)) or key(path) for path in paths]
+                name = next((k for k in named if k in keys), "")
             if name:
                 found[keys[name]] = used
     return found

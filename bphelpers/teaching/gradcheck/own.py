@@ -149,7 +149,7 @@ def check_layer(
     measure = loss or getattr(own, "loss", None) or getattr(own, "compute_loss", None)
     if y is not None and not callable(measure):
         refuse("loss", "be a function loss(out, y) where y is given", measure)
-    held = theirs.slots(own)
+    held = theirs.parameters_in(own)
     for slot in held.values():
         slot.put(slot.array.astype(np.float64))
 
@@ -229,7 +229,7 @@ def check_update(
     if all(np.array_equal(before[name], after[name]) for name in names):
         raise ValueError(
             f"step() must change {', '.join(names)} or return new arrays, got all of them as they were; "
-            "inside a function, W = W - lr * dW makes a new W that nobody outside sees; W -= lr * dW changes it"
+            "inside a function, W = W - lr * dW makes a new W that nobody else sees; W -= lr * dW changes it"
         )
     found = {name: (before[name] - after[name]) / rate for name in names}
     inputs, targets = ({} if X is None else {"X": X}), [] if y is None else [y]
@@ -258,11 +258,7 @@ def _report(
         return theirs.run("loss", loss, **arrays)
 
     known = recognised(told, points, batch, targets, dout)
-    read = (
-        f"Read as: {known.reading}."
-        if known
-        else "Not a network known here: mistakes in one array have names."
-    )
+    read = f"Read as: {known.reading}." if known else UNKNOWN
 
     def hypotheses() -> list[Hypothesis]:
         with np.errstate(all="ignore"):
@@ -294,7 +290,7 @@ def _gradients_in(
         "x": "x",
         "inputs": "x",
     }
-    found = {keys[k]: g for k, g in _under_keys(own, returned, {*keys}).items()}
+    found = {keys[k]: gradient for k, gradient in theirs.gradients_in(own, returned, {*keys}).items()}
     now = theirs.slots(own)
     found |= {name: now[path].array for name, path in names.items() if name in held and path in now}
     if not found.keys() - {"x"}:
@@ -305,12 +301,6 @@ def _gradients_in(
     if isinstance(returned, np.ndarray | list) and np.ndim(returned):
         found["x"] = np.asarray(returned)
     return found
-
-
-def _under_keys(own: Any, returned: Any, keys: set[str]) -> dict[str, Any]:
-    filled = {path: slot.array for slot in theirs.slots(own).values() for path in slot.paths}
-    filled |= returned if isinstance(returned, Mapping) else {}
-    return {k: array for path, array in filled.items() if (k := theirs.gradient_of(path, keys))}
 
 
 def _method(thing: Any, names: Sequence[str]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ A reading is believed only if it gives the same loss at five points, up to a fac
 weights. Then the network can go backward with each mistake of the table, in the layout that it came in.
 """
 
+import copy
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bphelpers.numeric import Array
+from bphelpers.numeric import Array, one_number
 from bphelpers.teaching.gradcheck.gradients import Hypothesis
 from bphelpers.teaching.gradcheck.mistakes import Counts, Gradients, Mistake
 from bphelpers.teaching.gradcheck.operations import OPERATIONS
@@ -61,7 +62,8 @@ class Reading:
         """An array as the operations of the package take it."""
         if name == self.inputs:
             array = array.T if self.form == "columns" else array
-            return array.reshape({"one": (1, -1), "many": (-1, 1)}.get(self.form, (len(array), -1)))
+            shapes = {"one": (1, -1), "many": (-1, 1)}
+            return array.reshape(shapes.get(self.form) or (len(array), -1))
         if not self._is_weight(name):
             return array.reshape(-1)
         return (array.T if self.turned else array) if array.ndim == 2 else array.reshape(1, -1)
@@ -218,8 +220,9 @@ def recognised(
     dout * out.
     """
     points = [{name: _moved(array, i) for name, array in moving.items()} for i in range(5)]
-    values = np.array([float(loss(**{k: v.copy() for k, v in point.items()})) for point in points])
-    if not np.isfinite(values).all():
+    try:
+        values = np.array([one_number(loss(**copy.deepcopy(point)), "loss") for point in points])
+    except ValueError:  # which is told when the slopes are measured
         return None
     for reading in _readings(moving, inputs, targets, dout):
         try:

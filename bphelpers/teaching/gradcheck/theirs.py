@@ -63,6 +63,7 @@ def call_backward(
     cache: Sequence[Any] = (),
 ) -> tuple[Any, bool]:
     """What a backward returns, and whether it asked for the upstream gradient."""
+    dout = dout.copy()  # it may be written into
     wanted = [p.name for p in parameters_of(function) if p.default is p.empty or p.name in known]
     unknown = [name for name in wanted if name not in known]
     of_a_loss = np.ndim(dout) == 0
@@ -128,6 +129,21 @@ def slots(thing: Any) -> dict[str, Slot]:
         slot.paths.append(path)
         slot.places.append((holder, where))
     return {slot.paths[0]: slot for slot in found.values()}
+
+
+def parameters_in(thing: Any) -> dict[str, Slot]:
+    """The arrays in an object that are no gradients of others."""
+    found = slots(thing)
+    keys = {key(path) for slot in found.values() for path in slot.paths}
+    return {name: slot for name, slot in found.items() if not any(gradient_of(p, keys) for p in slot.paths)}
+
+
+def gradients_in(thing: Any, returned: Any, keys: set[str]) -> dict[str, Any]:
+    """By key, the gradients that an object holds, or that its backward returned by name."""
+    filled = {gradient_of(p, keys): slot.array for slot in slots(thing).values() for p in slot.paths}
+    if isinstance(returned, Mapping):
+        filled |= {gradient_of(str(name), keys) or key(str(name)): array for name, array in returned.items()}
+    return {k: array for k, array in filled.items() if k in keys}
 
 
 def _walk(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any, Any]]:
