@@ -126,32 +126,41 @@ WRONG = [
     ("W @ x", "sigmoid", "ce", "db1 = dZ1", "b1", "bias not summed", "db1 = dz1.sum(axis=1)"),
     ("x @ W", "relu", "ce", "db2 = dZ2.sum(axis=1)", "b2", "bias summed over the wrong axis", "axis=0"),
     ("x @ W", "tanh", "mse", "dZ1 = dA1", "W1 b1", "activation derivative missing", "the tanh after W1"),
-    ("W @ x", "sigmoid", "bce", "dZ1 = dA1", "W1 b1", "activation derivative missing", "the sigmoid after W1"),
+    ("W @ x", "sigmoid", "bce", "dZ1 = dA1", "W1 b1",
+     "activation derivative missing", "the sigmoid after W1"),
     ("x @ W.T", "relu", "ce", "dZ1 = dA1", "W1 b1", "ReLU mask missing", "the relu after W1"),
     ("x @ W", "relu", "mse", "dZ1 = dA1 * (dA1 > 0)", "W1 b1", "ReLU mask from the gradient", "after W1"),
     ("x @ W", "relu", "ce", "dZ1 = dA1 * (Z1 <= 0)", "W1 b1", "ReLU mask inverted", "after W1"),
     ("x @ W", "sigmoid", "mse", "dZ1 = dA1 * Z1 * (1 - Z1)", "W1 b1", "z in place of a", "after W1"),
     ("W @ x", "sigmoid", "mse", "dZ1 = dA1 * sigmoid(A1) * (1 - sigmoid(A1))", "W1 b1",
      "derivative at a instead of z", "after W1"),
-    ("x @ W", "tanh", "ce", "dZ2 = (P - Y) * P * (1 - P) / n", "W1 b1 W2 b2", "output derivative twice", "scores"),
-    ("W @ x", "tanh", "bce", "dZ2 = (P - Y) * P * (1 - P) / n", "W1 b1 W2 b2", "output derivative twice", "scores"),
+    ("x @ W", "tanh", "ce", "dZ2 = (P - Y) * P * (1 - P) / n", "W1 b1 W2 b2",
+     "output derivative twice", "scores"),
+    ("W @ x", "tanh", "bce", "dZ2 = (P - Y) * P * (1 - P) / n", "W1 b1 W2 b2",
+     "output derivative twice", "scores"),
     ("x @ W", "tanh", "ce", "dZ2 = P - Y", "W1 b1 W2 b2", "not averaged", "batch size"),
     ("x @ W", "tanh", "ce", "dZ2 = (Y - P) / n", "W1 b1 W2 b2", "sign", "sign flipped"),
     ("x @ W", "tanh", "ce", "dZ2 = P / n", "W1 b1 W2 b2", "target not subtracted", "p - y"),
     ("x @ W", "tanh", "half", "dZ2 = 2 * (Z2 - Y) / n", "W1 b1 W2 b2", "factor 2", "a half"),
-    ("x @ W", "tanh", "mse", "dZ2 = 2 * (Z2 - Y) / n", "W1 b1 W2 b2", "not averaged over the outputs", "outputs"),
-    ("W @ x", "tanh", "sum", "dZ2 = (Z2 - Y) / n", "W1 b1 W2 b2", "averaged, and the loss adds up", "adds up"),
+    ("x @ W", "tanh", "mse", "dZ2 = 2 * (Z2 - Y) / n", "W1 b1 W2 b2",
+     "not averaged over the outputs", "outputs"),
+    ("W @ x", "tanh", "sum", "dZ2 = (Z2 - Y) / n", "W1 b1 W2 b2",
+     "averaged, and the loss adds up", "adds up"),
     ("x @ W", "relu", "half", "dW2 = A1.T @ dZ2 / n", "W2", "averaged twice", "a sum and not a mean"),
     ("W @ x", "relu", "ce", "db1 = dZ1.mean(axis=1, keepdims=True)", "b1", "averaged twice", "batch size"),
     ("x @ W", "leaky", "mse", "dZ1 = dA1", "W1 b1", "activation derivative missing", "leaky_relu after W1"),
     ("x @ W", "tanh", "l2", "dW1 = dW1", "W1", "L2 term", "penalty"),
     ("W @ x", "tanh", "l2", "dW2 = dW2 + 0.05 * W2", "W2", "L2 term", "penalty"),
-    ("x @ W.T", "tanh", "ce", "dA1 = dZ2 @ (W2 - lr * dW2)", "W1 b1", "hidden delta from updated weights", "0.3"),
-    ("x @ W", "tanh", "half", "dA1 = dZ2 @ (W2 - lr * dW2).T", "W1 b1", "hidden delta from updated weights", "0.3"),
-    ("W @ x", "tanh", "half", "dA1 = (W2 - lr * dW2).T @ dZ2", "W1 b1", "hidden delta from updated weights", "0.3"),
+    ("x @ W.T", "tanh", "ce", "dA1 = dZ2 @ (W2 - lr * dW2)", "W1 b1",
+     "hidden delta from updated weights", "0.3"),
+    ("x @ W", "tanh", "half", "dA1 = dZ2 @ (W2 - lr * dW2).T", "W1 b1",
+     "hidden delta from updated weights", "0.3"),
+    ("W @ x", "tanh", "half", "dA1 = (W2 - lr * dW2).T @ dZ2", "W1 b1",
+     "hidden delta from updated weights", "0.3"),
     ("x @ W", "sigmoid", "sigmoid mse", "dZ2 = 2 * (P - Y) / Y.size", "W1 b1 W2 b2",
      "activation derivative missing", "the sigmoid after W2"),
-    ("W @ x", "tanh", "ce", "dW1 = np.outer(dZ1[:, -1], X[:, -1])", "W1", "only the last example", "last example"),
+    ("W @ x", "tanh", "ce", "dW1 = np.outer(dZ1[:, -1], X[:, -1])", "W1",
+     "only the last example", "last example"),
     ("x @ W", "tanh", "mse", "dZ1 = 1 - A1**2", "W1 b1", "upstream left out", "the tanh after W1"),
 ]  # fmt: skip
 
@@ -181,6 +190,13 @@ def test_what_is_not_recognised_is_checked_all_the_same():
     report = check_own(loss, {"W": W}, {"dW": -right}, X, y)
     assert report["W"].diagnosis.mistake == "sign"
     assert "Not recognised" in report.notes[-1]
+
+
+def test_two_mistakes_have_lines_of_their_own():
+    report = judged("x @ W", "tanh", "mse", "dW1 = -(X.T @ dZ1)", "db1 = dZ1", "dW2 = A1.T @ dZ2 * n")
+    assert [note.split(":")[0] for note in report.notes[1:]] == ["W1", "b1", "W2"]
+    assert [note.splitlines()[-1].split(": ")[1] for note in report.notes[1:]] == [
+        "dW1 = -(X.T @ dZ1)", "db1 = dZ1", "dW2 = A1.T @ dZ2 * n"]  # fmt: skip
 
 
 # --- functions ---

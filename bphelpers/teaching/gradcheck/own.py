@@ -277,9 +277,12 @@ def _report(
         one_chain=True,
         notes=[*notes, read],
     )
-    wrong = {check.name for check in report.arrays if not check.ok}
-    shown = suspects(source, wrong, set(found) - wrong, found) if source and wrong else ""
-    return GradientReport(report.arrays, (*report.notes, shown)) if shown else report
+    right, reasons = [check.name for check in report.arrays if check.ok], dict[str, list[str]]()
+    for check in report.arrays:
+        if not check.ok:
+            reasons.setdefault(check.diagnosis.mistake if check.diagnosis else "", []).append(check.name)
+    shown = [suspects(source, wrong, right, found) for wrong in reasons.values() if source]
+    return GradientReport(report.arrays, (*report.notes, *filter(None, shown)))
 
 
 def _gradients_in(
