@@ -116,6 +116,29 @@ def test_right_networks_pass_and_are_read(layout, act, end):
     assert report.notes[-1].startswith("Read as"), report
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1e-2])
+@pytest.mark.parametrize("end", ["mse", "ce", "bce"])
+@pytest.mark.parametrize("act", ["relu", "tanh", "leaky"])
+def test_at_small_weights_and_without_biases_right_networks_pass(act, end, scale):
+    made, X, Y, params = network("x @ W", act, end)
+    small = {name: array * (scale if array.ndim == 2 else 0) for name, array in params.items()}
+    report = check_own(made.loss, small, made.gradients, X, Y)
+    assert report.ok, report
+    kind = {"leaky": "leaky_relu"}.get(act, act)
+    assert f", {kind}, " in report.notes[-1]
+
+
+def test_types_that_people_have():
+    made, X, Y, params = network("x @ W", "tanh", "ce")
+    coarse = {name: array.astype(np.float32) for name, array in params.items()}
+    grads = {name: g.astype(np.float32) for name, g in made.gradients(X, Y, **coarse).items()}
+    assert check_own(made.loss, coarse, grads, X, Y).ok
+    whole = {name: np.round(array).astype(int) for name, array in params.items()}
+    assert check_own(made.loss, whole, made.gradients, X, Y).ok
+    named = check_own(made.loss, params, made.gradients(X, Y, **params), X.tolist(), Y.argmax(axis=1))
+    assert named.ok and "softmax_cross_entropy" in named.notes[-1]
+
+
 # Layout, activation, loss, the wrong line, wrong arrays, the name (| between equals), what the report says.
 WRONG = [
     ("x @ W", "tanh", "mse", "dW1 = dZ1.T @ X", "W1", "transposed", "dW1 = X.T @ dz1"),

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from bphelpers.arguments import number, refuse
 from bphelpers.numeric import Array, float64_copy
 from bphelpers.teaching.gradcheck import theirs
-from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare, counted
+from bphelpers.teaching.gradcheck.diagnosis import counted
+from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare
 from bphelpers.teaching.gradcheck.lines import suspects
 from bphelpers.teaching.gradcheck.recognise import recognised
 from bphelpers.teaching.gradcheck.report import GradientReport
@@ -146,7 +147,7 @@ def check_layer(
     """
     own, x = copy.deepcopy(layer), float64_copy("x", x)
     forward, backward = (_method(own, some) for some in (theirs.FORWARD, theirs.BACKWARD))
-    measure = loss or getattr(own, "loss", None) or getattr(own, "compute_loss", None)
+    measure: Any = loss or getattr(own, "loss", None) or getattr(own, "compute_loss", None)
     if y is not None and not callable(measure):
         refuse("loss", "be a function loss(out, y) where y is given", measure)
     held = theirs.parameters_in(own)

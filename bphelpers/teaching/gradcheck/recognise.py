@@ -1,6 +1,6 @@
 """Which network is it? Somebody's own arrays, in any layout, read as a chain of known operations.
 
-A reading is believed only if it gives the same loss at five points, up to a factor and a penalty on the
+A reading is believed only if it gives the same loss at nine points, up to a factor and a penalty on the
 weights. Then the network can go backward with each mistake of the table, in the layout that it came in.
 """
 
@@ -44,6 +44,7 @@ SOFTMAX, NONE = Part("softmax"), None
 ENDS = [(end, "mse") for end in (NONE, SOFTMAX, *SLOPED)]
 ENDS += [(NONE, "binary_cross_entropy"), (NONE, "softmax_cross_entropy")]
 ENDS_OF_FUNCTION = [(end, "") for end in (NONE, SOFTMAX, Part("log_softmax"), *SLOPED)]
+NEAR, POINTS = 4, 9  # where losses are compared
 FORMS = {0: ("one",), 1: ("one", "many"), 2: ("rows", "columns")}  # of the inputs, by their dimensions
 
 
@@ -214,20 +215,22 @@ def recognised(
     targets: Sequence[Any] = (),
     dout: Array | None = None,
 ) -> Recognised | None:
-    """The first reading that gives ``loss(**moving)`` at five points, or None.
+    """The first reading that gives ``loss(**moving)`` at all points, or None.
 
     ``inputs`` may be what goes in, ``targets`` what is compared with; with ``dout`` the loss is the sum of
     dout * out.
     """
-    points = [{name: _moved(array, i) for name, array in moving.items()} for i in range(5)]
+    points = [{name: _moved(name, array, i) for name, array in moving.items()} for i in range(POINTS)]
     try:
         values = np.array([one_number(loss(**copy.deepcopy(point)), "loss") for point in points])
     except ValueError:  # which is told when the slopes are measured
         return None
+    # Far away a small number in a logarithm may show, and what differs there differs by more.
+    close = np.where(np.arange(POINTS) < NEAR, 1e-6, 1e-5) * np.abs(values)
     for reading in _readings(moving, inputs, targets, dout):
         try:
             with np.errstate(all="ignore"):
-                likely = [reading.value(inputs | point) for point in points]
+                likely = [reading.value({**inputs, **point}) for point in points]
         except (ValueError, IndexError):
             continue
         weights = [name for part in reading.linears for name in part.names]
@@ -236,16 +239,18 @@ def recognised(
             terms = np.array([likely, penalty][: 1 + bool(decayed)]).T
             if not np.isfinite(terms).all():
                 break
-            factors = np.linalg.lstsq(terms, values, rcond=None)[0]
-            if np.abs(terms @ factors - values).max() <= 1e-7 * np.abs(values).max() and factors[0]:
+            factors = np.linalg.lstsq(terms / close[:, None], values / close, rcond=None)[0]
+            if (np.abs(terms @ factors - values) <= close).all() and factors[0]:
                 return Recognised(reading, {**inputs, **moving}, decayed, *map(float, factors))
     return None
 
 
-def _moved(array: Array, i: int) -> Array:
-    """A few percent away, numbers that are 0 too."""
+def _moved(name: str, array: Array, i: int) -> Array:
+    """A few percent away, numbers that are 0 too; at the last points, weights and biases go far."""
     way = np.cos(1 + 2 * i + np.arange(array.size)).reshape(array.shape)
-    return np.asarray(array + 0.02 * way * np.where(array == 0, 1.0, np.abs(array)))
+    far = i >= NEAR and _symbol(name)[0].lower() in "wb"
+    size = 0.5 if far else 0.02 * np.where(array == 0, 1.0, np.abs(array))
+    return np.asarray(array + size * way)
 
 
 def _readings(
