@@ -142,7 +142,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=LESSONS, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     numbers = chosen.lessons or [""]
-    paths = sorted({path for number in numbers for path in chosen.folder.glob(f"{number}*.ipynb")})
+    folders = chosen.folder, chosen.folder / "deeper"
+    paths = sorted({path for number in numbers for f in folders for path in f.glob(f"{number}*.ipynb")})
     if not paths:
         print(f"no lesson {' '.join(numbers).strip() or 'at all'} in {chosen.folder}", file=sys.stderr)
         return 1

@@ -6,10 +6,22 @@ solutions and sliders as well: see kernel_questions.py.
 
 import pytest
 
-from tools.course.lesson import Lesson, lesson_paths
+from tools.course import rules
+from tools.course.lesson import NOTEBOOKS, Lesson, lesson_paths
+from tools.course.numbers import unearned
 from tools.course.rules import RULES
 
 LESSONS = lesson_paths()
+# Pages beside the lessons have an anatomy of their own.
+DEEPER = sorted((NOTEBOOKS / "deeper").glob("*.ipynb"))
+RULES_OF_PAGES = (
+    rules.stored_output_faults,
+    rules.unstable_outputs,
+    rules.accessibility_faults,
+    rules.link_faults,
+    rules.package_name_faults,
+    unearned,
+)
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=[path.stem for path in LESSONS])
 
 
@@ -22,3 +34,9 @@ def test_there_are_lessons():
 def test_rules(path, rule):
     lesson = Lesson.read(path)
     assert rule(lesson) == [], RULES[rule].format(number=lesson.number)
+
+
+@pytest.mark.parametrize("rule", RULES_OF_PAGES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", DEEPER, ids=[path.stem for path in DEEPER])
+def test_rules_of_deeper_pages(path, rule):
+    assert rule(Lesson.read(path)) == []

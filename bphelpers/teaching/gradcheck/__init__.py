@@ -16,6 +16,7 @@ from bphelpers.teaching.gradcheck.diagnosis import Diagnosis, diagnose
 from bphelpers.teaching.gradcheck.gradients import assert_gradients_match, check_gradients
 from bphelpers.teaching.gradcheck.museum import BUGS, BackwardPass, Bug
 from bphelpers.teaching.gradcheck.operations import check_op, op_mistakes
+from bphelpers.teaching.gradcheck.own import check_function, check_layer, check_own, check_update
 from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport
 from bphelpers.teaching.gradcheck.sanity import Line, Sanity, sanity
 from bphelpers.teaching.gradcheck.slopes import Kink
@@ -32,9 +33,13 @@ __all__ = [
     "Line",
     "Sanity",
     "assert_gradients_match",
+    "check_function",
     "check_gradients",
+    "check_layer",
     "check_network",
     "check_op",
+    "check_own",
+    "check_update",
     "diagnose",
     "directional_check",
     "numerical_gradient",

@@ -102,11 +102,13 @@ class Hypothesis:
     place: str = ""
     layers: int = 0
     in_rows: bool = False
+    letters: Mapping[str, str] | None = None  # right lines, for sentences in somebody's own names
 
     def explaining(self, name: str, alone: bool) -> Candidate:
         """As a reason for one gradient; ``alone``: right ones say that no other has it."""
         place = f"{self.place}, in {name} alone" if self.place and alone else self.place
-        return Candidate(self.mistake, self.arrays[name], sentence_for(self.mistake, place, self.in_rows))
+        sentence = sentence_for(self.mistake, place, self.in_rows, self.letters)
+        return Candidate(self.mistake, self.arrays[name], sentence)
 
 
 def compare(

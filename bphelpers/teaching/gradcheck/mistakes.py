@@ -31,11 +31,14 @@ class Counts:
     k: float | None = None  # outputs
     lr: float | None = None
     p: float | None = None  # of dropout
+    summed: float | None = None  # examples, where the loss adds them up and n says nothing
 
 
 @dataclass(frozen=True)
 class Mistake:
     """A row. ``factor``: what a mistake multiplies by; ``in_rows``: the sentence for a linear layer.
+
+    ``in_letters``: the same in any layout; {z}, {dW}, {db}, {dx} are right lines in the learner's own names.
 
     ``of_the_loss``: made where the chain begins, so that it reaches every gradient.
     """
@@ -46,6 +49,7 @@ class Mistake:
     factor: Callable[[Counts], float | None] | None = None
     of_the_loss: bool = False
     in_rows: str = ""
+    in_letters: str = ""
 
     def ways(self, operation: str) -> tuple[Rule, ...]:
         """The rules for one operation."""
@@ -116,6 +120,7 @@ _SQUARE = (
     "Every number is {times} the right one: look at the derivative of a square, and at whether this loss "
     "carries a half."
 )
+_TURNED = "These numbers come out with a transpose too many, or one missing: {dW}."
 
 TABLE = (
     # --- in any gradient ---
@@ -142,6 +147,13 @@ TABLE = (
         "Every number is the right one divided by the batch size once too often: the loss has averaged "
         "already, so dW and db add up over the batch, with a sum and not a mean.",
         factor=lambda c: c.n and 1 / c.n,
+    ),
+    Mistake(
+        "averaged, and the loss adds up",
+        "Every number is the right one divided by the batch size: this loss adds up over the examples, so "
+        "its gradient is not averaged.",
+        factor=lambda c: c.summed and 1 / c.summed,
+        of_the_loss=True,
     ),
     Mistake("factor 2", _SQUARE.format(times="twice"), factor=lambda c: 2.0, of_the_loss=True),
     Mistake("factor 1/2", _SQUARE.format(times="half"), factor=lambda c: 0.5, of_the_loss=True),
@@ -226,6 +238,7 @@ TABLE = (
         },
         in_rows="This is the transpose of the right gradient: dW has the shape of W, one receiving neuron a "
         "row, so it is dz.T @ a and not a.T @ dz.",
+        in_letters="This is the transpose of the right gradient: {dW}.",
     ),
     Mistake(
         "shape",
@@ -239,6 +252,8 @@ TABLE = (
         {"linear": lambda dout, x, W, *_: {"b": dout}},
         in_rows="This has one row for each example: a bias is shared by the whole batch, so add up the rows "
         "with dz.sum(axis=0).",
+        in_letters="This has one number for each example: a bias is shared by the whole batch, so add up "
+        "over the examples, {db}.",
     ),
     Mistake(
         "bias summed over the wrong axis",
@@ -250,24 +265,30 @@ TABLE = (
                 for keepdims in (False, True)
             )
         },
+        in_letters="These numbers come out when the bias gradient is added up over the neurons: add up over "
+        "the examples, {db}.",
     ),
     Mistake(
         "weights transposed on the way back",
         "These numbers come out when the gradient goes back through W.T: forward is x @ W.T, so the way "
         "back is dz @ W.",
         {"linear": lambda dout, x, W, *_: {"x": dout @ W.T}},
+        in_letters="These numbers come out when the gradient goes back through the weights turned: forward "
+        "is {z}, so {dx}.",
     ),
     Mistake(
         "transpose of dz missing",
         "These numbers come out when dz is not transposed: dz @ a pairs receivers with examples, and dz.T @ "
         "a adds up over the examples.",
         {"linear": lambda dout, x, W, *_: {"W": dout @ x}},
+        in_letters=_TURNED,
     ),
     Mistake(
         "inputs transposed",
         "These numbers come out when the layer's inputs are transposed: dz.T @ a.T pairs examples with "
         "senders, and dz.T @ a adds up over the examples.",
         {"linear": lambda dout, x, W, *_: {"W": dout.T @ x.T}},
+        in_letters=_TURNED,
     ),
     Mistake(
         "hidden delta from updated weights",
@@ -470,10 +491,17 @@ def mistakes_in(operation: str) -> list[Mistake]:
     return [mistake for mistake in TABLE if operation in mistake.rules]
 
 
-def sentence_for(mistake: str, place: str = "", in_rows: bool = False, **numbers: Any) -> str:
+def sentence_for(
+    mistake: str,
+    place: str = "",
+    in_rows: bool = False,
+    letters: Mapping[str, str] | None = None,
+    **numbers: Any,
+) -> str:
     """The sentence of a mistake, the place in front; a plain one for a name that is not in the table."""
     if mistake not in MISTAKES:
         return f"These numbers come out with this mistake: {mistake}."
     row = MISTAKES[mistake]
-    sentence = ((in_rows and row.in_rows) or row.sentence).format(**numbers)
+    in_letters = letters and row.in_letters.format(**letters)
+    sentence = in_letters or ((in_rows and row.in_rows) or row.sentence).format(**numbers)
     return f"{place}: {sentence[0].lower()}{sentence[1:]}" if place else sentence
