@@ -67,7 +67,7 @@ def test_lab_opens_the_copies(tmp_path, monkeypatch):
     monkeypatch.setattr(launcher, "ensure_environment", lambda *_: "python")
     started = []
     monkeypatch.setattr(launcher, "become", started.append)
-    with pytest.raises(AssertionError, match="lab"):  # become() does not come back, but here it did
+    with pytest.raises(KeyError, match="lab"):  # become() does not come back, but here it did
         launcher.dispatch("lab", [])
     assert any(word.endswith("/lab/tree/my/00_start_here.ipynb") for word in started[0])
     assert (tmp_path / "my" / "00_start_here.ipynb").exists()

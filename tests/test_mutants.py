@@ -4,7 +4,7 @@ Each mutant is one edit of the syntax tree of one source file: a flipped sign, a
 surplus transpose, another axis, a shifted constant, a skipped check. The broken file is loaded in place of
 the real one, in this process and for one moment only, and judged by the checks that the real one has to pass.
 
-Run as a script it prints the table: ``python tests/test_mutants.py [functional|nn|optim|training]``.
+A sample runs always, all of them with ``pytest --all tests/test_mutants.py``.
 """
 
 import ast
@@ -404,17 +404,3 @@ def test_the_edits_include_the_classic_mistakes():
     assert {"dout * (1.0 + x)", "dout", "1.0 - x", "dout / (1.0 - x)", "dout * (2.0 - x)"} <= made(
         "dout * (1.0 - x)"
     )
-
-
-if __name__ == "__main__":
-    bad = 0
-    for chosen in sys.argv[1:] or CHECKS:
-        result = list(mutants(chosen, CHECKS[chosen]))
-        for one in result:
-            print(one)
-        counts: dict[str, int] = {}
-        for one in result:
-            counts[one.caught_by or "SURVIVED"] = counts.get(one.caught_by or "SURVIVED", 0) + 1
-        print(f"\n{chosen}: {len(result)} mutants; caught by", counts, "\n")
-        bad += len(misjudged(result))
-    sys.exit(bad > 0)

@@ -120,24 +120,18 @@ def dispatch(command: str, rest: list[str]) -> int:
         for line in copies.refresh(ROOT / "notebooks", MINE):
             print(line, flush=True)
         become(lab_command(python, rest))
-    if command == "test":
-        become(test_command(python, rest))
     if command == "test-all":
         return test_all(python, rest)
-    if command == "check":
-        become([python, "-m", "tools.course.check", *rest])
     if command == "lint":
         return lint(python)
-    if command == "notebooks":
-        become([python, "-m", "tools.notebooks", *rest])
     if command == "lock":
         return lock(python, rest)
-    if command == "test-matrix":
-        ensure_extra(python, "dev", "nox")
-        become([python, "-m", "nox", *rest])
     if command == "bench":
         return bench(python, rest)
-    raise AssertionError(command)
+    if command == "test-matrix":
+        ensure_extra(python, "dev", "nox")
+    modules = {"check": "tools.course.check", "notebooks": "tools.notebooks", "test-matrix": "nox"}
+    become(test_command(python, rest) if command == "test" else [python, "-m", modules[command], *rest])
 
 
 # ---------------------------------------------------------------------------------------------- environment
