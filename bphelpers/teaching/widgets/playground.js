@@ -87,9 +87,13 @@ function quiet(root) {
 
 // The theme's colours as the style sheet gives them, and 255 shades from class 0 over paper to class 1.
 function readTheme(root) {
-  const style = getComputedStyle(root);
   const names = ["paper", "ink", "grey", "line", "class0", "class1", "forward", "backward", "update"];
-  const theme = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`)]));
+  const probe = root.appendChild(make("i", { hidden: true })); // on it a colour is one, whatever the theme
+  const theme = Object.fromEntries(names.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  }));
+  probe.remove();
   const context = make("canvas", { width: 255, height: 1 }).getContext("2d");
   const gradient = context.createLinearGradient(0, 0, 255, 0);
   ["class0", "paper", "class1"].forEach((name, k) => gradient.addColorStop(k / 2, theme[name]));
