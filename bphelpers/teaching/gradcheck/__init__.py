@@ -7,7 +7,8 @@ wrong one, number by number, and no right gradient refutes it. It never guesses.
 ``mistakes`` holds the table. ``diagnosis`` tries it on one gradient, ``slopes`` looks closely at one entry,
 ``gradients`` checks any loss of named arrays and ``report`` says what was found; ``operations`` does it for one
 backward function, ``whole_network`` with ``rerun`` for a network, whose random numbers are ``held`` still.
-``museum`` shows ten broken backward passes to try it on.
+``museum`` shows ten broken backward passes to try it on. ``own`` does it for code that knows no package:
+``theirs`` finds its arrays, ``recognise`` its network, ``lines`` the lines that could be wrong.
 """
 
 from bphelpers.numeric import numerical_gradient, relative_error
