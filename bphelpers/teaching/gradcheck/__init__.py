@@ -5,17 +5,11 @@ Where they differ, a diagnosis is given only if applying a named mistake to the 
 wrong one, number by number, and no right gradient refutes it. It never guesses.
 
 ``mistakes`` holds the table. ``diagnosis`` tries it on one gradient, ``slopes`` looks closely at one entry,
-<<<<<<< HEAD
 ``gradients`` checks any loss of named arrays and ``report`` says what was found; ``operations`` does it for
 one backward function, ``whole_network`` with ``rerun`` for a network, its random numbers ``held`` still.
-``museum`` shows ten broken backward passes to try it on. ``sanity`` looks,
-before training, at what a gradient check cannot see.
-=======
-``gradients`` checks any loss of named arrays and ``report`` says what was found; ``operations`` does it for one
-backward function, ``whole_network`` with ``rerun`` for a network, whose random numbers are ``held`` still.
 ``museum`` shows ten broken backward passes to try it on. ``own`` does it for code that knows no package:
-``theirs`` finds its arrays, ``recognise`` its network, ``lines`` the lines that could be wrong.
->>>>>>> own
+``theirs`` finds its arrays, ``recognise`` its network, ``lines`` the lines that could be wrong. ``sanity``
+looks, before training, at what a gradient check cannot see.
 """
 
 from bphelpers.numeric import numerical_gradient, relative_error

@@ -23,7 +23,8 @@ class Diagnosis:
     def __str__(self) -> str:
         if not self.alternatives:
             return self.sentence
-        return f"{self.sentence} (The same numbers also come from: {'; '.join(self.alternatives)}.)"
+        others = ["any other factor" if name == "factor" else name for name in self.alternatives]
+        return f"{self.sentence} (The same numbers also come from: {'; '.join(others)}.)"
 
 
 @dataclass(frozen=True)
