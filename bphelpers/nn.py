@@ -285,7 +285,7 @@ class Linear(Module):
     def forward(self, x: Array) -> Array:
         W, b = self.W._data, None if self.b is None else self.b._data
         try:
-            if x.dtype is W.dtype and x.ndim == 2 and x.shape[1] == W.shape[1]:
+            if x.dtype is W.dtype and x.ndim == 2:
                 self._kept = x
                 return _linear(x, W, b)
         except UNFIT:  # a list, or an array of another library
@@ -595,7 +595,7 @@ class Residual(Sequential):
     def backward(self, dout: Array) -> Array:
         dout = real("dout", dout)
         through = self.body.backward(dout)
-        return through + dout.astype(through.dtype, copy=False)
+        return through + np.asarray(dout, through.dtype)
 
     def __repr__(self) -> str:
         return f"Residual({', '.join(map(repr, self.layers))})"

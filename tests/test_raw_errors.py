@@ -174,6 +174,49 @@ def test_losses(nn):
                 assert told == "", (kind, called, x_name, y_name)
 
 
+def refused_entry(*_):
+    raise AssertionError("the door was asked")
+
+
+def test_the_door_is_not_asked_where_all_fits(nn):
+    """Inside, and in a loop, a look at what fits would cost time."""
+    x, y, labels = np.ones((1, 2)), np.ones((1, 2)), np.array([1])
+    for kind, module in modules(nn):
+        if kind in ("network", "activation first", "no layer", "Linear", "Sigmoid", "Tanh", "ReLU"):
+            for layer in (module, *module.children()):
+                layer.entering = refused_entry
+            module.backward(np.ones_like(module.forward(x)))
+    for loss, target in ((nn.MSELoss(), y), (nn.BCEWithLogitsLoss(), y), (nn.CrossEntropyLoss(), labels)):
+        loss.entering = refused_entry
+        loss.forward(x, target)
+
+
+def test_what_the_door_lets_in_is_computed_as_ever(nn):
+    for kind, target in (
+        (nn.MSELoss, [[1.0, 3.0]]),
+        (nn.BCEWithLogitsLoss, [[1, 0]]),
+        (nn.CrossEntropyLoss, [1]),
+    ):
+        told = kind().forward([[0.5, 2.0]], target)
+        assert told == kind()(np.array([[0.5, 2.0]]), np.array(target)) > 0
+    yes_and_no = np.array([[True, False]])
+    assert np.array_equal(nn.Sigmoid().forward(yes_and_no), F.sigmoid([[1.0, 0.0]]))
+    for layer in (nn.Sigmoid(), nn.Tanh(), nn.GELU()):
+        assert np.array_equal(layer.forward([[1, 0]]), layer(np.array([[1.0, 0.0]])))
+
+
+def test_a_layer_alone_takes_rows_and_keeps_its_type(nn):
+    layer = nn.Linear(2, 3, rng=rng(), dtype=np.float32)
+    for x in (np.ones(2), np.ones((1, 1, 2)), np.ones((1, 3)), np.float32([1, 2])):
+        refuses(lambda x=x: layer.forward(x), "x must have shape (n, 2), got")
+    assert layer.forward(np.ones((1, 2))).dtype == np.float32
+
+
+def test_which_loss_takes_labels(nn):
+    kinds = nn.Loss, nn.MSELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss
+    assert [kind.labels for kind in kinds] == [False, False, False, True]
+
+
 def test_evaluate_and_fit(training):
     for (x_name, x), (y_name, y) in itertools.product(THINGS.items(), TARGETS.items()):
         for loss in (layers.MSELoss(), layers.CrossEntropyLoss()):
