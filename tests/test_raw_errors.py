@@ -447,6 +447,12 @@ def test_what_is_watched_is_each_layer_in_its_order(training):
     assert np.array_equal(seen[0][1], GIVEN[0]) and np.array_equal(seen[-1][2], net(GIVEN[0]))
 
 
+def test_layers_inside_others_are_watched(training):
+    inside = layers.Residual(layers.Sequential(layers.ReLU(), layers.Linear(2, 2, rng=rng())))
+    seen = training.watch(layers.Sequential(inside, layers.Tanh()), GIVEN[0])
+    assert [type(layer) for layer, _, _ in seen] == [layers.ReLU, layers.Linear, layers.Tanh]
+
+
 def test_a_layer_that_cannot_be_copied_does_not_hide_the_loss(training):
     net = layers.Sequential(*small().layers, Logarithm())
     net[1].open = (one for one in [])
