@@ -164,7 +164,7 @@ def _same_length(name: str, data: Pair) -> tuple[NDArray[Any], NDArray[Any]]:
         refuse(name, "be a pair (X, y)", data)
     if len(data) != 2:
         raise ValueError(f"{name} must be a pair (X, y), got {len(data)} parts")
-    X, y = (as_array(f"{part} of {name}", values) for part, values in zip("Xy", data, strict=True))
+    X, y = as_array(f"X of {name}", data[0]), as_array(f"y of {name}", data[1])
     if X.ndim == 0 or X.shape[:1] != y.shape[:1] or len(X) == 0:
         raise ValueError(
             f"{name} must hold as many targets as inputs, at least one, got shapes {X.shape} and {y.shape}"
@@ -235,10 +235,8 @@ def not_finite(net: Module, x: ArrayLike, y: ArrayLike) -> str:
         if faults := np.count_nonzero(~np.isfinite(values)):
             verb = "hold" if name.startswith("the") else "holds"
             return f"{name} {verb} NaN or infinity in {faults} of {np.size(values)} places"
-    with np.errstate(all="ignore"):
-        seen = watch(net, x)
     found = "all outputs are finite, and the loss of them is not"
-    for count, (layer, _, out) in reversed(list(enumerate(seen, start=1))):
+    for count, (layer, _, out) in reversed(list(enumerate(watch(net, x), start=1))):
         if np.isfinite(out).all():  # a layer before it may have given infinity, and this one took it
             break
         found = f"layer {count}, {layer!r}, gave {'NaN' if np.isnan(out).any() else 'infinity'}"

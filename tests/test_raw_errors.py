@@ -434,7 +434,8 @@ def test_the_search_for_it_leaves_the_network_alone(training):
     dropout = layers.Dropout(0.5, rng=rng())
     net = layers.Sequential(two()[0], layers.BatchNorm1d(3), dropout, Logarithm())
     before, state = net.state_dict(), dropout.rng.bit_generator.state
-    assert training.not_finite(net, *GIVEN).startswith("layer 4, Logarithm(), gave")
+    with np.errstate(all="ignore"):
+        assert training.not_finite(net, *GIVEN).startswith("layer 4, Logarithm(), gave")
     assert all(np.array_equal(before[name], now) for name, now in net.state_dict().items())
     assert dropout.rng.bit_generator.state == state and "forward" not in vars(net[0])
 
@@ -445,6 +446,12 @@ def test_what_is_watched_is_each_layer_in_its_order(training):
     assert [type(layer) for layer, _, _ in seen] == [layers.Linear, layers.Sigmoid, layers.Linear]
     assert all(np.array_equal(before[2], after[1]) for before, after in itertools.pairwise(seen))
     assert np.array_equal(seen[0][1], GIVEN[0]) and np.array_equal(seen[-1][2], net(GIVEN[0]))
+
+
+def test_layers_inside_others_are_watched(training):
+    inside = layers.Residual(layers.Sequential(layers.ReLU(), layers.Linear(2, 2, rng=rng())))
+    seen = training.watch(layers.Sequential(inside, layers.Tanh()), GIVEN[0])
+    assert [type(layer) for layer, _, _ in seen] == [layers.ReLU, layers.Linear, layers.Tanh]
 
 
 def test_a_layer_that_cannot_be_copied_does_not_hide_the_loss(training):
