@@ -345,3 +345,27 @@ def test_gradients_that_pile_up_are_noticed():
     grads |= {name: 2 * grads[name] for name in ("W2", "b2")}  # of two passes
     report = check_network(net, nn.MSELoss(), x, y, grads=grads)
     assert wrong_in(report) == ["W2", "b2"] and named(report) == {"added to an old gradient"}
+
+
+def given():
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(3, 2, rng=rng))
+    return {"net": net, "loss": nn.MSELoss(), "x": rng.normal(size=(4, 3)), "y": rng.normal(size=(4, 2))}
+
+
+@pytest.mark.parametrize("value", [[1.0], (), np.ones(2), 3.0, "W", {1}, nn.MSELoss], ids=repr)
+def test_what_a_check_cannot_use_is_refused_in_words(value):
+    w = {"w": np.ones(2)}
+    for name, refused in (
+        ("net", lambda: check_network(**given() | {"net": value})),
+        ("loss", lambda: check_network(**given() | {"loss": value})),
+        ("grads", lambda: check_network(**given(), grads=value)),
+        ("lr", lambda: check_network(**given(), lr="fast" if isinstance(value, float) else value)),
+        ("params", lambda: check_gradients(np.sum, value, w)),
+        ("grads", lambda: check_gradients(np.sum, w, value)),
+        ("loss", lambda: check_gradients(None if callable(value) else value, w, w)),
+        ("name", lambda: check_op(value, F.relu_backward, np.ones(2))),
+        ("backward", lambda: check_op("relu", None if callable(value) else value, np.ones(2))),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            refused()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bphelpers.arguments import number
+from bphelpers.arguments import number, refuse
 from bphelpers.numeric import (
     ROUND_OFF,
     Array,
@@ -66,6 +66,10 @@ def check_gradients(
     w: Every number is half the right one: look at the derivative of a square,
     and at whether this loss carries a half.
     """
+    if not callable(loss):
+        refuse("loss", "be a function of the arrays in params", loss)
+    for what, arrays in {"params": params, "grads": grads, "mistakes": mistakes or {}}.items():
+        by_name(what, arrays)
     given = [
         Hypothesis(mistake, {name: float64_copy(f"mistakes[{mistake!r}]", a) for name, a in arrays.items()})
         for mistake, arrays in (mistakes or {}).items()
@@ -158,6 +162,12 @@ def compare(
     given = _likely(hypotheses(), wrong, right, surroundings) if wrong else {}
     named = {c.name: explain(c.found, c.measured, given[c.name], surroundings[c.name]) for c in wrong}
     return GradientReport(tuple(replace(c, diagnosis=named.get(c.name)) for c in checks), tuple(notes))
+
+
+def by_name(what: str, arrays: Any) -> None:
+    """Refuse what is no dict."""
+    if not isinstance(arrays, Mapping):
+        refuse(what, "be a dict of arrays by name, such as {'W1': ...}", arrays)
 
 
 def same_names(params: Mapping[str, Any], grads: Mapping[str, Any]) -> None:

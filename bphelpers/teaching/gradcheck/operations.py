@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bphelpers import functional as F
+from bphelpers.arguments import refuse
 from bphelpers.numeric import Array, float64_copy
 from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare
 from bphelpers.teaching.gradcheck.mistakes import Counts, Gradients, Mistake, mistakes_in
@@ -147,6 +148,8 @@ def check_op(
     (False, 'activation derivative missing')
     """
     operation = _known(name)
+    if not callable(backward):
+        refuse("backward", "be a function that returns gradients", backward)
     values = _arrays(operation, args)
     out = operation.forward(values)
     upstream = None
@@ -201,7 +204,7 @@ def _written_for(backward: Callable[..., Any]) -> str | None:
 
 
 def _known(name: str) -> Operation:
-    if name not in OPERATIONS:
+    if not isinstance(name, str) or name not in OPERATIONS:
         raise ValueError(f"name must be one of {sorted(OPERATIONS)}, got {name!r}")
     return OPERATIONS[name]
 

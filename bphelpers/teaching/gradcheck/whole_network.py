@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bphelpers.arguments import generator, real
+from bphelpers.arguments import generator, number, real, refuse
 from bphelpers.numeric import STEP, Array, one_number
 from bphelpers.teaching.gradcheck.diagnosis import same
-from bphelpers.teaching.gradcheck.gradients import Hypothesis, compare, repeatable, same_names
+from bphelpers.teaching.gradcheck.gradients import Hypothesis, by_name, compare, repeatable, same_names
 from bphelpers.teaching.gradcheck.held import Draws, held_still
 from bphelpers.teaching.gradcheck.mistakes import Counts
 from bphelpers.teaching.gradcheck.report import GradientReport
@@ -54,6 +54,8 @@ def check_network(
     b2        (1,)    below 1e-06
     """
     own = grads is None
+    _look(net, loss, grads)
+    lr = None if lr is None else number("lr", lr)
     with _on_copies(net) as (parameters, points), held_still(net, loss, not own) as notes:
         value = _LossOfParameters(net, loss, x, y, parameters, globally=True)
         if grads is None:
@@ -115,6 +117,7 @@ def directional_check(
     True
     """
     rng = generator("rng", rng)
+    _look(net, loss, grads)
     with _on_copies(net) as (parameters, points), held_still(net, loss, grads is not None):
         if not parameters:
             raise ValueError("net must have at least one parameter, got none")
@@ -138,6 +141,19 @@ def directional_check(
         if not math.isclose(promised, measured, rel_tol=0.1, abs_tol=1e-6):
             repeatable(value, points)
         return promised, measured
+
+
+def _look(net: Any, loss: Any, grads: Any) -> None:
+    """Refuse what is no network, no loss, no gradients by name."""
+    for what, thing, asked in (
+        ("net", net, "forward backward parameters"),
+        ("loss", loss, "forward backward"),
+    ):
+        missing = [name for name in asked.split() if not callable(getattr(thing, name, None))]
+        if missing or isinstance(thing, type):
+            refuse(what, f"have the methods {asked.replace(' ', ', ')}", thing)
+    if grads is not None:
+        by_name("grads", grads)
 
 
 class _LossOfParameters:
