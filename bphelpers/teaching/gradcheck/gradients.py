@@ -64,7 +64,7 @@ def check_gradients(
     b         ()     below 1e-06
     w: got -1.167, expected -2.333.
     w: Every number is half the right one: look at the derivative of a square,
-    and at whether this loss carries a half.
+    and at whether this loss carries a half. (The same numbers also come from: dropout scale missing.)
     """
     if not callable(loss):
         refuse("loss", "be a function of the arrays in params", loss)
