@@ -3,12 +3,15 @@
 import itertools
 import linecache
 import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
 
 from bphelpers.teaching.gradcheck import check_function, check_layer, check_own, check_update
+from bphelpers.teaching.gradcheck.mistakes import TABLE
 from bphelpers.teaching.gradcheck.theirs import gradient_of, key
 
 _texts = itertools.count()
@@ -838,3 +841,21 @@ def test_names_of_gradients(path, found):
 
 def test_names_of_parameters():
     assert key("params.W1") == key("self.weights1") == key("W1") == "w1"
+
+
+# ---------------------------------------------------------------- the page
+
+PAGE = nbformat.read(
+    Path(__file__).parents[1] / "notebooks" / "deeper" / "my_network_does_not_learn.ipynb", as_version=4
+)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_network_of_the_page_learns_by_heart_from_all_ten_starts(seed, capsys):
+    code = [cell.source for cell in PAGE.cells if cell.cell_type == "code"]
+    compiled("\n".join([*code[:3], code[-1]]).replace("default_rng(0)", f"default_rng({seed})"))
+    assert "learned by heart, loss below 0.05: True" in capsys.readouterr().out
+
+
+def test_the_page_counts_the_mistakes():
+    assert any("about fifty known mistakes" in cell.source for cell in PAGE.cells) and 45 <= len(TABLE) <= 55

@@ -17,6 +17,7 @@ from bphelpers.teaching.gradcheck import (
     check_network,
     check_op,
     diagnose,
+    directional_check,
 )
 
 SQUARES = {"factor 2", "factor 1/2"}  # said of a square and of nothing else
@@ -153,7 +154,9 @@ def test_what_is_drawn_elsewhere_is_held_still_too():
     rng = np.random.default_rng(5)
     net = nn.Sequential(nn.Linear(4, 6, rng=rng), GlobalNoise(), nn.Linear(6, 2, rng=rng))
     x, y = rng.normal(size=(5, 4)), rng.normal(size=(5, 2))
+    before = np.random.get_state()[2]
     assert wrong_in(check_network(net, nn.MSELoss(), x, y)) == ["W1", "b1"]
+    assert np.random.get_state()[2] == before
     with pytest.raises(ValueError, match="grads must be left out where layers draw random numbers"):
         check_network(net, nn.MSELoss(), x, y, grads={p.name: p.grad for p in net.parameters()})
 
@@ -169,6 +172,15 @@ def test_gradients_of_a_pass_with_dropout_are_checked_with_the_mask_of_that_pass
     grads = right_gradients(net.eval(), nn.MSELoss(), x, y)
     report = check_network(net, nn.MSELoss(), x, y, grads=grads)
     assert report.ok and "Dropout was off: its own backward was not tested." in str(report)
+
+
+def test_each_direction_is_a_new_one_though_the_network_draws_from_the_same_generator():
+    rng = np.random.default_rng(5)
+    net = nn.Sequential(nn.Linear(4, 6, rng=rng), nn.Dropout(0.5, rng=rng), nn.Linear(6, 2, rng=rng))
+    x, y = rng.normal(size=(5, 4)), rng.normal(size=(5, 2))
+    slopes = [directional_check(net, nn.MSELoss(), x, y, rng) for _ in range(4)]
+    assert len({promised for promised, _ in slopes}) == 4
+    np.testing.assert_allclose(*np.transpose(slopes), rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("advice", ["eval", "square"])

@@ -23,7 +23,7 @@ class Diagnosis:
     def __str__(self) -> str:
         if not self.alternatives:
             return self.sentence
-        others = ["any other factor" if name == "factor" else name for name in self.alternatives]
+        others = ["another factor on the way" if name == "factor" else name for name in self.alternatives]
         return f"{self.sentence} (The same numbers also come from: {'; '.join(others)}.)"
 
 
@@ -125,8 +125,8 @@ def explain(found: Array, truth: Array, given: Sequence[Candidate], known: Surro
         if fitting:
             best = fitting[0]
             alternatives = dict.fromkeys(c.mistake for c in fitting if c.mistake != best.mistake)
-            if known.refutes_the_loss and best in factors and best.mistake != "sign":
-                alternatives["factor"] = None  # anything on the way
+            if known.refutes_the_loss and best in factors and best.magnified in (0.5, 2):
+                alternatives["factor"] = None  # so small a one has many sources
             return Diagnosis(best.mistake, best.sentence, tuple(alternatives))
     return None
 

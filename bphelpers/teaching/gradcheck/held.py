@@ -1,7 +1,7 @@
 """Random numbers held still: the same mask in every forward pass of a check [11]."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,25 +21,25 @@ def inside(thing: Any) -> Iterator[Any]:
 
 
 class Draws:
-    """The generators that layers draw from, as they are now; NumPy's global one too, if ``globally``."""
+    """The generators that these draw from, as they are now; NumPy's global one too, if ``globally``."""
 
-    def __init__(self, *layers: Any, globally: bool = False) -> None:
-        generators = [np.random.get_bit_generator()] if globally else []  # type: ignore[attr-defined]
-        for part in (part for layer in layers for part in inside(layer)):
-            for value in getattr(part, "__dict__", {}).values():
-                if isinstance(value, np.random.Generator):
-                    generators.append(value.bit_generator)
+    def __init__(self, parts: Iterable[Any], globally: bool = False) -> None:
+        held = (value for part in parts for value in getattr(part, "__dict__", {}).values())
+        generators = {v.bit_generator for v in held if isinstance(v, np.random.Generator)}
+        if globally:
+            generators.add(np.random.get_bit_generator())  # type: ignore[attr-defined]
         self._before = [(generator, generator.state) for generator in generators]
+        self._used = self._before
 
     def again(self) -> None:
         """What was drawn since will be drawn once more."""
-        for generator, state in self._before:
+        for generator, state in self._used:
             generator.state = state
 
-    def keep_used(self) -> bool:
-        """Look after those only that have drawn meanwhile; whether there is one."""
-        self._before = [(g, state) for g, state in self._before if not _equal(g.state, state)]
-        return bool(self._before)
+    def find_used(self) -> bool:
+        """Look from now on after those only that have drawn meanwhile; whether there is one."""
+        self._used = [(g, state) for g, state in self._before if not _equal(g.state, state)]
+        return bool(self._used)
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -49,13 +49,16 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 @contextlib.contextmanager
-def held_still(net: Any, loss: Any, given: bool) -> Iterator[list[str]]:
+def held_still(net: Any, loss: Any, given: bool, globally: bool = False) -> Iterator[tuple[Draws, list[str]]]:
     """Dropout with one mask: a new one, or that of the last forward pass if gradients from it are ``given``.
 
-    Yields what there is to say about it. A dropout layer that is switched off is switched on to be tested.
+    Yields what may be drawn again, and what there is to say about it. A dropout layer that is switched off is
+    switched on to be tested.
     """
-    layers = [part for part in inside(net) if isinstance(part, nn.Dropout) and part.p > 0]
-    modes, draws = [(layer, layer.training) for layer in layers], Draws(net, loss)
+    parts = [*inside(net), *inside(loss)]
+    draws = Draws(parts, globally)
+    layers = [part for part in parts if isinstance(part, nn.Dropout) and part.p > 0]
+    modes = [(layer, layer.training) for layer in layers]
     notes = ["Dropout was on, with one mask held still."] if layers else []
     try:
         for layer, training in modes:
@@ -65,7 +68,7 @@ def held_still(net: Any, loss: Any, given: bool) -> Iterator[list[str]]:
                 vars(layer)["forward"] = _with_mask(getattr(layer, "_kept", None))
             else:
                 notes = ["Dropout was off: its own backward was not tested."]
-        yield notes
+        yield draws, notes
     finally:
         for layer, training in modes:
             layer.training = training

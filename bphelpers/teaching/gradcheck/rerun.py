@@ -13,7 +13,7 @@ from bphelpers import nn
 from bphelpers.numeric import Array
 from bphelpers.teaching.gradcheck.diagnosis import same
 from bphelpers.teaching.gradcheck.gradients import Hypothesis
-from bphelpers.teaching.gradcheck.held import Draws
+from bphelpers.teaching.gradcheck.held import Draws, inside
 from bphelpers.teaching.gradcheck.mistakes import MISTAKES, Gradients, Mistake, mistakes_in
 from bphelpers.teaching.gradcheck.operations import DROPOUT, OPERATIONS, Operation
 from bphelpers.teaching.numbers import number
@@ -121,7 +121,7 @@ def _options(layer: Any) -> dict[str, Any]:
 
 def walked(layer: Any, x: Array, numbers: Iterator[int]) -> Step:
     """Feed ``x`` through a layer, and through those inside if one after another they make its output."""
-    draws = Draws(layer)
+    draws = Draws(inside(layer))
     out = np.array(layer.forward(x))
     if isinstance(layer, nn.Dropout):
         draws.again()

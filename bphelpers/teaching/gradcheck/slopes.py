@@ -42,7 +42,7 @@ def careful_slope(
     line through this entry does not: a unit turned on by one example one way and by another the other way.
     """
     x, middle = point[index], value_at(f, point, index, 0.0)
-    usual, scatter = float(steps_at(x)), _scatter(f, point, index)
+    usual, scatter = float(steps_at(x)), _scatter(f, point, index) if beside else 0.0
     sides: list[tuple[float, float, float]] = []
     rises: list[float] = []
     outside: ValueError | None = None

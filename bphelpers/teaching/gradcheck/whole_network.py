@@ -56,8 +56,8 @@ def check_network(
     own = grads is None
     _look(net, loss, grads)
     lr = None if lr is None else number("lr", lr)
-    with _on_copies(net) as (parameters, points), held_still(net, loss, not own) as notes:
-        value = _LossOfParameters(net, loss, x, y, parameters, globally=True)
+    with _on_copies(net) as (parameters, points), held_still(net, loss, not own, True) as (draws, notes):
+        value = _LossOfParameters(net, loss, x, y, parameters, draws)
         if grads is None:
             value(**points)
             grads = _backward(net, loss, parameters)
@@ -68,7 +68,7 @@ def check_network(
         def hypotheses() -> list[Hypothesis]:
             value(**points)
             kept = [(p, None if p.grad is None else np.array(p.grad)) for p in parameters.values()]
-            value.draws.again()
+            draws.again()
             with np.errstate(all="ignore"):
                 known = Rerun(net, loss, value.x, value.y).hypotheses(found, lr)
             for p, grad in kept:
@@ -79,12 +79,13 @@ def check_network(
             value(**{other: point.copy() for other, point in points.items()})
             return lambda moved: value(**{name: moved})
 
-        value(**points)
-        if value.random and not own:
-            raise ValueError(
-                "grads must be left out where layers draw random numbers, got some from another draw; "
-                "without them the check makes its own, with what was drawn held still"
-            )
+        if not own:
+            value(**points)
+            if value.random:
+                raise ValueError(
+                    "grads must be left out where layers draw random numbers, got some from another draw; "
+                    "without them the check makes its own, with what was drawn held still"
+                )
         counts = Counts(len(value.x), value.outputs, lr)
         return compare(
             value, points, grads, tolerance, counts, hypotheses, along, one_chain=True, notes=notes
@@ -118,10 +119,14 @@ def directional_check(
     """
     rng = generator("rng", rng)
     _look(net, loss, grads)
-    with _on_copies(net) as (parameters, points), held_still(net, loss, grads is not None):
-        if not parameters:
-            raise ValueError("net must have at least one parameter, got none")
-        value = _LossOfParameters(net, loss, x, y, parameters)
+    size = sum(p.data.size for p in net.parameters())
+    if not size:
+        raise ValueError("net must have at least one parameter, got none")
+    # Before what layers draw is held still: the generator may be theirs. In float32, in half the time.
+    v = rng.standard_normal(size, np.float32).astype(np.float64)
+    v /= math.sqrt(v.dot(v))
+    with _on_copies(net) as (parameters, points), held_still(net, loss, grads is not None) as (draws, _):
+        value = _LossOfParameters(net, loss, x, y, parameters, draws)
         w = np.concatenate([point.ravel() for point in points.values()])
         if grads is None:
             value(**points)
@@ -132,8 +137,6 @@ def directional_check(
             if found[name].shape != point.shape:
                 got = found[name].shape
                 raise ValueError(f"the gradient of {name} must have shape {point.shape}, got {got}")
-        v = rng.standard_normal(w.size, np.float32).astype(np.float64)  # in half the time of float64
-        v /= math.sqrt(v.dot(v))
         promised = sum(float(np.vdot(found[name], part)) for name, part in _split(v, points).items())
         ends = (value(**_split(w + h * v, points)) for h in (STEP, -STEP))
         after, before = (one_number(end, "loss") for end in ends)
@@ -166,13 +169,12 @@ class _LossOfParameters:
         x: ArrayLike,
         y: ArrayLike,
         parameters: dict[str, Any],
-        globally: bool = False,
+        draws: Draws,
     ) -> None:
         self.net, self.loss, self.parameters = net, loss, parameters
         self.x: NDArray[Any] = np.asarray(x)
         self.x, self.y = self.x.astype(np.float64) if self.x.dtype.kind == "f" else self.x, np.asarray(y)
-        self.looked_at, self.random = False, False
-        self.draws = Draws(net, loss, globally=globally)
+        self.draws, self.looked_at, self.random = draws, False, False
         self.outputs: int | None = None
 
     def __call__(self, **arrays: Array) -> Any:
@@ -185,7 +187,7 @@ class _LossOfParameters:
         net, loss = (thing if callable(thing) else thing.forward for thing in (self.net, self.loss))
         outputs = net(self.x)
         value = loss(outputs, self.y)
-        self.looked_at, self.random = True, self.draws.keep_used()
+        self.looked_at, self.random = True, self.draws.find_used()
         self.outputs = outputs.shape[1] if np.ndim(outputs) == 2 else None
         return value
 
