@@ -125,8 +125,8 @@ def explain(found: Array, truth: Array, given: Sequence[Candidate], known: Surro
         if fitting:
             best = fitting[0]
             alternatives = dict.fromkeys(c.mistake for c in fitting if c.mistake != best.mistake)
-            if known.refutes_the_loss and best in factors and best.magnified in (0.5, 2):
-                alternatives["factor"] = None  # so small a one has many sources
+            if known.refutes_the_loss and best in factors and best.mistake != "sign":
+                alternatives["factor"] = None  # anything on the way
             return Diagnosis(best.mistake, best.sentence, tuple(alternatives))
     return None
 
