@@ -7,11 +7,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bphelpers.teaching.exercises import agree, check, predict
+    from bphelpers.teaching.exercises import agree, check, predict, yours
 
 _ROOMS = ("counting", "exercises", "gradcheck", "plots", "trace", "widgets")
 
-__all__ = [*_ROOMS, "agree", "check", "predict"]
+__all__ = [*_ROOMS, "agree", "check", "predict", "yours"]
 
 
 def __getattr__(name: str) -> Any:

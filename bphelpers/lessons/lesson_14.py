@@ -1,0 +1,249 @@
+"""Exercises, predictions and the moving picture of lesson 14."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from bphelpers.autodiff import Value
+from bphelpers.teaching import plots
+from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
+
+# --- Exercise 14.1: the order. Graphs with one order only: each node uses the one before it, and some others.
+
+Parents = Callable[[int], list[int]]
+
+
+def _topological_order(root: int, parents_of: Parents) -> list[int]:
+    order: list[int] = []
+    stack = [(root, False)]
+    seen = set()
+    while stack:
+        node, parents_are_in = stack.pop()
+        if parents_are_in:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack += [(parent, False) for parent in parents_of(node)]
+    return order
+
+
+def _graph(names: list[int], skips: dict[int, list[int]]) -> tuple[int, Parents]:
+    """Names in their order; ``skips`` says by position which earlier ones are used besides the last."""
+    parents = {
+        name: [names[k] for k in [*skips.get(position, []), *([position - 1] if position else [])]]
+        for position, name in enumerate(names)
+    }
+    return names[-1], parents.__getitem__
+
+
+def _first_met(root: int, parents_of: Parents) -> list[int]:
+    met, stack = [], [root]
+    while stack:
+        node = stack.pop()
+        if node not in met:
+            met.append(node)
+            stack += reversed(parents_of(node))
+    return met
+
+
+def _levels(root: int, parents_of: Parents) -> list[int]:
+    queue = [root]
+    for node in queue:
+        queue += [parent for parent in dict.fromkeys(parents_of(node)) if parent not in queue]
+    return queue
+
+
+def _order_mistakes(root: int, parents_of: Parents) -> Mistakes:
+    right = _topological_order(root, parents_of)
+    wrong = {
+        "the order is turned round: parents come first, the root last": right[::-1],
+        "a node goes into the order when it is met, before its parents are in": _first_met(root, parents_of),
+        "a node goes into the order when it is met, and the whole is turned round at the end": (
+            _first_met(root, parents_of)[::-1]
+        ),
+        "the walk goes level by level, and a node may have a user on a later level": _levels(
+            root, parents_of
+        ),
+        "the walk goes level by level and is turned round at the end": _levels(root, parents_of)[::-1],
+        "the root is left out": right[:-1],
+    }
+    return {clause: order for clause, order in wrong.items() if order != right}
+
+
+# --- Exercise 14.2: the way back ----------------------------------------------------------------------------
+
+
+def _grads(order: list[Value]) -> list[float]:
+    return _handed_back(order)
+
+
+def _handed_back(
+    order: list[Value], *, add: bool = True, zero: str = "all", product: bool = True, turned: bool = True
+) -> list[float]:
+    for node in order:
+        if zero == "all" or (zero == "inner" and node.parents):
+            node.grad = 0.0
+    order[-1].grad = 1.0
+    for node in reversed(order) if turned else order:
+        for parent, slope in zip(node.parents, node.slopes, strict=True):
+            part = node.grad * slope if product else slope
+            parent.grad = parent.grad + part if add else part
+    return [node.grad for node in order]
+
+
+def _used_graphs() -> list[tuple[list[Value]]]:
+    """Graphs on which a pass has been before, so that old numbers lie about."""
+    cases = []
+    for a, b in ((1.0, 2.0), (-0.5, 3.0)):
+        x, y = Value(a), Value(b)
+        u = x + y
+        one = Value(1.0)
+        v = u + one
+        f = u * v
+        order = [x, y, u, one, v, f]
+        f.backward()
+        cases.append((order,))
+    return cases
+
+
+def _grads_mistakes(order: list[Value]) -> Mistakes:
+    def made(**change: Any) -> Callable[[list[Value]], list[float]]:
+        return lambda given: _handed_back(given, **change)
+
+    return {
+        "the last use wins: two users each hand something on, so it takes += and not =": made(add=False),
+        "the last use wins, and what was there before is kept as well": made(add=False, zero="none"),
+        "the numbers of the pass before are still there: set every grad to 0 first": made(zero="none"),
+        "only the inner nodes begin at 0: the leaves keep what the pass before left": made(zero="inner"),
+        "slopes are handed on without the grad of the node: blame is grad times slope": made(product=False),
+        "the nodes are read in the order of the forward pass: begin at the end": made(turned=False),
+    }
+
+
+# --- Exercise 14.3: a note ----------------------------------------------------------------------------------
+
+
+def _tanh_note(z: float) -> tuple[float, float]:
+    a = float(np.tanh(z))
+    return a, 1 - a * a
+
+
+def _tanh_mistakes(z: float) -> Mistakes:
+    a = float(np.tanh(z))
+    return {
+        "the slope is taken from z where it takes the output: 1 - a * a": (a, 1 - z * z),
+        "the slope is the sigmoid's": (a, a * (1 - a)),
+        "the square is missing in the slope": (a, 1 - a),
+        "the sign of the slope is turned": (a, a * a - 1),
+        "the two change places": (1 - a * a, a),
+    }
+
+
+EXERCISES = {
+    "14.1": Exercise(
+        _topological_order,
+        _order_mistakes,
+        cases=lambda: [
+            _graph([7, 2, 5], {2: [0]}),
+            _graph([4, 0, 3, 1, 2], {2: [0], 3: [1], 4: [0, 2]}),
+            _graph([9, 6, 8, 1], {3: [1]}),
+            _graph(list(range(3000)), {}),
+        ],
+    ),
+    "14.2": Exercise(_grads, _grads_mistakes, cases=_used_graphs),
+    "14.3": Exercise(_tanh_note, _tanh_mistakes, cases=[(0.5,), (-1.2,), (2.0,)]),
+}
+
+PREDICTIONS = {
+    "14.A": Prediction(
+        "Twenty times z = z + z. How many nodes does a walk in topological order visit?",
+        ("21", "400", "two million"),
+        explain="It tempts to say two million: that is what it costs to follow every path by itself.",
+    ),
+    "14.B": Prediction(
+        "Twelve weights and biases, one loss. How many forward sweeps give the whole gradient?",
+        ("1", "2", "12"),
+        explain="A sweep from the front answers for one weight only. From the back, one is enough.",
+    ),
+}
+
+# --- The picture: six ways to walk the same graph -----------------------------------------------------------
+
+GRAPH = {"x": (), "y": (), "u": ("x", "y"), "v": ("u",), "f": ("u", "v")}
+VALUES = {"x": 1, "y": 2, "u": 3, "v": 4, "f": 12}
+SLOPES = {("u", "x"): 1, ("u", "y"): 1, ("v", "u"): 1, ("f", "u"): 4, ("f", "v"): 3}
+PLACES = {"x": (0.6, 2.3), "y": (0.6, 0.7), "u": (2.6, 1.5), "v": (4.6, 2.5), "f": (6.4, 1.5)}
+WALKS = ("in topological order", "at once, whenever met", "at once, each node once", "level by level")
+
+
+def visits(walk: str) -> list[str]:
+    """Which node hands on, one after another."""
+    if walk == WALKS[0]:
+        return ["f", "v", "u", "y", "x"]
+    if walk == WALKS[3]:
+        return ["f", "u", "v", "x", "y"]
+
+    def met(node: str, seen: set[str] | None) -> Iterator[str]:
+        if seen is None or node not in seen:
+            if seen is not None:
+                seen.add(node)
+            yield node
+            for parent in GRAPH[node]:
+                yield from met(parent, seen)
+
+    return list(met("f", set() if walk == WALKS[2] else None))
+
+
+def state(walk: str, step: int) -> tuple[dict[str, int], str | None]:
+    """Gradients after so many visits, and who hands on next."""
+    grads, turn = dict.fromkeys(GRAPH, 0) | {"f": 1}, visits(walk)
+    for node in turn[:step]:
+        for parent in GRAPH[node]:
+            grads[parent] += grads[node] * SLOPES[node, parent]
+    return grads, turn[step] if step < len(turn) else None
+
+
+def draw_walk(fig: Figure, walk: str, step: int) -> None:
+    """The graph after ``step`` visits: values in the circles, what has come back so far beside them."""
+    grads, following = state(walk, step)
+    ax = fig.add_axes((0.0, 0.0, 1.0, 0.9))
+    ax.set(xlim=(0, 7.0), ylim=(0.1, 3.3), aspect="equal")
+    ax.set_axis_off()
+    for (user, parent), slope in SLOPES.items():
+        (x0, y0), (x1, y1) = PLACES[parent], PLACES[user]
+        now = user == following
+        ax.annotate("", (x1, y1), (x0, y0), arrowprops={
+            "arrowstyle": "-|>", "shrinkA": 24, "shrinkB": 24, "lw": 2.5 if now else 1.2,
+            "color": plots.BACKWARD if now else plots.GREY})  # fmt: skip
+        ax.text((x0 + x1) / 2, (y0 + y1) / 2, f"slope {slope}", ha="center", va="center", fontsize=9,
+                color=plots.BACKWARD if now else plots.GREY,
+                bbox={"facecolor": plots.PAPER, "edgecolor": "none", "pad": 1})  # fmt: skip
+    for name, (x, y) in PLACES.items():
+        now = name == following
+        ax.plot(x, y, "o", ms=34, mfc=plots.PAPER, mec=plots.BACKWARD if now else plots.FORWARD,
+                mew=2.5 if now else 1.2)  # fmt: skip
+        ax.text(x, y, f"{name} = {VALUES[name]}", ha="center", va="center", color=plots.FORWARD, fontsize=9)
+        ax.text(x, y - 0.62, str(grads[name]), ha="center", va="center", color=plots.BACKWARD, weight="bold")
+    fig.suptitle(_title(walk, step), x=0.02, ha="left", weight="bold", fontsize=12)
+
+
+def _title(walk: str, step: int) -> str:
+    grads, following = state(walk, step)
+    if following is None:
+        verdict = "right" if grads["x"] == 7 else "wrong, it is 7"
+        return f"x has {grads['x']}: {verdict}"
+    if following == "v" and grads["u"] == 4:
+        return "u has 4 and has to wait: v still owes it 3"
+    return f"{following} hands on {grads[following]}"
+
+
+def describe_walk(walk: str, step: int) -> str:
+    """The picture in words."""
+    grads, _ = state(walk, step)
+    count = min(step, len(visits(walk)))
+    have = ", ".join(f"{name} {grads[name]}" for name in ("v", "u", "x", "y"))
+    return (f"The walk {walk}, after {count} of {len(visits(walk))} visits. {_title(walk, step)}. "
+            f"Gradients so far: {have}.")  # fmt: skip
