@@ -206,11 +206,28 @@ def state(walk: str, step: int) -> tuple[dict[str, int], str | None]:
     return grads, turn[step] if step < len(turn) else None
 
 
+WHOLE_PASS = (
+    "Five circles. x = 1 and y = 2 feed u = 3, u feeds v = 4, and u and v feed f = 12. Slopes: x and y to u 1,"
+    " u to v 1, u to f 4, v to f 3. Below the circles the gradients: f 1, v 3, u 4 + 3 = 7, x 7, y 7."
+)
+
+
+def whole_pass() -> Figure:
+    """The graph with all that comes back."""
+    fig = plots.new_figure(7.0, 3.6)
+    _draw(fig, WALKS[0], 5, "u is used twice, so what comes back adds up: 4 + 3 = 7")
+    return fig
+
+
 def draw_walk(fig: Figure, walk: str, step: int) -> None:
-    """The graph after ``step`` visits: values in the circles, what has come back so far beside them."""
+    """The graph after ``step`` visits: values in the circles, what has come back so far below them."""
+    _draw(fig, walk, step, _title(walk, step))
+
+
+def _draw(fig: Figure, walk: str, step: int, title: str) -> None:
     grads, following = state(walk, step)
     ax = fig.add_axes((0.0, 0.0, 1.0, 0.9))
-    ax.set(xlim=(0, 7.0), ylim=(0.1, 3.3), aspect="equal")
+    ax.set(xlim=(0, 7.0), ylim=(-0.15, 3.1), aspect="equal")
     ax.set_axis_off()
     for (user, parent), slope in SLOPES.items():
         (x0, y0), (x1, y1) = PLACES[parent], PLACES[user]
@@ -226,8 +243,8 @@ def draw_walk(fig: Figure, walk: str, step: int) -> None:
         ax.plot(x, y, "o", ms=34, mfc=plots.PAPER, mec=plots.BACKWARD if now else plots.FORWARD,
                 mew=2.5 if now else 1.2)  # fmt: skip
         ax.text(x, y, f"{name} = {VALUES[name]}", ha="center", va="center", color=plots.FORWARD, fontsize=9)
-        ax.text(x, y - 0.62, str(grads[name]), ha="center", va="center", color=plots.BACKWARD, weight="bold")
-    fig.suptitle(_title(walk, step), x=0.02, ha="left", weight="bold", fontsize=12)
+        ax.text(x, y - 0.58, str(grads[name]), ha="center", va="center", color=plots.BACKWARD, weight="bold")
+    fig.suptitle(title, x=0.02, ha="left", weight="bold", fontsize=12)
 
 
 def _title(walk: str, step: int) -> str:
