@@ -29,6 +29,7 @@ class Value:
     (12.0, 7.0, 7.0)
     """
 
+    __slots__ = "data", "grad", "op", "parents", "slopes"
     __array_ufunc__ = None  # NumPy numbers leave the arithmetic to us
 
     def __init__(
@@ -38,20 +39,25 @@ class Value:
         slopes: tuple[float, ...] = (),
         op: str = "",
     ) -> None:
-        if isinstance(data, Value):
-            refuse("data", "be a number", data, "use the Value itself: a copy would hide where it came from")
-        self.data = float(data) if parents else number("data", data)
+        if type(data) is not float or not parents:
+            if isinstance(data, Value):
+                refuse("data", "be a number", data, "use the Value itself: a copy would hide its parents")
+            data = number("data", data)
+        self.data = data
         if len(parents) != len(slopes):
             refuse("slopes", f"be one for each of {len(parents)} parents", slopes)
         self.parents, self.slopes, self.op, self.grad = parents, slopes, op, 0.0
 
     def __add__(self, other: Operand) -> "Value":
-        other = _value(other)
-        return Value(self.data + other.data, (self, other), (1.0, 1.0), "+")
+        if isinstance(other, Value):
+            return Value(self.data + other.data, (self, other), (1.0, 1.0), "+")
+        return Value(self.data + _number(other), (self,), (1.0,), "+")
 
     def __mul__(self, other: Operand) -> "Value":
-        other = _value(other)
-        return Value(self.data * other.data, (self, other), (other.data, self.data), "*")
+        if isinstance(other, Value):
+            return Value(self.data * other.data, (self, other), (other.data, self.data), "*")
+        factor = _number(other)
+        return Value(self.data * factor, (self,), (factor,), "*")
 
     def __pow__(self, exponent: float) -> "Value":
         k = number("exponent", exponent)
@@ -64,23 +70,26 @@ class Value:
         return Value(-self.data, (self,), (-1.0,), "-")
 
     def __sub__(self, other: Operand) -> "Value":
-        other = _value(other)
-        return Value(self.data - other.data, (self, other), (1.0, -1.0), "-")
+        if isinstance(other, Value):
+            return Value(self.data - other.data, (self, other), (1.0, -1.0), "-")
+        return self + -_number(other)
 
     def __truediv__(self, other: Operand) -> "Value":
-        other = _value(other)
-        if other.data == 0:
-            refuse("a divisor", "be other than 0", other.data)
-        ratio = self.data / other.data
-        return Value(ratio, (self, other), (1 / other.data, -ratio / other.data), "/")
+        divisor = other.data if isinstance(other, Value) else _number(other)
+        if divisor == 0:
+            refuse("a divisor", "be other than 0", divisor)
+        ratio = self.data / divisor
+        if isinstance(other, Value):
+            return Value(ratio, (self, other), (1 / divisor, -ratio / divisor), "/")
+        return Value(ratio, (self,), (1 / divisor,), "/")
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __rsub__(self, other: Operand) -> "Value":
-        return _value(other) - self
+        return -self + other
 
     def __rtruediv__(self, other: Operand) -> "Value":
-        return _value(other) / self
+        return Value(_number(other)) / self
 
     def exp(self) -> "Value":
         """The exponential, with itself as slope."""
@@ -126,12 +135,12 @@ class Value:
 def topological_order(root: Value) -> list[Value]:
     """Everything that ``root`` was made of, and itself, each after its parents [14].
 
-    The stack is a list, so a long chain costs memory and no recursion. Source: A. Kahn, Topological sorting
-    of large networks, 1962, for the problem; depth first as here is R. Tarjan's, 1976.
+    The stack is a list, so a long chain costs memory and no recursion. Depth first, as in R. Tarjan,
+    Edge-disjoint spanning trees and depth-first search, 1976.
 
     >>> x = Value(2.0)
     >>> [value.data for value in topological_order(x * x + 1)]
-    [1.0, 2.0, 4.0, 5.0]
+    [2.0, 4.0, 5.0]
     """
     order: list[Value] = []
     seen: set[Value] = set()
@@ -143,9 +152,11 @@ def topological_order(root: Value) -> list[Value]:
         elif value not in seen:
             seen.add(value)
             stack.append((value, True))
-            stack += [(parent, False) for parent in value.parents]
+            for parent in value.parents:
+                if parent not in seen:
+                    stack.append((parent, False))
     return order
 
 
-def _value(x: Any) -> Value:
-    return x if isinstance(x, Value) else Value(number("an operand", x))
+def _number(x: Any) -> float:
+    return x if type(x) is float and math.isfinite(x) else number("an operand", x)

@@ -207,8 +207,8 @@ def state(walk: str, step: int) -> tuple[dict[str, int], str | None]:
 
 
 WHOLE_PASS = (
-    "Five circles. x = 1 and y = 2 feed u = 3, u feeds v = 4, and u and v feed f = 12. Slopes: x and y to u 1,"
-    " u to v 1, u to f 4, v to f 3. Below the circles the gradients: f 1, v 3, u 4 + 3 = 7, x 7, y 7."
+    "Five circles. x = 1 and y = 2 feed u = 3, u feeds v = 4, and u and v feed f = 12. Slopes: x and y to u"
+    " 1, u to v 1, u to f 4, v to f 3. Below the circles the gradients: f 1, v 3, u 4 + 3 = 7, x 7, y 7."
 )
 
 
@@ -216,6 +216,20 @@ def whole_pass() -> Figure:
     """The graph with all that comes back."""
     fig = plots.new_figure(7.0, 3.6)
     _draw(fig, WALKS[0], 5, "u is used twice, so what comes back adds up: 4 + 3 = 7")
+    return fig
+
+
+def draw_visits(doublings: list[int], in_order: list[int], along_paths: list[int]) -> Figure:
+    """Both counts over the number of doublings, on a logarithmic axis."""
+    fig = plots.new_figure(6.0, 3.2)
+    ax = fig.subplots()
+    for counts, name, style in ((along_paths, "along every path", "s--"), (in_order, "in order", "o-")):
+        colour = plots.BACKWARD if style == "o-" else plots.GREY
+        ax.plot(doublings, counts, style, color=colour)
+        ax.annotate(f"{name}: {counts[-1]:,}", (doublings[-1], counts[-1]), (-8, 4), ha="right", va="bottom",
+                    textcoords="offset points", color=colour)  # fmt: skip
+    ax.set(yscale="log", xlabel="doublings", ylabel="nodes visited", xticks=doublings,
+           title="Each doubling adds one node and doubles the paths")  # fmt: skip
     return fig
 
 
