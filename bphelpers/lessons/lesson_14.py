@@ -30,23 +30,43 @@ def _topological_order(root: int, parents_of: Parents) -> list[int]:
     return order
 
 
-def _graph(names: list[int], skips: dict[int, list[int]]) -> tuple[int, Parents]:
+def _graph(names: list[int], skips: dict[int, list[int]], last_first: bool = False) -> tuple[int, Parents]:
     """Names in their order; ``skips`` says by position which earlier ones are used besides the last."""
-    parents = {
-        name: [names[k] for k in [*skips.get(position, []), *([position - 1] if position else [])]]
-        for position, name in enumerate(names)
-    }
-    return names[-1], parents.__getitem__
+    asked = 0
+
+    def parents_of(name: int) -> list[int]:
+        nonlocal asked
+        asked += 1
+        if asked > 100_000:
+            raise RuntimeError("the stack never becomes empty: is a node pushed with False again and again?")
+        position = names.index(name) if len(names) < 10 else name
+        used = [*skips.get(position, []), *([position - 1] if position else [])]
+        return [names[k] for k in (reversed(used) if last_first else used)]
+
+    return names[-1], parents_of
 
 
-def _first_met(root: int, parents_of: Parents) -> list[int]:
-    met, stack = [], [root]
+def _first_met(root: int, parents_of: Parents, last_parent_first: bool) -> list[int]:
+    met: dict[int, None] = {}
+    stack = [root]
     while stack:
         node = stack.pop()
         if node not in met:
-            met.append(node)
-            stack += reversed(parents_of(node))
-    return met
+            met[node] = None
+            parents = parents_of(node)
+            stack += parents if last_parent_first else parents[::-1]
+    return list(met)
+
+
+def _with_repeats(root: int, parents_of: Parents) -> list[int]:
+    order, stack = [], [(root, False)]
+    while stack:
+        node, parents_are_in = stack.pop()
+        if parents_are_in:
+            order.append(node)
+        else:
+            stack += [(node, True), *((parent, False) for parent in parents_of(node))]
+    return order
 
 
 def _levels(root: int, parents_of: Parents) -> list[int]:
@@ -58,19 +78,26 @@ def _levels(root: int, parents_of: Parents) -> list[int]:
 
 def _order_mistakes(root: int, parents_of: Parents) -> Mistakes:
     right = _topological_order(root, parents_of)
+    met = {last: _first_met(root, parents_of, last) for last in (False, True)}
     wrong = {
-        "the order is turned round: parents come first, the root last": right[::-1],
-        "a node goes into the order when it is met, before its parents are in": _first_met(root, parents_of),
-        "a node goes into the order when it is met, and the whole is turned round at the end": (
-            _first_met(root, parents_of)[::-1]
+        "the list is reversed: the root stands first, where it should stand last": right[::-1],
+        "a node goes into the order when it is met, before its parents are in": met[False],
+        "a node goes into the order as soon as it comes off the stack, before its parents are in": met[True],
+        "a node goes into the order when it is met, and the list is reversed at the end": met[False][::-1],
+        "a node goes into the order as soon as it comes off the stack, and the list is reversed at the end": (
+            met[True][::-1]
         ),
-        "the walk goes level by level, and a node may have a user on a later level": _levels(
-            root, parents_of
+        "the walk goes level by level, although a node can have a user on a later level": (
+            _levels(root, parents_of)
         ),
-        "the walk goes level by level and is turned round at the end": _levels(root, parents_of)[::-1],
+        "the walk goes level by level, and the list is reversed at the end": _levels(root, parents_of)[::-1],
+        "a node with two users stands in the order twice: keep a set of those you have seen": (
+            _with_repeats(root, parents_of)
+        ),
+        "nothing gets in, because a node that waits with True has been seen by then": [],
         "the root is left out": right[:-1],
     }
-    return {clause: order for clause, order in wrong.items() if order != right}
+    return wrong
 
 
 # --- Exercise 14.2: the way back ----------------------------------------------------------------------------
@@ -114,12 +141,20 @@ def _grads_mistakes(order: list[Value]) -> Mistakes:
         return lambda given: _handed_back(given, **change)
 
     return {
-        "the last use wins: two users each hand something on, so it takes += and not =": made(add=False),
-        "the last use wins, and what was there before is kept as well": made(add=False, zero="none"),
-        "the numbers of the pass before are still there: set every grad to 0 first": made(zero="none"),
-        "only the inner nodes begin at 0: the leaves keep what the pass before left": made(zero="inner"),
-        "slopes are handed on without the grad of the node: blame is grad times slope": made(product=False),
-        "the nodes are read in the order of the forward pass: begin at the end": made(turned=False),
+        "the last report overwrites the ones before it, because the line says = where it needs +=": made(
+            add=False
+        ),
+        "the grads of the pass before are still there, because nothing sets them to 0 first": made(
+            zero="none"
+        ),
+        "only the inner nodes are set to 0, so the others keep their grads from the pass before": (
+            made(zero="inner")
+        ),
+        "each node passes on only the slope, without multiplying it by its own grad": made(product=False),
+        "the nodes are visited in forward order, when the walk should begin at the end": made(turned=False),
+        "no 1 stands at the loss when the walk begins (or it is set to 0 again)": (
+            lambda given: [0.0 for _ in given]
+        ),
     }
 
 
@@ -134,11 +169,11 @@ def _tanh_note(z: float) -> tuple[float, float]:
 def _tanh_mistakes(z: float) -> Mistakes:
     a = float(np.tanh(z))
     return {
-        "the slope is taken from z where it takes the output: 1 - a * a": (a, 1 - z * z),
+        "the slope is computed from z, as 1 - z * z, and not from the output, as 1 - a * a": (a, 1 - z * z),
         "the slope is the sigmoid's": (a, a * (1 - a)),
         "the square is missing in the slope": (a, 1 - a),
-        "the sign of the slope is turned": (a, a * a - 1),
-        "the two change places": (1 - a * a, a),
+        "the slope has the wrong sign": (a, a * a - 1),
+        "the value and the slope are swapped": (1 - a * a, a),
     }
 
 
@@ -148,7 +183,9 @@ EXERCISES = {
         _order_mistakes,
         cases=lambda: [
             _graph([7, 2, 5], {2: [0]}),
+            _graph([7, 2, 5], {2: [0]}, last_first=True),
             _graph([4, 0, 3, 1, 2], {2: [0], 3: [1], 4: [0, 2]}),
+            _graph([4, 0, 3, 1, 2], {2: [0], 3: [1], 4: [0, 2]}, last_first=True),
             _graph([9, 6, 8, 1], {3: [1]}),
             _graph(list(range(3000)), {}),
         ],
@@ -161,7 +198,7 @@ PREDICTIONS = {
     "14.A": Prediction(
         "Twenty times z = z + z. How many nodes does a walk in topological order visit?",
         ("21", "400", "two million"),
-        explain="It tempts to say two million: that is what it costs to follow every path by itself.",
+        explain="Two million is tempting, because that's how many visits it takes to follow every path.",
     ),
     "14.B": Prediction(
         "Twelve weights and biases, one loss. How many forward sweeps give the whole gradient?",
@@ -223,7 +260,7 @@ def draw_visits(doublings: list[int], in_order: list[int], along_paths: list[int
     """Both counts over the number of doublings, on a logarithmic axis."""
     fig = plots.new_figure(6.0, 3.2)
     ax = fig.subplots()
-    for counts, name, style in ((along_paths, "along every path", "s--"), (in_order, "in order", "o-")):
+    for counts, name, style in ((along_paths, "following every path", "s--"), (in_order, "in order", "o-")):
         colour = plots.BACKWARD if style == "o-" else plots.GREY
         ax.plot(doublings, counts, style, color=colour)
         ax.annotate(f"{name}: {counts[-1]:,}", (doublings[-1], counts[-1]), (-8, 4), ha="right", va="bottom",
@@ -244,12 +281,14 @@ def _draw(fig: Figure, walk: str, step: int, title: str) -> None:
     ax.set(xlim=(0, 7.0), ylim=(-0.15, 3.1), aspect="equal")
     ax.set_axis_off()
     for (user, parent), slope in SLOPES.items():
-        (x0, y0), (x1, y1) = PLACES[parent], PLACES[user]
         now = user == following
-        ax.annotate("", (x1, y1), (x0, y0), arrowprops={
+        ends = (PLACES[user], PLACES[parent]) if now else (PLACES[parent], PLACES[user])
+        says = f"{grads[user]} · {slope} = {grads[user] * slope}" if now else f"slope {slope}"
+        ax.annotate("", ends[1], ends[0], arrowprops={
             "arrowstyle": "-|>", "shrinkA": 24, "shrinkB": 24, "lw": 2.5 if now else 1.2,
             "color": plots.BACKWARD if now else plots.GREY})  # fmt: skip
-        ax.text((x0 + x1) / 2, (y0 + y1) / 2, f"slope {slope}", ha="center", va="center", fontsize=9,
+        x, y = np.mean(ends, axis=0)
+        ax.text(x, y, says, ha="center", va="center", fontsize=9,
                 color=plots.BACKWARD if now else plots.GREY,
                 bbox={"facecolor": plots.PAPER, "edgecolor": "none", "pad": 1})  # fmt: skip
     for name, (x, y) in PLACES.items():
@@ -264,8 +303,10 @@ def _draw(fig: Figure, walk: str, step: int, title: str) -> None:
 def _title(walk: str, step: int) -> str:
     grads, following = state(walk, step)
     if following is None:
-        verdict = "right" if grads["x"] == 7 else "wrong, it is 7"
+        verdict = "right" if grads["x"] == 7 else "wrong, it should be 7"
         return f"x has {grads['x']}: {verdict}"
+    if following == "v" and grads["x"] > 0:
+        return f"v passes 3 to u, but u has passed on its {grads['u']} already"
     if following == "v" and grads["u"] == 4:
         return "u has 4 and has to wait: v still owes it 3"
     return f"{following} hands on {grads[following]}"

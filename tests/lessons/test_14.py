@@ -98,7 +98,7 @@ def test_the_table_on_the_page_is_this_one(lesson_text):
 def lesson_text():
     from tools.course.lesson import NOTEBOOKS, Lesson
 
-    return Lesson.read(NOTEBOOKS / "14_autodiff.ipynb").cells[0].source
+    return Lesson.read(NOTEBOOKS / "14_autodiff.ipynb").words
 
 
 @pytest.mark.parametrize(
