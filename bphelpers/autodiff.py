@@ -18,8 +18,7 @@ class Value:
     numbers, known as soon as the value is. `backward` writes into ``grad``, here and in everything that went
     in, how fast this value moves with it; each call begins at 0 again.
 
-    Source: R. Wengert, A simple automatic derivative evaluation program, 1964; S. Linnainmaa, Taylor
-    expansion of the accumulated rounding error, 1976.
+    Source: S. Linnainmaa, Taylor expansion of the accumulated rounding error, 1976.
 
     >>> x, y = Value(1.0), Value(2.0)
     >>> u = x + y
@@ -44,6 +43,8 @@ class Value:
                 refuse("data", "be a number", data, "use the Value itself: a copy would hide its parents")
             data = number("data", data)
         self.data = data
+        if not (math.isfinite(data) and math.isfinite(sum(slopes))):
+            refuse(f"a result of {op}", "be finite and have finite slopes", data)
         if len(parents) != len(slopes):
             refuse("slopes", f"be one for each of {len(parents)} parents", slopes)
         self.parents, self.slopes, self.op, self.grad = parents, slopes, op, 0.0
@@ -63,8 +64,11 @@ class Value:
         k = number("exponent", exponent)
         if (self.data == 0 and k < 1 and k != 0) or (self.data < 0 and not k.is_integer()):
             refuse("a base", f"have a real power {k:g} with a slope", self.data)
-        slope = k * self.data ** (k - 1) if k else 0.0
-        return Value(self.data**k, (self,), (slope,), f"**{k:g}")
+        try:
+            power, slope = self.data**k, k * self.data ** (k - 1) if k else 0.0
+        except OverflowError:
+            power = slope = math.inf
+        return Value(power, (self,), (slope,), f"**{k:g}")
 
     def __neg__(self) -> "Value":
         return Value(-self.data, (self,), (-1.0,), "-")
@@ -93,9 +97,7 @@ class Value:
 
     def exp(self) -> "Value":
         """The exponential, with itself as slope."""
-        if self.data > 709:
-            refuse("the argument of exp", "be at most 709", self.data)
-        power = math.exp(self.data)
+        power = math.exp(self.data) if self.data < 709.78 else math.inf
         return Value(power, (self,), (power,), "exp")
 
     def log(self) -> "Value":

@@ -147,7 +147,12 @@ def test_doubling_twenty_times_visits_each_once():
         (lambda: Value(-1.0) ** 0.5, "a base must have a real power 0.5 with a slope"),
         (lambda: 1 / Value(0.0), "a divisor must be other than 0"),
         (lambda: Value(0.0).log(), "the argument of log must be above 0"),
-        (lambda: Value(1e3).exp(), "the argument of exp must be at most 709"),
+        (lambda: Value(1e3).exp(), "a result of exp must be finite"),
+        (lambda: Value(1e200) * 1e200, r"a result of \* must be finite"),
+        (lambda: Value(1e200) ** 2, r"a result of \*\*2 must be finite"),
+        (lambda: Value(1e-200) ** -1, r"a result of \*\*-1 must be finite and have finite slopes"),
+        (lambda: 1 / Value(1e-200), "a result of / must be finite and have finite slopes"),
+        (lambda: Value(5e-324).log(), "a result of log must be finite and have finite slopes"),
     ],
 )
 def test_what_cannot_be_computed_is_said(call, words):
@@ -158,6 +163,7 @@ def test_what_cannot_be_computed_is_said(call, words):
 def test_extremes_are_quiet():
     assert Value(-1e9).sigmoid().data == 0
     assert Value(1e9).sigmoid().data == 1
+    assert math.isclose(Value(709.7).exp().data, math.exp(709.7))
     assert Value(0.0).relu().slopes == (0.0,)
     assert (Value(0.0) ** 2).slopes == (0.0,)
     assert (Value(0.0) ** 0).slopes == (0.0,)

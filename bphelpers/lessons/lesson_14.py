@@ -69,6 +69,21 @@ def _with_repeats(root: int, parents_of: Parents) -> list[int]:
     return order
 
 
+def _seen_when_pushed(root: int, parents_of: Parents) -> list[int]:
+    order, stack, seen = [], [(root, False)], {root}
+    while stack:
+        node, parents_are_in = stack.pop()
+        if parents_are_in:
+            order.append(node)
+            continue
+        stack.append((node, True))
+        for parent in parents_of(node):
+            if parent not in seen:
+                seen.add(parent)
+                stack.append((parent, False))
+    return order
+
+
 def _levels(root: int, parents_of: Parents) -> list[int]:
     queue = [root]
     for node in queue:
@@ -93,6 +108,9 @@ def _order_mistakes(root: int, parents_of: Parents) -> Mistakes:
         "the walk goes level by level, and the list is reversed at the end": _levels(root, parents_of)[::-1],
         "a node with two users stands in the order twice: keep a set of those you have seen": (
             _with_repeats(root, parents_of)
+        ),
+        "a node is marked as seen when it is pushed, and not when it comes off the stack": (
+            _seen_when_pushed(root, parents_of)
         ),
         "nothing gets in, because a node that waits with True has been seen by then": [],
         "the root is left out": right[:-1],
@@ -141,7 +159,7 @@ def _grads_mistakes(order: list[Value]) -> Mistakes:
         return lambda given: _handed_back(given, **change)
 
     return {
-        "the last report overwrites the ones before it, because the line says = where it needs +=": made(
+        "the last report overwrites the ones before it, or clears them: reports have to add up": made(
             add=False
         ),
         "the grads of the pass before are still there, because nothing sets them to 0 first": made(
@@ -152,7 +170,7 @@ def _grads_mistakes(order: list[Value]) -> Mistakes:
         ),
         "each node passes on only the slope, without multiplying it by its own grad": made(product=False),
         "the nodes are visited in forward order, when the walk should begin at the end": made(turned=False),
-        "no 1 stands at the loss when the walk begins (or it is set to 0 again)": (
+        "the 1 at the loss is missing, or grads are set to 0 again before they have been passed on": (
             lambda given: [0.0 for _ in given]
         ),
     }
