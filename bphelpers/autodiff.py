@@ -4,11 +4,14 @@
 """
 
 import math
-from typing import Any, Union
+from collections.abc import Callable, Hashable, Iterable
+from operator import attrgetter
+from typing import Any, TypeVar, Union
 
 from bphelpers.arguments import number, refuse
 
 Operand = Union["Value", float]
+Node = TypeVar("Node", bound=Hashable)
 
 
 class Value:
@@ -122,7 +125,7 @@ class Value:
 
     def backward(self) -> None:
         """Write into ``grad`` of everything that went in how fast this value moves with it."""
-        order = topological_order(self)
+        order = topological_order(self, attrgetter("parents"))
         for value in order:
             value.grad = 0.0
         self.grad = 1.0
@@ -134,27 +137,26 @@ class Value:
         return f"Value({self.data:g})"
 
 
-def topological_order(root: Value) -> list[Value]:
-    """Everything that ``root`` was made of, and itself, each after its parents [14].
+def topological_order(root: Node, parents_of: Callable[[Node], Iterable[Node]]) -> list[Node]:
+    """Everything that ``root`` was made of, and itself, each once and after its parents [14].
 
     The stack is a list, so a long chain costs memory and no recursion. Depth first, as in R. Tarjan,
     Edge-disjoint spanning trees and depth-first search, 1976.
 
-    >>> x = Value(2.0)
-    >>> [value.data for value in topological_order(x * x + 1)]
-    [2.0, 4.0, 5.0]
+    >>> topological_order("f", {"f": "uv", "v": "u", "u": "xy", "x": "", "y": ""}.get)
+    ['y', 'x', 'u', 'v', 'f']
     """
-    order: list[Value] = []
-    seen: set[Value] = set()
+    order: list[Node] = []
+    seen: set[Node] = set()
     stack = [(root, False)]
     while stack:
-        value, parents_are_in = stack.pop()
+        node, parents_are_in = stack.pop()
         if parents_are_in:
-            order.append(value)
-        elif value not in seen:
-            seen.add(value)
-            stack.append((value, True))
-            for parent in value.parents:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            for parent in parents_of(node):
                 if parent not in seen:
                     stack.append((parent, False))
     return order

@@ -6,28 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bphelpers.autodiff import Value
+from bphelpers.autodiff import Value, topological_order
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
 # --- Exercise 14.1: the order. Graphs with one order only: each node uses the one before it, and some others.
 
 Parents = Callable[[int], list[int]]
-
-
-def _topological_order(root: int, parents_of: Parents) -> list[int]:
-    order: list[int] = []
-    stack = [(root, False)]
-    seen = set()
-    while stack:
-        node, parents_are_in = stack.pop()
-        if parents_are_in:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            stack += [(parent, False) for parent in parents_of(node)]
-    return order
 
 
 def _graph(names: list[int], skips: dict[int, list[int]], last_first: bool = False) -> tuple[int, Parents]:
@@ -92,7 +77,7 @@ def _levels(root: int, parents_of: Parents) -> list[int]:
 
 
 def _order_mistakes(root: int, parents_of: Parents) -> Mistakes:
-    right = _topological_order(root, parents_of)
+    right = topological_order(root, parents_of)
     met = {last: _first_met(root, parents_of, last) for last in (False, True)}
     wrong = {
         "the list is reversed: the root stands first, where it should stand last": right[::-1],
@@ -119,10 +104,6 @@ def _order_mistakes(root: int, parents_of: Parents) -> Mistakes:
 
 
 # --- Exercise 14.2: the way back ----------------------------------------------------------------------------
-
-
-def _grads(order: list[Value]) -> list[float]:
-    return _handed_back(order)
 
 
 def _handed_back(
@@ -197,7 +178,7 @@ def _tanh_mistakes(z: float) -> Mistakes:
 
 EXERCISES = {
     "14.1": Exercise(
-        _topological_order,
+        topological_order,
         _order_mistakes,
         cases=lambda: [
             _graph([7, 2, 5], {2: [0]}),
@@ -208,7 +189,7 @@ EXERCISES = {
             _graph(list(range(3000)), {}),
         ],
     ),
-    "14.2": Exercise(_grads, _grads_mistakes, cases=_used_graphs),
+    "14.2": Exercise(_handed_back, _grads_mistakes, cases=_used_graphs),
     "14.3": Exercise(_tanh_note, _tanh_mistakes, cases=[(0.5,), (-1.2,), (2.0,)]),
 }
 
@@ -225,7 +206,7 @@ PREDICTIONS = {
     ),
 }
 
-# --- The picture: six ways to walk the same graph -----------------------------------------------------------
+# --- The pictures -------------------------------------------------------------------------------------
 
 GRAPH = {"x": (), "y": (), "u": ("x", "y"), "v": ("u",), "f": ("u", "v")}
 VALUES = {"x": 1, "y": 2, "u": 3, "v": 4, "f": 12}
@@ -235,7 +216,7 @@ WALKS = ("in topological order", "at once, whenever met", "at once, each node on
 
 
 def visits(walk: str) -> list[str]:
-    """Which node hands on, one after another."""
+    """Which node reports, one after another."""
     if walk == WALKS[0]:
         return ["f", "v", "u", "y", "x"]
     if walk == WALKS[3]:
@@ -253,7 +234,7 @@ def visits(walk: str) -> list[str]:
 
 
 def state(walk: str, step: int) -> tuple[dict[str, int], str | None]:
-    """Gradients after so many visits, and who hands on next."""
+    """Gradients after so many visits, and who reports next."""
     grads, turn = dict.fromkeys(GRAPH, 0) | {"f": 1}, visits(walk)
     for node in turn[:step]:
         for parent in GRAPH[node]:
@@ -283,7 +264,7 @@ def draw_visits(doublings: list[int], in_order: list[int], along_paths: list[int
         ax.plot(doublings, counts, style, color=colour)
         ax.annotate(f"{name}: {counts[-1]:,}", (doublings[-1], counts[-1]), (-8, 4), ha="right", va="bottom",
                     textcoords="offset points", color=colour)  # fmt: skip
-    ax.set(yscale="log", xlabel="doublings", ylabel="nodes visited", xticks=doublings,
+    ax.set(yscale="log", ylim=(0.5, 3e7), xlabel="doublings", ylabel="nodes visited", xticks=doublings,
            title="Each doubling adds one node and doubles the paths")  # fmt: skip
     return fig
 
@@ -327,7 +308,9 @@ def _title(walk: str, step: int) -> str:
         return f"v passes 3 to u, but u has passed on its {grads['u']} already"
     if following == "v" and grads["u"] == 4:
         return "u has 4 and has to wait: v still owes it 3"
-    return f"{following} hands on {grads[following]}"
+    if not GRAPH[following]:
+        return f"{following} has {grads[following]} and no parents to report to"
+    return f"{following} reports, and has {grads[following]}"
 
 
 def describe_walk(walk: str, step: int) -> str:

@@ -1,5 +1,7 @@
 """Lesson 14: the six walks, the package's twin, training from ten starts, what the exercises say."""
 
+from operator import attrgetter
+
 import numpy as np
 import pytest
 
@@ -69,7 +71,7 @@ def _along_every_path(node, blame=1.0):
 
 
 def _in_order(root):
-    for node in reversed(autodiff.topological_order(root)):
+    for node in reversed(autodiff.topological_order(root, attrgetter("parents"))):
         _hand_on(node)
 
 
@@ -199,5 +201,19 @@ def test_the_broken_function_on_the_page_gives_three():
         return [node.grad for node in order]
 
     x, f = _graph(turned=False)
-    grads_of(autodiff.topological_order(f))
+    grads_of(autodiff.topological_order(f, attrgetter("parents")))
     assert x.grad == 3
+
+
+def test_nothing_set_back_to_zero_gives_24():
+    x, f = _graph(turned=False)
+    _in_order(f)
+    f.grad = 1.0
+    _in_order(f)
+    assert x.grad == 24
+
+
+def test_start_2_climbs_at_this_rate_and_never_at_half_of_it(lesson):
+    climbs = [max(np.diff(lesson.trained(2, steps=200, lr=lr)[1])) for lr in (0.1, 0.05)]
+    assert climbs[0] > 0.1
+    assert climbs[1] < 0
