@@ -497,7 +497,7 @@ def test_float64_targets_do_not_slow_a_float32_network(training):
 def test_nobody_asks_for_the_gradient_of_the_inputs_while_training(training):
     rng, asked = np.random.default_rng(0), []
     net = nn.Sequential(nn.Sequential(nn.Linear(1, 2, rng=rng)), nn.Tanh(), nn.Linear(2, 1, rng=rng))
-    backward = nn._linear_backward
+    backward = nn.layers._linear_backward
 
     def spy(*arguments):
         asked.append(arguments[-1])
@@ -506,7 +506,7 @@ def test_nobody_asks_for_the_gradient_of_the_inputs_while_training(training):
     def between_epochs(history):
         asked.append("now" if net[0][0].asked else "still not")
 
-    with mock.patch.object(nn, "_linear_backward", spy):
+    with mock.patch.object(nn.layers, "_linear_backward", spy):
         run(training, net, epochs=2, batch_size=len(X), on_epoch=between_epochs)
     assert asked == [True, False, "now"] * 2
     assert net[0][0].asked and net[2].asked

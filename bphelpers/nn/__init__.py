@@ -1,0 +1,53 @@
+"""Layers and losses: pairs of functions that remember what their backward needs.
+
+``net(x)`` looks at its argument; inside, a layer calls the plain formula of :mod:`bphelpers.functional` and
+keeps what the matching backward asks for. All parameters of a network are parts of one array, ``net.flat``,
+and their gradients parts of another: so a rule moves a network by one call, and each backward pass overwrites
+``.grad``. [05] is the lesson.
+"""
+
+from bphelpers.nn.layers import (
+    GELU,
+    INITIALIZERS,
+    Activation,
+    BatchNorm1d,
+    Dropout,
+    Initializer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Sigmoid,
+    Tanh,
+    he_normal,
+    xavier_uniform,
+)
+from bphelpers.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, Loss, MSELoss
+from bphelpers.nn.modules import Joined, Module, Parameter, Residual, Sequential, leaves
+
+__all__ = [
+    "GELU",
+    "INITIALIZERS",
+    "Activation",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Initializer",
+    "Joined",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "Loss",
+    "MSELoss",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Residual",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "he_normal",
+    "leaves",
+    "xavier_uniform",
+]
