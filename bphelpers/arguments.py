@@ -1,7 +1,7 @@
 """What functions ask of their arguments. One grammar: what must be, what was found, what to do.
 
 ``@op("x: n d, W: k d, b: k")`` says the shapes of an operation once, in a line that is read and checked:
-arrays of real numbers, one letter for one length, ``...`` for any shape, the same wherever it stands, ``int``
+arrays of real numbers, one letter for one length, ``...`` for any axes, the same wherever it stands, ``int``
 for whole numbers; ``p={"least": 0}`` bounds a number. ``linear.plain`` is the bare formula, for layers, which
 have looked already.
 """
@@ -136,14 +136,17 @@ def shaped(
         letters.pop()
     array: NDArray[Any] = as_array(name, value) if whole_numbers else real(name, value)
     found: tuple[Any, ...] = array.shape
-    if letters[0] == "...":
-        cut = max(array.ndim - len(letters) + 1, 0)
-        found = found[:cut], *found[cut:]
+    if "..." in letters:
+        at, rest = letters.index("..."), max(array.ndim - len(letters) + 1, 0)
+        found = *found[:at], found[at : at + rest], *found[at + rest :]
     if len(found) == len(letters) and not (whole_numbers and array.dtype.kind not in "iu"):
-        own = dict(zip(letters, found, strict=True))
-        if all(lengths.get(letter, length) == length for letter, length in own.items()):
+        own: Lengths = {}
+        pairs = zip(letters, found, strict=True)
+        if all(own.setdefault(letter, lengths.get(letter, length)) == length for letter, length in pairs):
             lengths.update(own)
             return array
+    if "..." in letters[1:] and "..." not in lengths and array.ndim < len(letters):
+        letters.remove("...")  # not needed to say what so few axes should be
     wanted: list[str] = []
     for letter in letters:
         length = lengths.get(letter, letter)
@@ -168,6 +171,8 @@ def _to_labels(name: str, array: NDArray[Any], wanted: list[str]) -> str:
 
 
 def _to_rows(name: str, array: NDArray[Any], letters: list[str], wanted: list[str]) -> str:
+    if letters[-2:] == ["h", "w"] and array.ndim == 2:
+        return f"rows become images by {name}.reshape(-1, {wanted[1]}, height, width)"
     if array.ndim != 1 or len(letters) != 2 or letters[0] == "...":
         return ""
     if wanted == [str(len(array)), "1"]:

@@ -9,6 +9,7 @@ where the package is careful, so the two agree only where both are right.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +24,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def _linear(x, W, b):
-    return anp.einsum("ik,jk->ij", x, W) + b
+    return anp.einsum("...k,jk->...j", x, W) + b
 
 
 def _sigmoid(z):
@@ -82,6 +83,27 @@ def _layer_norm(x, gamma, beta, eps=1e-5):
     return _normalized(x, -1, eps) * gamma + beta
 
 
+def _conv2d(x, W, b, stride=1, padding=0):
+    """Place by place: the weighted sum of what lies under the kernel."""
+    around = (padding, padding)
+    x = anp.pad(x, ((0, 0), (0, 0), around, around), mode="constant")
+    return _each_window(x, W.shape[2:], stride, lambda seen: anp.einsum("ncij,kcij->nk", seen, W) + b)
+
+
+def _max_pool2d(x, kernel_size=2, stride=None):
+    def largest(seen):
+        return anp.max(anp.reshape(seen, (*seen.shape[:2], kernel_size**2)), axis=2)
+
+    return _each_window(x, (kernel_size, kernel_size), stride or kernel_size, largest)
+
+
+def _each_window(x, window, stride, function):
+    (height, width), (kh, kw) = x.shape[2:], window
+    rows, columns = range(0, height - kh + 1, stride), range(0, width - kw + 1, stride)
+    found = [[function(x[:, :, i : i + kh, j : j + kw]) for j in columns] for i in rows]
+    return anp.stack([anp.stack(row, axis=-1) for row in found], axis=-2)
+
+
 class FixedDraw(np.random.Generator):
     """A generator whose next ``random()`` is known, also where it hits a threshold exactly."""
 
@@ -128,12 +150,16 @@ class Values:
         return st.floats(self.low, self.high)
 
 
+LENGTHS = {"n": (1, 5), "d": (1, 6), "k": (1, 6)}
+
+
 @dataclass(frozen=True)
 class Operation:
     """How to call an operation and its backward, and what they must agree with.
 
     ``shapes`` as in ``@op``: a letter for a length, ``...`` any axes, ``int`` for labels; ``dout`` has the
-    shape of the output, and a loss has none. ``back`` names what the backward wants after ``dout``, ``out``
+    shape of the output, and a loss has none. ``lengths`` of letters besides n, d and k run from a smallest to
+    a largest, which is the one of a sample. ``back`` names what the backward wants after ``dout``, ``out``
     being the forward's result; ``grads`` the arguments whose gradients it returns, in its order.
     """
 
@@ -143,7 +169,9 @@ class Operation:
     back: str = ""
     grads: str = ""  # the first argument, where nothing else is said
     values: dict[str, Values] = field(default_factory=dict)
-    options: dict[str, Values] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)  # numbers, not arrays: drawn by hypothesis
+    fixed: dict[str, Any] = field(default_factory=dict)  # the same in every call of this row
+    lengths: dict[str, tuple[int, int]] = field(default_factory=dict)
     needs: str = ""  # letters of lengths that must not be 0
     couples_rows: bool = False
     arranged: Callable[[Arrays], Arrays] = lambda arguments: arguments
@@ -156,8 +184,8 @@ class Operation:
     @property
     def letters(self) -> dict[str, list[str]]:
         parts = (part.split(":") for part in self.shapes.split(", "))
-        return {name: letters.replace("...", "n d" if letters.strip() == "..." else "n").split()
-                for name, letters in parts}  # fmt: skip
+        return {name: letters.replace("n ...", "n").replace("...", "n d" if letters.strip() == "..." else "n")
+                .split() for name, letters in parts}  # fmt: skip
 
     @property
     def is_loss(self) -> bool:
@@ -168,7 +196,8 @@ class Operation:
         return self.grads.split() or list(self.letters)[:1]
 
     def _called_with(self, arguments: Arrays) -> tuple[list[Any], dict[str, Any]]:
-        options = {name: value for name, value in arguments.items() if name in self.options}
+        drawn = {name: np.asarray(arguments[name]).item() for name in self.options if name in arguments}
+        options = drawn | self.fixed
         return [value for name, value in arguments.items() if name not in options], options
 
     def forward(self, F: ModuleType, **arguments: Any) -> Any:
@@ -190,16 +219,17 @@ class Operation:
 
     def sample(self, rng: np.random.Generator, **lengths: int) -> Arrays:
         """Arguments at random; lengths not given are different from one another."""
-        lengths = {"n": 4, "d": 2, "k": 3} | lengths
+        largest = {letter: most for letter, (_, most) in self.lengths.items()}
+        lengths = {"n": 4, "d": 2, "k": 3} | largest | lengths
         return self._filled(lengths, lambda values, shape: values.draw(rng, shape),
                             lambda k, shape: rng.integers(0, max(k, 1), size=shape))  # fmt: skip
 
     def _filled(self, lengths: dict[str, int], numbers: Callable, labels: Callable) -> Arrays:
         arguments = {}
         for name, letters in self.letters.items():
-            shape = tuple(lengths[letter] for letter in letters if letter != "int")
             if name == "dout":
                 continue
+            shape = tuple(lengths[letter] for letter in letters if letter != "int")
             if letters[-1] == "int":
                 arguments[name] = labels(lengths["d"], shape)
             else:
@@ -213,9 +243,7 @@ class Operation:
         @st.composite
         def drawn(draw: Callable[..., Any]) -> Arrays:
             lengths = {
-                "n": draw(st.integers(1, 5)),
-                "d": draw(st.integers(1, 6)),
-                "k": draw(st.integers(1, 6)),
+                letter: draw(st.integers(*bounds)) for letter, bounds in (LENGTHS | self.lengths).items()
             }
             filled = self._filled(
                 lengths,
@@ -241,10 +269,37 @@ def _kept_six_in_ten(given: Arrays) -> Arrays:
     return {**given, "mask": (given["mask"] < 0.6) / 0.6}
 
 
+def _apart(given: Arrays) -> Arrays:
+    """No two numbers closer than a twentieth: at a tie a maximum has no derivative."""
+    x = given["x"]
+    ranks = np.argsort(np.argsort(x, axis=None, kind="stable"))
+    return {**given, "x": x + 0.05 * ranks.reshape(x.shape)}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number among the options, from ``low`` to ``high``."""
+
+    low: int
+    high: int
+
+    @property
+    def strategy(self) -> st.SearchStrategy[int]:
+        return st.integers(self.low, self.high)
+
+
+CONVOLUTION: dict[str, Any] = {
+    "shapes": "x: n c h w, W: k c i j, b: k, dout: n k p q", "back": "x W", "grads": "x W b",
+    "lengths": {"k": (1, 5), "c": (1, 4), "i": (1, 3), "j": (1, 2), "h": (3, 7), "w": (3, 6)},
+}  # fmt: skip
+POOLING: dict[str, Any] = {
+    "shapes": "x: n c h w, dout: n c p q", "back": "x", "arranged": _apart,
+    "lengths": {"c": (1, 2), "h": (3, 7), "w": (3, 6)},
+}  # fmt: skip
 NORM: dict[str, Any] = {"grads": "x gamma beta", "options": {"eps": Values(1e-6, 1.0)}}
 
 ROWS = [
-    Operation("linear", "x: n d, W: k d, b: k, dout: n k", _linear, "x W", grads="x W b"),
+    Operation("linear", "x: n ... d, W: k d, b: k, dout: n ... k", _linear, "x W", grads="x W b"),
     Operation("sigmoid", "z: ..., dout: ...", _sigmoid, "out"),
     Operation("tanh", "z: ..., dout: ...", _tanh, "out"),
     Operation("relu", "z: ..., dout: ...", lambda z: z * (z > 0), "z", values={"z": OFF_ZERO}),
@@ -265,6 +320,13 @@ ROWS = [
               _batch_norm_given, "x gamma mean var", values={"var": Values(0.01, 4.0)}, **NORM),
     Operation("layer_norm", "x: ... d, gamma: d, beta: d, dout: ... d", _layer_norm, "x gamma", needs="d",
               arranged=_spread(1), **NORM),
+    Operation("conv2d", reference=_conv2d, **CONVOLUTION,
+              options={"stride": Whole(1, 3), "padding": Whole(0, 2)}),
+    Operation("conv2d, stride 2 and padding", reference=partial(_conv2d, stride=2, padding=1),
+              fixed={"stride": 2, "padding": 1}, **CONVOLUTION),
+    Operation("max_pool2d", reference=_max_pool2d, fixed={"kernel_size": 2}, **POOLING),
+    Operation("max_pool2d, overlapping", reference=partial(_max_pool2d, kernel_size=3, stride=2),
+              fixed={"kernel_size": 3, "stride": 2}, **POOLING),
 ]  # fmt: skip
 OPERATIONS = {row.title: row for row in ROWS}
 

@@ -8,6 +8,7 @@ are checked one by one in ``check_extremes``.
 import inspect
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -136,6 +137,18 @@ def check_known_values(F: ModuleType) -> None:
     )
     same(F.batch_norm([[7, 1]], [2, 3], [5, 6], [1, 3], [8, 3], eps=1), [[9, 3]])
     same(F.layer_norm([[1, 3], [3, 1]], [2, 10], [5, 0], eps=3), [[4, 5], [6, -5]])
+    x, W = [[[[1, 0, 2, -1, 3]]]], [[[[1, 2, 3]]]]
+    same(F.conv2d(x, W, [10]), [[[[17, 11, 19]]]])
+    same(F.conv2d(x, W, stride=2), [[[[7, 9]]]])
+    same(F.conv2d(x, [[[[1], [2], [4]]]], padding=1), [[[[0, 2, 0, 4, -2, 6, 0]]]])
+    dx, dW, db = F.conv2d_backward([[[[1, -1, 2]]]], x, W)
+    same(dx, [[[[1, 1, 3, 1, 6]]]])
+    same(dW, [[[[5, -4, 9]]]])
+    same(db, [2])
+    image = [[[[1, 5, 2], [3, 2, 7], [0, 0, 0]]]]
+    same(F.max_pool2d(image, 2), [[[[5]]]])  # what is left over at the sides is not looked at
+    same(F.max_pool2d(image, 2, 1), [[[[5, 7], [3, 7]]]])
+    same(F.max_pool2d_backward([[[[1, 2], [4, 8]]]], image, 2, 1), [[[[0, 1, 0], [4, 0, 10], [0, 0, 0]]]])
 
 
 def check_rows_add_up(F: ModuleType) -> None:
@@ -208,6 +221,9 @@ def check_kinks(F: ModuleType) -> None:
     same(F.relu_backward([5, 5, 5, 5], [0.0, -0.0, 5e-324, -5e-324]), [0, 0, 5, 0])
     same(F.leaky_relu_backward([5, 5, 5, 5], [0.0, -0.0, 5e-324, -5e-324], 0.2), [1, 1, 5, 1])
     same(F.sigmoid([0.0, -0.0]), [0.5, 0.5])
+    ties = [[[[3, 3, 1], [3, 3, 3]]]]  # of equals the first in reading order gets it all
+    same(F.max_pool2d_backward([[[[5]]]], ties, 2), [[[[5, 0, 0], [0, 0, 0]]]])
+    same(F.max_pool2d_backward([[[[5, 7]]]], ties, 2, 1), [[[[5, 7, 0], [0, 0, 0]]]])
 
 
 def check_dtypes(F: ModuleType) -> None:
@@ -344,6 +360,32 @@ def check_normalization(F: ModuleType) -> None:
     same(F.layer_norm([[3], [4]], [2], [5]), [[5], [5]])  # one feature is its own mean
 
 
+def check_places(F: ModuleType) -> None:
+    """Sequences and images: for a weighted sum, each place is a row; a kernel as large as x sees one row."""
+    rng = np.random.default_rng(13)
+    x, W, b, dout = (rng.normal(size=shape) for shape in [(2, 3, 4, 5), (6, 5), (6,), (2, 3, 4, 6)])
+    close(F.linear(x, W, b), F.linear(x.reshape(24, 5), W, b).reshape(2, 3, 4, 6))
+    found = F.linear_backward(dout, x, W)
+    expected = F.linear_backward(dout.reshape(24, 6), x.reshape(24, 5), W)
+    for a, e in zip(found, expected, strict=True):
+        close(a, e.reshape(a.shape))
+    assert found[0].shape == x.shape
+    same(F.linear(np.zeros((0, 3, 5)), W).shape, (0, 3, 6))
+    same(F.linear_backward(np.zeros((2, 0, 6)), np.zeros((2, 0, 5)), W)[1], np.zeros((6, 5)))
+    dW, db = np.empty((6, 5)), np.empty(6)
+    F.linear_backward.plain(dout, x, W, dW, db, False)
+    close(dW, expected[1])
+    close(db, expected[2])
+    kernels = rng.normal(size=(6, 3, 4, 5))
+    together = F.linear(x.reshape(2, 60), kernels.reshape(6, 60), b)
+    np.testing.assert_allclose(F.conv2d(x, kernels, b)[:, :, 0, 0], together, rtol=1e-12)
+    dx, dW, db = F.conv2d_backward(dout[:, :1, :1].transpose(0, 3, 1, 2), x, kernels)
+    np.testing.assert_allclose(dx.reshape(2, 60), dout[:, 0, 0] @ kernels.reshape(6, 60), rtol=1e-12)
+    skipped = F.conv2d_backward(dout[:, :1, :1].transpose(0, 3, 1, 2), x, kernels, ask_dx=False)
+    for a, e in zip(skipped[1:], (dW, db), strict=True):
+        same(a, e)
+
+
 def check_dropout(F: ModuleType) -> None:
     """The share that is dropped, the factor, the expected value, the threshold itself, the seed."""
     x = np.full((100, 100), 3.0)
@@ -375,13 +417,13 @@ def check_errors(F: ModuleType) -> None:
             alone = len(free & set(arguments)) == 1  # it may have any axes: nothing else has to have the same
             shapes = [letters[name][1 if alone and name in free else 0 :] for name in arguments]
             for wrong, blamed in _wrong_arguments(shapes, values):
-                _refused(getattr(F, function), wrong, blamed)
+                _refused(partial(getattr(F, function), **pair.fixed), wrong, blamed)
             if not free & set(arguments):  # one example without its batch axis, everywhere
                 rows = [
                     value[0] if "n" in letters[name] else value
                     for name, value in zip(arguments, values, strict=True)
                 ]
-                _refused(getattr(F, function), rows, set(range(len(rows))))
+                _refused(partial(getattr(F, function), **pair.fixed), rows, set(range(len(rows))))
     _refused_values(F, np.ones((4, 2)), np.ones(2))
 
 
@@ -437,6 +479,7 @@ def _refused_values(F: ModuleType, x: np.ndarray, two: np.ndarray) -> None:
         refuses(lambda f=f: f(np.ones((4, 3)), [0, 1, 1, -1]), "labels must lie from 0 to 2, got -1 to 1")
         refuses(lambda f=f: f(x, np.eye(4, 2)), "labels", "float64")
         f(x, np.array([0, 1, 1, 0], dtype=np.uint8))  # labels as they come from an image file
+    _refused_windows(F)
     for op in ("batch_norm", "layer_norm"):
         forward, backward = getattr(F, op), getattr(F, f"{op}_backward")
         for eps in (0.0, -1e-5, float("nan")):
@@ -450,6 +493,30 @@ def _refused_values(F: ModuleType, x: np.ndarray, two: np.ndarray) -> None:
         refuses(lambda c=call: c(None, two), "mean and var must be given both", "got no mean")
         refuses(lambda c=call: c(two, [1, -0.5]), "var must not be negative", "value of -0.5")
         call([0, 0], [0, 0])  # a variance of 0 is one: eps is added
+
+
+def _refused_windows(F: ModuleType) -> None:
+    image, W = np.ones((2, 1, 5, 4)), np.ones((3, 1, 2, 3))
+    for options, out in ({}, (4, 2)), ({"stride": 2}, (2, 1)), ({"padding": 1}, (6, 4)):
+        F.conv2d_backward(np.ones((2, 3, *out)), image, W, **options)
+        wrong = np.ones((2, 3, out[0], out[1] + 1))
+        refuses(
+            lambda w=wrong, o=options: F.conv2d_backward(w, image, W, **o), f"dout must have {out} places"
+        )
+    for bad in (0, 1.5, "2", True):
+        refuses(lambda b=bad: F.conv2d(image, W, stride=b), "stride must be a whole number", "1")
+        refuses(lambda b=bad: F.max_pool2d(image, b), "kernel_size must be a whole number, at least 1")
+        refuses(lambda b=bad: F.max_pool2d(image, 2, b), "stride must be a whole number, at least 1")
+    refuses(lambda: F.conv2d(image, W, padding=-1), "padding must be a whole number, at least 0")
+    refuses(lambda: F.conv2d(image[:, :, :1], W), "x must be at least", "kernel, (2, 3)", "(1, 4), padding 0")
+    refuses(lambda: F.conv2d(image[:, :, :, :1], W), "x must be at least as large")
+    F.conv2d(image[:, :, :, :1], W, padding=1)
+    refuses(lambda: F.conv2d(image, W[:, :, :0]), "W must have a kernel", "(0, 3)")
+    refuses(
+        lambda: F.conv2d(np.ones((2, 784)), W), "(n, c, h, w)", "(2, 784)", "x.reshape(-1, c, height, width)"
+    )
+    refuses(lambda: F.max_pool2d(image, 5), "x must be at least", "(5, 5)", "(5, 4)")
+    refuses(lambda: F.max_pool2d_backward(np.ones((2, 1, 2, 3)), image, 2), "dout must have (2, 2) places")
 
 
 CHECKS: dict[str, Callable[[ModuleType], None]] = {
@@ -466,6 +533,7 @@ CHECKS: dict[str, Callable[[ModuleType], None]] = {
     "edges": check_edges,
     "gelu": check_gelu,
     "normalization": check_normalization,
+    "places": check_places,
     "dropout": check_dropout,
     "errors": check_errors,
 }

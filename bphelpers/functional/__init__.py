@@ -1,10 +1,10 @@
 """Every operation as a pair of pure functions, ``op`` and ``op_backward``.
 
-A batch is rows, ``x: n d``. Weights are ``W: k d``, one receiving neuron a row. ``d`` + name is the gradient
-of the loss with respect to name. A backward takes the upstream gradient ``dout``, then exactly the forward
-values that it needs; it returns gradients in the order of the forward's arguments and never writes into its
-inputs. A loss averages over the n examples and sums over the outputs of one; the chain begins there, so its
-backward takes no ``dout``.
+A batch is rows, ``x: n d``; images are ``x: n c h w``. Weights are ``W: k d``, one receiving neuron a row.
+``d`` + name is the gradient of the loss with respect to name. A backward takes the upstream gradient
+``dout``, then exactly the forward values that it needs; it returns gradients in the order of the forward's
+arguments and never writes into its inputs. A loss averages over the n examples and sums over the outputs of
+one; the chain begins there, so its backward takes no ``dout``.
 
 The line above each function is its shapes, checked at every call: float32 stays, whole numbers become
 float64, a ValueError says what does not fit. ``linear.plain`` is the formula alone. [05] is the lesson that
@@ -24,18 +24,20 @@ Given = Array | None
 # --- The weighted sums of a layer ---------------------------------------------------------------------------
 
 
-@op("x: n d, W: k d, b: k")
+@op("x: n ... d, W: k d, b: k")
 def linear(x: Array, W: Array, b: Given = None) -> Array:
     r"""Weighted sums, :math:`z_{ij} = \sum_k W_{jk} x_{ik} + b_j` [01]. Layout of ``torch.nn.Linear``.
 
     >>> linear([[1.0, 2.0]], [[3.0, 4.0]], [0.5])
     array([[11.5]])
     """
+    if x.ndim > 2:  # places of sequences or images: rows like any others
+        return linear.plain(_rows(x), W, b).reshape(*x.shape[:-1], len(W))
     z = x.dot(W.T)  # dot is @, and below 64 units three times as fast
     return z if b is None else z + b
 
 
-@op("x: n d, W: k d, dout: n k")
+@op("x: n ... d, W: k d, dout: n ... k")
 def linear_backward(
     dout: Array, x: Array, W: Array, dW: Given = None, db: Given = None, ask_dx: bool = True
 ) -> tuple[Array, Array, Array]:
@@ -46,8 +48,15 @@ def linear_backward(
     >>> linear_backward([[2.0]], [[1.0, 2.0]], [[3.0, 4.0]])
     (array([[6., 8.]]), array([[2., 4.]]), array([2.]))
     """
+    if dout.ndim > 2:
+        dx, dW, db = linear_backward.plain(_rows(dout), _rows(x), W, dW, db, ask_dx)
+        return dx.reshape(x.shape) if ask_dx else dout, dW, db
     dW, db = np.dot(dout.T, x, dW), np.add.reduce(dout, 0, None, db)  # type: ignore[arg-type]
     return dout.dot(W) if ask_dx else dout, dW, db
+
+
+def _rows(array: Array) -> Array:
+    return array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
 
 # --- Activations: of each number alone, or of a row (softmax) -----------------------------------------------
@@ -441,5 +450,10 @@ def dropout_backward(dout: Array, mask: Array) -> Array:
     """
     return dout * mask
 
+
+from bphelpers.functional.convolution import conv2d as conv2d  # noqa: E402
+from bphelpers.functional.convolution import conv2d_backward as conv2d_backward  # noqa: E402
+from bphelpers.functional.convolution import max_pool2d as max_pool2d  # noqa: E402
+from bphelpers.functional.convolution import max_pool2d_backward as max_pool2d_backward  # noqa: E402
 
 __all__ = [name for name, thing in list(globals().items()) if hasattr(thing, "plain")]

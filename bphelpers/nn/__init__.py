@@ -6,6 +6,7 @@ and their gradients parts of another: so a rule moves a network by one call, and
 ``.grad``. [05] is the lesson.
 """
 
+from bphelpers.nn.images import Conv2d, Flatten, MaxPool2d
 from bphelpers.nn.layers import (
     GELU,
     INITIALIZERS,
@@ -31,8 +32,10 @@ __all__ = [
     "Activation",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Flatten",
     "Initializer",
     "Joined",
     "LayerNorm",
@@ -40,6 +43,7 @@ __all__ = [
     "Linear",
     "Loss",
     "MSELoss",
+    "MaxPool2d",
     "Module",
     "Parameter",
     "ReLU",

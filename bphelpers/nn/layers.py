@@ -36,10 +36,25 @@ def he_normal(d_out: int, d_in: int, rng: np.random.Generator) -> Array:
 INITIALIZERS: dict[str, Initializer] = {"xavier": xavier_uniform, "he": he_normal}
 
 
-def _floats(dtype: DTypeLike) -> DTypeLike:
+def floats(dtype: DTypeLike) -> DTypeLike:
+    """Refuse a type that holds no decimals."""
     if np.dtype(dtype).kind != "f":
         raise ValueError(f"dtype must be a floating type such as np.float32, got {np.dtype(dtype)}")
     return dtype
+
+
+def drawn(
+    init: str | Initializer, d_out: int, d_in: int, rng: np.random.Generator, dtype: DTypeLike
+) -> Array:
+    """Weights ``(d_out, d_in)`` by the name of an initializer, or by one's own."""
+    if isinstance(init, str):
+        if init not in INITIALIZERS:
+            raise ValueError(f"init must be one of {sorted(INITIALIZERS)} or a function, got {init!r}")
+        init = INITIALIZERS[init]
+    weights = np.array(init(d_out, d_in, generator("rng", rng)), dtype=floats(dtype))
+    if weights.shape != (d_out, d_in):
+        raise ValueError(f"init must return shape {(d_out, d_in)}, got {weights.shape}")
+    return weights
 
 
 _linear, _linear_backward = F.linear.plain, F.linear_backward.plain
@@ -65,24 +80,18 @@ class Linear(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         shape = whole("out_features", out_features, 1), whole("in_features", in_features, 1)
-        if isinstance(init, str):
-            if init not in INITIALIZERS:
-                raise ValueError(f"init must be one of {sorted(INITIALIZERS)} or a function, got {init!r}")
-            init = INITIALIZERS[init]
-        weights = np.array(init(*shape, generator("rng", rng)), dtype=_floats(dtype))
-        if weights.shape != shape:
-            raise ValueError(f"init must return shape {shape}, got {weights.shape}")
+        weights = drawn(init, *shape, rng, dtype)
         self.W = Parameter(weights, "W")
         self.b = Parameter(np.zeros(out_features, dtype), "b") if bias else None
 
     def entering(self, x: ArrayLike) -> Array:
         W = self.W.data
-        return shaped("x", x, "n d", {"d": W.shape[1]}).astype(W.dtype, copy=False)
+        return shaped("x", x, "n ... d", {"d": W.shape[1]}).astype(W.dtype, copy=False)
 
     def forward(self, x: Array) -> Array:
         W, b = self.W._data, None if self.b is None else self.b._data
         try:
-            if x.dtype is W.dtype and x.ndim == 2:
+            if x.dtype is W.dtype and x.ndim > 1:
                 self._kept = x
                 return _linear(x, W, b)
         except UNFIT:  # a list, or an array of another library
@@ -97,7 +106,8 @@ class Linear(Module):
             return _linear_backward(dout, x, W, dW, db, self.asked)[0]
         except (AttributeError, TypeError, ValueError):  # a list, another shape, other floats
             x = self.remembered()
-            dout = shaped("dout", dout, "n k", {"n": len(x), "k": len(W)}).astype(W.dtype)
+            lengths = {"n": len(x), "...": x.shape[1:-1], "k": len(W)}
+            dout = shaped("dout", dout, "n ... k", lengths).astype(W.dtype)
             return _linear_backward(dout, x, W, dW, db, self.asked)[0]
 
     def parameters(self) -> list[Parameter]:
@@ -211,7 +221,7 @@ class _Norm(Module):
     """What both normalisations have: a scale ``gamma`` and a shift ``beta`` for each feature."""
 
     def __init__(self, features: int, *, eps: float = 1e-5, dtype: DTypeLike = np.float64) -> None:
-        self.gamma = Parameter(np.ones(whole("features", features, 1), _floats(dtype)), "gamma")
+        self.gamma = Parameter(np.ones(whole("features", features, 1), floats(dtype)), "gamma")
         self.beta = Parameter(np.zeros(features, dtype), "beta")
         self.eps = number("eps", eps, above=0)
 

@@ -1,0 +1,155 @@
+"""Layers of images, ``(n, c, h, w)``: examples, channels, height, width [15]."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy import ndarray
+from numpy.typing import ArrayLike, DTypeLike
+
+from bphelpers import functional as F
+from bphelpers.arguments import Array, shaped, whole
+from bphelpers.nn.layers import Initializer, drawn
+from bphelpers.nn.modules import Module, Parameter, shaped_as
+
+Window = int | tuple[int, int]
+
+
+class _Images(Module):
+    """Looks at an array only where its shape is not that of the one before."""
+
+    _fits: tuple[object, ...] | None = None
+
+    def looked_at(self, x: Array) -> Array:
+        if type(x) is not ndarray or (x.shape[1:], x.dtype) != self._fits:
+            x = self.entering(x)
+            self._fits = x.shape[1:], x.dtype
+        return x
+
+    def keeping(self, x: Array, out: Array) -> Array:
+        self._kept = x, out.shape
+        return out
+
+    def fitting(self, dout: Array, look: Callable[[], Mapping[str, Array]]) -> Array:
+        x, shape = self.remembered()
+        if type(dout) is ndarray and dout.shape == shape and dout.dtype == x.dtype:
+            return dout
+        return look()["dout"].astype(x.dtype, copy=False)
+
+
+class Conv2d(_Images):
+    """:func:`~bphelpers.functional.conv2d` as a layer; W is ``(out_channels, in_channels, kh, kw)`` [15].
+
+    ``kernel_size`` is one number or ``(kh, kw)``. ``init`` as in :class:`Linear`: a receiver has
+    ``in_channels * kh * kw`` senders. Weights can be carried over from ``torch.nn.Conv2d``.
+
+    >>> layer = Conv2d(1, 8, 5, padding=2, rng=np.random.default_rng(0))
+    >>> layer(np.ones((32, 1, 28, 28))).shape
+    (32, 8, 28, 28)
+    """
+
+    pair = F.conv2d, F.conv2d_backward
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Window,
+        *,
+        rng: np.random.Generator,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+        init: str | Initializer = "he",
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        c, k = whole("in_channels", in_channels, 1), whole("out_channels", out_channels, 1)
+        sides = kernel_size if isinstance(kernel_size, tuple) and len(kernel_size) == 2 else [kernel_size] * 2
+        kh, kw = (whole("kernel_size", side, 1) for side in sides)
+        # A pixel feeds k * kh * kw sums, which is what an initializer counts; k of its rows are the kernels.
+        weights = drawn(init, k * kh * kw, c * kh * kw, rng, dtype)[:k]
+        self.W = Parameter(weights.reshape(k, c, kh, kw), "W")
+        self.b = Parameter(np.zeros(k, dtype), "b") if bias else None
+        self.stride, self.padding = whole("stride", stride, 1), whole("padding", padding, 0)
+
+    def options(self) -> dict[str, int]:
+        return {"stride": self.stride, "padding": self.padding}
+
+    def entering(self, x: ArrayLike) -> Array:
+        W = self.W.data
+        x = shaped("x", x, "n c h w", {"c": W.shape[1]}).astype(W.dtype, copy=False)
+        F.conv2d.look(x, W, **self.options())
+        return x
+
+    def forward(self, x: Array) -> Array:
+        x = self.looked_at(x)
+        out = self.function(x, self.W.data, None if self.b is None else self.b.data, **self.options())
+        return self.keeping(x, out)
+
+    def backward(self, dout: Array) -> Array:
+        x, W = self.remembered()[0], self.W.data
+        dout = self.fitting(dout, lambda: F.conv2d_backward.look(dout, x, W, **self.options()))
+        dx, self.W.grad, db = self.gradient(dout, x, W, **self.options(), ask_dx=self.asked)
+        if self.b is not None:
+            self.b.grad = db
+        return dx
+
+    def parameters(self) -> list[Parameter]:
+        return [self.W] if self.b is None else [self.W, self.b]
+
+    def __repr__(self) -> str:
+        k, c, kh, kw = self.W.data.shape
+        sides = kh if kh == kw else (kh, kw)
+        more = {"stride": (self.stride, 1), "padding": (self.padding, 0), "bias": (self.b is not None, True)}
+        return f"Conv2d({c}, {k}, {sides}{_unusual(more)})"
+
+
+def _unusual(options: Mapping[str, tuple[object, object]]) -> str:
+    return "".join(f", {name}={value}" for name, (value, usual) in options.items() if value != usual)
+
+
+class MaxPool2d(_Images):
+    """:func:`~bphelpers.functional.max_pool2d` as a layer [15].
+
+    >>> MaxPool2d(2)(np.ones((32, 8, 24, 24))).shape
+    (32, 8, 12, 12)
+    """
+
+    pair = F.max_pool2d, F.max_pool2d_backward
+
+    def __init__(self, kernel_size: int, stride: int | None = None) -> None:
+        self.kernel_size = whole("kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else whole("stride", stride, 1)
+
+    def entering(self, x: ArrayLike) -> Array:
+        return F.max_pool2d.look(x, self.kernel_size, self.stride)["x"]
+
+    def forward(self, x: Array) -> Array:
+        x = self.looked_at(x)
+        return self.keeping(x, self.function(x, self.kernel_size, self.stride))
+
+    def backward(self, dout: Array) -> Array:
+        x, window = self.remembered()[0], (self.kernel_size, self.stride)
+        dout = self.fitting(dout, lambda: F.max_pool2d_backward.look(dout, x, *window))
+        return self.gradient(dout, x, *window)
+
+    def __repr__(self) -> str:
+        return f"MaxPool2d({self.kernel_size}{_unusual({'stride': (self.stride, self.kernel_size)})})"
+
+
+class Flatten(Module):
+    """All numbers of an example in one row, ``(n, c, h, w)`` to ``(n, c * h * w)`` [15].
+
+    >>> Flatten()(np.ones((32, 16, 4, 4))).shape
+    (32, 256)
+    """
+
+    def entering(self, x: ArrayLike) -> Array:
+        return shaped("x", x, "n ...")
+
+    def forward(self, x: Array) -> Array:
+        self._kept = x = self.entering(x)
+        return x.reshape(len(x), -1) if len(x) else x.reshape(0, int(np.prod(x.shape[1:])))
+
+    def backward(self, dout: Array) -> Array:
+        x = self.remembered()
+        return shaped_as(self.forward(x), dout).reshape(x.shape)
