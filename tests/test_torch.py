@@ -130,20 +130,48 @@ LAYERS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "leaky ReLU": ("LeakyReLU", (), {}),
     "leaky ReLU, all options": ("LeakyReLU", (0.2,), {}),
     "GELU": ("GELU", (), {}),
+    "convolution": ("Conv2d", (2, 3, (3, 2)), {}),
+    "convolution, all options": ("Conv2d", (2, 3, 3), {"stride": 2, "padding": 1, "bias": False}),
+    "max pooling": ("MaxPool2d", (2,), {}),
+    "max pooling, overlapping": ("MaxPool2d", (3,), {"stride": 2}),
+    "linear, of places": ("Linear", (3, 2), {}),
 }
-GAMMA, BETA, DOUT = START[1][:3] + 1, START[3], np.cos(np.arange(120)).reshape(40, 3)
+GAMMA, BETA = START[1][:3] + 1, START[3]
+IMAGES = np.sin(np.arange(1, 1201) ** 1.5).reshape(40, 2, 5, 3)  # some of them with equal numbers in a window
+IMAGES[:5, :, :2, :2] = 0.5
+OF_IMAGES = {"Conv2d", "MaxPool2d", "Linear"}
 LAYER_BATCHES = (slice(0, 7), slice(7, 9), slice(9, 40))
+
+
+def inputs(kind: str) -> np.ndarray:
+    return IMAGES if kind in OF_IMAGES else X
+
+
+def start_of(kind: str, k: int, shape: tuple[int, ...]) -> np.ndarray:
+    """The k-th parameter at the start."""
+    return (
+        0.7 * np.sin(3.0 * np.arange(np.prod(shape)) + k).reshape(shape)
+        if kind in OF_IMAGES
+        else (GAMMA, BETA)[k]
+    )
+
+
+def upstream(shape: tuple[int, ...], batch: slice) -> np.ndarray:
+    whole = len(X), *shape[1:]
+    return np.cos(np.arange(np.prod(whole))).reshape(whole)[batch]
 
 
 def our_layer(name: str) -> list[list[float]]:
     """Three batches in training, one in evaluation: outputs, gradients, running values, in rows."""
     kind, sizes, options = LAYERS[name]
-    layer, rows = getattr(nn, kind)(*sizes, **options), []
-    for p, value in zip(layer.parameters(), (GAMMA, BETA), strict=False):
-        p.data = value
+    more = {"rng": np.random.default_rng(0)} if kind in ("Conv2d", "Linear") else {}
+    layer, rows = getattr(nn, kind)(*sizes, **options, **more), []
+    for k, p in enumerate(layer.parameters()):
+        p.data = start_of(kind, k, p.data.shape)
+    x = inputs(kind)
     for batch, training in [*((batch, True) for batch in LAYER_BATCHES), (slice(0, 3), False)]:
-        out = layer.train(training)(X[batch])
-        found = [out, layer.backward(DOUT[batch]), *(p.grad for p in layer.parameters())]
+        out = layer.train(training)(x[batch])
+        found = [out, layer.backward(upstream(out.shape, batch)), *(p.grad for p in layer.parameters())]
         rows += [array.ravel().tolist() for array in [*found, *(p.data for p in layer.buffers())]]
     return rows
 
@@ -156,14 +184,14 @@ def pytorchs_layer(name: str) -> list[list[float]]:
     more = {"approximate": "tanh"} if kind == "GELU" else {}
     layer, rows = getattr(torch.nn, kind)(*sizes, **options, **more).double(), []
     with torch.no_grad():
-        for parameter, value in zip(layer.parameters(), (GAMMA, BETA), strict=False):
-            parameter.copy_(torch.tensor(value))
+        for k, parameter in enumerate(layer.parameters()):
+            parameter.copy_(torch.tensor(start_of(kind, k, tuple(parameter.shape))))
     running = [value for key, value in layer.named_buffers() if key != "num_batches_tracked"]
     for batch, training in [*((batch, True) for batch in LAYER_BATCHES), (slice(0, 3), False)]:
         layer.zero_grad()
-        x = torch.tensor(X[batch], requires_grad=True)
+        x = torch.tensor(inputs(kind)[batch], requires_grad=True)
         out = layer.train(training)(x)
-        out.backward(torch.tensor(DOUT[batch]))
+        out.backward(torch.tensor(upstream(tuple(out.shape), batch)))
         found = [out.detach(), x.grad, *(parameter.grad for parameter in layer.parameters()), *running]
         rows += [array.numpy().ravel().tolist() for array in found]
     return rows

@@ -72,6 +72,7 @@ class Conv2d(_Images):
         self.stride, self.padding = whole("stride", stride, 1), whole("padding", padding, 0)
 
     def options(self) -> dict[str, int]:
+        """What the functions are told besides arrays."""
         return {"stride": self.stride, "padding": self.padding}
 
     def entering(self, x: ArrayLike) -> Array:
@@ -120,17 +121,21 @@ class MaxPool2d(_Images):
         self.kernel_size = whole("kernel_size", kernel_size, 1)
         self.stride = self.kernel_size if stride is None else whole("stride", stride, 1)
 
+    def options(self) -> dict[str, int]:
+        """What the functions are told besides arrays."""
+        return {"kernel_size": self.kernel_size, "stride": self.stride}
+
     def entering(self, x: ArrayLike) -> Array:
-        return F.max_pool2d.look(x, self.kernel_size, self.stride)["x"]
+        return F.max_pool2d.look(x, **self.options())["x"]
 
     def forward(self, x: Array) -> Array:
         x = self.looked_at(x)
-        return self.keeping(x, self.function(x, self.kernel_size, self.stride))
+        return self.keeping(x, self.function(x, **self.options()))
 
     def backward(self, dout: Array) -> Array:
-        x, window = self.remembered()[0], (self.kernel_size, self.stride)
-        dout = self.fitting(dout, lambda: F.max_pool2d_backward.look(dout, x, *window))
-        return self.gradient(dout, x, *window)
+        x = self.remembered()[0]
+        dout = self.fitting(dout, lambda: F.max_pool2d_backward.look(dout, x, **self.options()))
+        return self.gradient(dout, x, **self.options())
 
     def __repr__(self) -> str:
         return f"MaxPool2d({self.kernel_size}{_unusual({'stride': (self.stride, self.kernel_size)})})"

@@ -107,6 +107,55 @@ def _statistics(mean_moves: bool, variance_moves: bool) -> dict[str, Rule]:
     return {"batch_norm": over(0), "layer_norm": over(1)}
 
 
+def _put_back(
+    put: Callable[[Array, Array], Array], moves: Callable[[int], int] | None = None, cut: int | None = None
+) -> Rule:
+    """conv2d's dx when numbers are put back to their pixels in another way, or to other pixels."""
+
+    def rule(
+        dout: Array, x: Array, W: Array, *_: Array, stride: int = 1, padding: int = 0, **rest: Any
+    ) -> Gradients:
+        dx = np.zeros((*x.shape[:2], x.shape[2] + 2 * padding, x.shape[3] + 2 * padding))
+        step = moves(stride) if moves else stride
+        for i, j in np.ndindex(dout.shape[2:]):
+            window = dx[:, :, i * step : i * step + W.shape[2], j * step : j * step + W.shape[3]]
+            window[...] = put(window, np.tensordot(dout[:, :, i, j], W, 1))
+        first = padding if cut is None else cut
+        return {"x": dx[:, :, first : first + x.shape[2], first : first + x.shape[3]]}
+
+    return rule
+
+
+def _convolved(kernels: Callable[[Array], Array]) -> Rule:
+    """conv2d's dx by other kernels."""
+    return lambda dout, x, W, *_, **options: {"x": F.conv2d_backward(dout, x, kernels(W), **options)[0]}
+
+
+def _of_kernels(change: Callable[[Array, Array], Array]) -> Rule:
+    """conv2d's dW, changed; the change is told dout too."""
+    return lambda dout, x, W, *_, **options: {"W": change(F.conv2d_backward(dout, x, W, **options)[1], dout)}
+
+
+def _pooled(share: Callable[[Array, Array, int], Array], adds_up: bool = True) -> Rule:
+    """max_pool2d's dx when each window hands on ``share(seen, largest, its area)`` of dout."""
+
+    def rule(dout: Array, x: Array, out: Array, kernel_size: int = 2, stride: int | None = None) -> Array:
+        dx, step = np.zeros_like(x), stride or kernel_size
+        for i, j in np.ndindex(dout.shape[2:]):
+            seen = (..., slice(i * step, i * step + kernel_size), slice(j * step, j * step + kernel_size))
+            here = (..., slice(i, i + 1), slice(j, j + 1))
+            given = dout[here] * share(x[seen], out[here], kernel_size**2)
+            dx[seen] = dx[seen] + given if adds_up else np.where(given != 0, given, dx[seen])
+        return dx
+
+    return rule
+
+
+def _first_winner(seen: Array, largest: Array, area: int) -> Array:
+    wins = (seen == largest).reshape(*seen.shape[:2], -1)
+    return (wins & (wins.cumsum(axis=-1) == 1)).reshape(seen.shape)
+
+
 def _cut_off(found: Array, truth: Array) -> Array | None:
     whole = np.trunc(truth)
     return whole if whole.any() and (found == np.trunc(found)).all() else None
@@ -406,6 +455,74 @@ TABLE = (
         "These numbers come out when the gradient comes back through the layers alone: x reaches the sum "
         "directly too, so dout is added.",
         {"residual": lambda dout, through: through},
+    ),
+    # --- in convolution and pooling ---
+    Mistake(
+        "kernel not turned",
+        "These numbers come out when the kernel is not turned round: dx[k] adds up dout[i] * W[k - i], so on "
+        "the way back the kernel is read from its end, in height and in width.",
+        {"conv2d": _convolved(lambda W: W[:, :, ::-1, ::-1])},
+    ),
+    Mistake(
+        "channels not exchanged",
+        "These numbers come out when the channels keep their places: on the way back a kernel's output "
+        "channels are summed over, and its input channels remain.",
+        {"conv2d": _convolved(lambda W: W.transpose(1, 0, 2, 3) if len(W) == W.shape[1] else W)},
+    ),
+    Mistake(
+        "overlaps overwritten",
+        "These numbers come out when windows that overlap overwrite each other: a pixel that was seen "
+        "several times adds up what comes back (+= and not =).",
+        {
+            "conv2d": _put_back(lambda before, given: given),
+            "max_pool2d": _pooled(_first_winner, adds_up=False),
+        },
+    ),
+    Mistake(
+        "stride left out on the way back",
+        "These numbers come out when the windows lie side by side on the way back: window i begins at pixel "
+        "i * stride, as it did on the way there.",
+        {"conv2d": _put_back(np.add, lambda stride: 1)},
+    ),
+    Mistake(
+        "padding cut at one end",
+        "These numbers come out when the padding is cut off at the far end alone: x begins after the first "
+        "padding zeros, dx[:, :, p:p+h, p:p+w].",
+        {"conv2d": _put_back(np.add, cut=0)},
+    ),
+    Mistake(
+        "kernel's gradient turned",
+        "This is the right dW turned round: only dx reads the kernel from its end, dW[i] adds up dout[y] * "
+        "x[y + i].",
+        {"conv2d": _of_kernels(lambda dW, dout: dW[:, :, ::-1, ::-1])},
+    ),
+    Mistake(
+        "height and width exchanged",
+        "This is the right dW with height and width exchanged.",
+        {"conv2d": _of_kernels(lambda dW, dout: dW.transpose(0, 1, 3, 2))},
+    ),
+    Mistake(
+        "averaged over the places",
+        "Every number is the right one divided by the number of places: a kernel is used at every place, and "
+        "its gradient adds up over them.",
+        {"conv2d": _of_kernels(lambda dW, dout: dW / dout[0, 0].size)},
+    ),
+    Mistake(
+        "every maximum gets it all",
+        "These numbers come out when all equal maxima of a window get the whole of dout: one of them gets "
+        "it, or they share it.",
+        {"max_pool2d": _pooled(lambda seen, largest, area: seen == largest)},
+    ),
+    Mistake(
+        "everyone in the window gets it",
+        "These numbers come out when every number of the window gets what belongs to the largest: the others "
+        "could move a little and the maximum would not.",
+        {
+            "max_pool2d": (
+                _pooled(lambda seen, largest, area: np.ones_like(seen)),
+                _pooled(lambda seen, largest, area: np.full_like(seen, 1 / area)),
+            )
+        },
     ),
     # --- at the output ---
     Mistake(

@@ -76,13 +76,13 @@ class Operation:
             made.append(wrong if isinstance(wrong, dict) else {self.takes[0]: wrong})
         return [wrong for wrong in made if wrong]
 
-    def mistakes(self, dout: Array | None, values: Values, out: Any) -> list[Hypothesis]:
+    def mistakes(self, dout: Array | None, values: Values, out: Any, **options: Any) -> list[Hypothesis]:
         """What each row of the table gives here."""
         with np.errstate(all="ignore"):  # a mistake may divide by 0
             return [
                 Hypothesis(row.name, wrong, in_rows=True)
                 for row in mistakes_in(self.name)
-                for wrong in self.with_mistake(row, dout, values, out)
+                for wrong in self.with_mistake(row, dout, values, out, **options)
             ]
 
 
@@ -106,6 +106,8 @@ OPERATIONS = {
         _loss("binary_cross_entropy", "logits", "y"),
         _loss("softmax_cross_entropy", "logits", "labels"),
         Operation("linear", ("x", "W", "b"), ("x", "W")),
+        Operation("conv2d", ("x", "W", "b"), ("x", "W")),
+        Operation("max_pool2d", ("x",), ("x",)),
     )
 }
 DROPOUT = Operation("dropout", ("x",), ())  # with the option mask
@@ -133,12 +135,14 @@ def check_op(
     *args: ArrayLike,
     dout: ArrayLike | None = None,
     tolerance: float = 1e-6,
+    **options: Any,
 ) -> GradientReport:
     """Check your own backward of one operation against centred differences, and diagnose it [09].
 
     It is called as the package's: ``(dout, x, W)`` for linear, ``(dout, z)`` for relu, ``(dout, a)`` with the
     output for sigmoid, tanh and softmax, ``(logits, labels)`` for a loss. One that is written for z is
-    given z, and the report says so. ``args`` are the forward's. What is measured is ``sum(dout * out)``, by
+    given z, and the report says so. ``args`` are the forward's; ``options``, such as ``stride=2`` or
+    ``kernel_size=2``, go to both. What is measured is ``sum(dout * out)``, by
     default with numbers without a pattern.
 
     >>> def my_sigmoid_backward(dout, a):
@@ -151,7 +155,7 @@ def check_op(
     if not callable(backward):
         refuse("backward", "be a function that returns gradients", backward)
     values = _arrays(operation, args)
-    out = operation.forward(values)
+    out = operation.forward(values, **options)
     upstream = None
     if not operation.is_loss:
         no_pattern = np.cos(1 + np.arange(out.size)).reshape(out.shape)
@@ -160,7 +164,7 @@ def check_op(
             raise ValueError(f"dout must have the shape of the output, {out.shape}, got {upstream.shape}")
 
     def loss(**arrays: Array) -> Any:
-        moved = operation.forward(values | arrays)
+        moved = operation.forward(values | arrays, **options)
         return moved if upstream is None else np.sum(upstream * moved)
 
     first = values[operation.takes[0]]
@@ -174,10 +178,10 @@ def check_op(
         return compare(
             loss,
             {key: values[key] for key in operation.with_gradient},
-            operation.backward(*given, backward),
+            operation.backward(*given, backward, **options),
             tolerance,
             counts,
-            lambda: operation.mistakes(upstream, values, out),
+            lambda: operation.mistakes(upstream, values, out, **options),
             notes=notes,
         )
 

@@ -28,6 +28,8 @@ KNOWN = {
     nn.GELU: "gelu",
     nn.BatchNorm1d: "batch_norm",
     nn.LayerNorm: "layer_norm",
+    nn.Conv2d: "conv2d",
+    nn.MaxPool2d: "max_pool2d",
     nn.MSELoss: "mse",
     nn.BCEWithLogitsLoss: "binary_cross_entropy",
     nn.CrossEntropyLoss: "softmax_cross_entropy",
@@ -112,6 +114,8 @@ def _parameters(layer: Any) -> list[Any]:
 
 def _options(layer: Any) -> dict[str, Any]:
     """What the operation of a layer is told besides its arrays."""
+    if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
+        return layer.options()
     if isinstance(layer, nn.LeakyReLU):
         return {"slope": layer.slope}
     if isinstance(layer, nn.BatchNorm1d) and not layer.training:
