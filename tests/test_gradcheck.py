@@ -7,6 +7,7 @@ import pytest
 from gradient_tools import named, right_gradients, wrong_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from operations import OPERATIONS as ROWS
 
 from bphelpers import functional as F
 from bphelpers import nn
@@ -449,10 +450,10 @@ def test_softmax_alone_and_the_other_losses():
 
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_the_packages_own_backward_passes(op):
-    takes = OPERATIONS[op].takes
-    known = {"W": W, "b": B, "gamma": B, "beta": 2 * B, "labels": LABELS, "y": (Z > 0.3) * 1.0}
-    args = [known.get(name, X if op == "linear" else Z) for name in takes]
-    assert check_op(op, getattr(F, f"{op}_backward"), *args).ok
+    row = ROWS[op]
+    given = row.sample(np.random.default_rng(1))
+    args = [given[name] for name in OPERATIONS[op].takes]
+    assert check_op(op, getattr(F, f"{op}_backward"), *args, **row.fixed).ok
 
 
 def test_bias_mistakes():
