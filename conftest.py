@@ -101,11 +101,11 @@ def pytest_make_collect_report(collector: pytest.Collector):
 
 
 # What is left out unless --all is given: see `make test-all`.
-LONG = ("all_mutants", "all_pages")
+LONG = ("all_mutants", "all_pages", "ten_starts")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="also all mutants, and all lessons in Chromium")
+    parser.addoption("--all", action="store_true", help="also all mutants, all lessons in Chromium, and training from ten starts")
 
 
 def has_torch() -> bool:
