@@ -100,7 +100,10 @@ class Value:
 
     def exp(self) -> "Value":
         """The exponential, with itself as slope."""
-        power = math.exp(self.data) if self.data < 709.78 else math.inf
+        try:
+            power = math.exp(self.data)
+        except OverflowError:
+            power = math.inf
         return Value(power, (self,), (power,), "exp")
 
     def log(self) -> "Value":
@@ -157,8 +160,7 @@ def topological_order(root: Node, parents_of: Callable[[Node], Iterable[Node]]) 
             seen.add(node)
             stack.append((node, True))
             for parent in parents_of(node):
-                if parent not in seen:
-                    stack.append((parent, False))
+                stack.append((parent, False))
     return order
 
 

@@ -150,7 +150,7 @@ REFUSED = [
     (lambda Value: Value("1"), "data must be a finite number"),
     (lambda Value: Value(float("nan")), "data must be a finite number"),
     (lambda Value: Value(np.inf), "data must be a finite number"),
-    (lambda Value: Value(Value(1.0)), "use the Value itself"),
+    (lambda Value: Value(Value(1.0)), "data must be a number, got Value(1) (Value); use the Value itself"),
     (lambda Value: Value(1.0, (Value(1.0),), ()), "slopes must be one for each of 1 parents"),
     (lambda Value: Value(1.0, (Value(1.0),), (1.0, 2.0)), "slopes must be one for each of 1 parents"),
     (lambda Value: Value(1.0, (Value(1.0),), (math.inf,), "mine"), "a result of mine must be finite"),
@@ -170,6 +170,7 @@ REFUSED = [
     (lambda Value: Value(0.0).log(), "the argument of log must be above 0, got 0"),
     (lambda Value: Value(-1.0).log(), "the argument of log must be above 0"),
     (lambda Value: Value(1e3).exp(), "a result of exp must be finite"),
+    (lambda Value: Value(710.0).exp(), "a result of exp must be finite"),
     (lambda Value: Value(1e308) + Value(1e308), "a result of + must be finite"),
     (lambda Value: Value(1e308) + 1e308, "a result of + must be finite"),
     (lambda Value: Value(-1e308) - Value(1e308), "a result of - must be finite"),
@@ -199,9 +200,11 @@ def test_extremes_are_quiet(autodiff):
     assert Value(-1e9).sigmoid().data == 0
     assert Value(1e9).sigmoid().data == 1
     assert math.isclose(Value(709.7).exp().data, math.exp(709.7))
-    assert Value(0.0).relu().slopes == (0.0,)
+    assert 0 <= Value(-709.9).sigmoid().data < 1e-300
+    assert [(type(slope), slope) for slope in Value(0.0).relu().slopes] == [(float, 0)]
     assert (Value(0.0) ** 2).slopes == (0.0,)
     assert (Value(0.0) ** 1).slopes == (1.0,)
+    assert (Value(0.0) ** 1.5).slopes == (0.0,)
     assert (Value(0.0) ** 0).slopes == (0.0,)
     assert (Value(-2.0) ** 3).data == -8
 
