@@ -338,7 +338,7 @@ def describe_walk(walk: str, step: int) -> str:
 
 SUMS = (
     "A table with the rows 1, 2, 3 and 4, 5, 6: what comes back to a sum of a column and a row. Below it the"
-    " sums of its columns, 5, 7 and 9, for the row; to its right the sums of its rows, 6 and 15, for the column."
+    " sums of its columns, 5, 7 and 9, for the row; beside it those of its rows, 6 and 15, for the column."
 )
 
 
