@@ -347,17 +347,17 @@ def draw_sums(arriving: np.ndarray, for_row: np.ndarray, for_column: np.ndarray)
     fig = plots.new_figure(6.0, 2.9)
     ax = fig.subplots()
     height, width = arriving.shape
-    ax.set(xlim=(-0.6, width + 2.4), ylim=(height + 0.9, -0.6), title="What was copied is added up")
+    ax.set(xlim=(-0.6, width + 2.4), ylim=(height + 0.4, -0.6), title="What was copied is added up")
     ax.set_axis_off()
     centred = {"ha": "center", "va": "center", "color": plots.BACKWARD, "fontsize": 13}
     frame = {"boxstyle": "square,pad=0.7", "facecolor": plots.PAPER, "edgecolor": plots.LIGHT}
     for (y, x), number in np.ndenumerate(arriving):
         ax.text(x, y, f"{number:g}", bbox=frame, **centred)
     for x, number in enumerate(for_row):
-        ax.text(x, height + 0.3, f"{number:g}", weight="bold", **centred)
+        ax.text(x, height, f"{number:g}", weight="bold", **centred)
     for y, number in enumerate(for_column.ravel()):
         ax.text(width, y, f"{number:g}", weight="bold", **centred)
-    ax.text(width + 0.4, height + 0.3, "gradient of the row", va="center", color=plots.GREY)
+    ax.text(width + 0.4, height, "gradient of the row", va="center", color=plots.GREY)
     ax.text(width + 0.4, (height - 1) / 2, "gradient of\nthe column", va="center", color=plots.GREY)
     return fig
 
