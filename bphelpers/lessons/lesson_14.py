@@ -349,7 +349,7 @@ def draw_sums(arriving: np.ndarray, for_row: np.ndarray, for_column: np.ndarray)
     height, width = arriving.shape
     ax.set(xlim=(-0.6, width + 2.4), ylim=(height + 0.4, -0.6), title="What was copied is added up")
     ax.set_axis_off()
-    centred = {"ha": "center", "va": "center", "color": plots.BACKWARD, "fontsize": 13}
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "color": plots.BACKWARD, "fontsize": 13}
     frame = {"boxstyle": "square,pad=0.7", "facecolor": plots.PAPER, "edgecolor": plots.LIGHT}
     for (y, x), number in np.ndenumerate(arriving):
         ax.text(x, y, f"{number:g}", bbox=frame, **centred)
