@@ -14,7 +14,7 @@ with momentum (0.9), or Adam's, each a table of its own. Each part is cut into r
 contenders run, one after another, so that whatever else the machine does hits all. A ratio is the median of
 the rounds' ratios. At the end the losses are compared: who computes something else is not listed but refused.
 `products` is the matrix products of the same steps alone, into arrays made before: what multiplies with the
-same library cannot be faster.
+same library cannot be faster. `bphelpers, autodiff` is lesson 14: a node for each number, as in micrograd.
 
 Peers that are not installed are left out. W3 needs the images of Debian's package dataset-fashion-mnist.
 """
@@ -50,7 +50,7 @@ os.environ["TQDM_DISABLE"] = "1"
 import numpy as np  # noqa: E402
 
 import bphelpers  # noqa: E402
-from bphelpers import data, nn, optim, training  # noqa: E402
+from bphelpers import autodiff, data, nn, optim, training  # noqa: E402
 from bphelpers.teaching import gradcheck, plots  # noqa: E402
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -378,7 +378,7 @@ def autograd(work: Work) -> Round:
 
 
 def micrograd(work: Work) -> Round:
-    """Scalars; it has no exponential of a variable, so the sigmoid is told its slope."""
+    """It has no exponential of a variable, so the sigmoid is told its slope."""
     from micrograd.engine import Value
 
     def sigmoid(z: Value) -> Value:
@@ -390,7 +390,17 @@ def micrograd(work: Work) -> Round:
         out._backward = backward
         return out
 
-    layers = [([[Value(w) for w in row] for row in W], [Value(v) for v in b]) for W, b in work.weights]
+    return number_by_number(work, Value, sigmoid)
+
+
+def ours_by_numbers(work: Work) -> Round:
+    return number_by_number(work, autodiff.Value, autodiff.Value.sigmoid)
+
+
+def number_by_number(work: Work, Value: Any, sigmoid: Callable[[Any], Any]) -> Round:
+    """A node for each number, and the same lines for whoever makes the nodes."""
+    layers = [([[Value(float(w)) for w in row] for row in W], [Value(float(v)) for v in b])
+              for W, b in work.weights]  # fmt: skip
     parameters = [w for W, b in layers for w in [*itertools.chain(*W), *b]]
     x, y = work.X[0].tolist(), work.y[0].tolist()
 
@@ -416,6 +426,7 @@ Contender = Callable[[Work], Round]
 OURS = "bphelpers"
 PEERS: dict[str, tuple[str, Contender]] = {  # what is printed: the module it needs, and how it is made
     "bphelpers, layer by layer": ("bphelpers", layer_by_layer),
+    "bphelpers, autodiff": ("bphelpers", ours_by_numbers),
     "PyTorch, update by hand": ("torch", lambda work: pytorch(work, manual=True)),
     "PyTorch, its optimizer": ("torch", pytorch),
     "PyTorch, fused optimizer": ("torch", lambda work: pytorch(work, fused=True)),
@@ -426,8 +437,9 @@ PEERS: dict[str, tuple[str, Contender]] = {  # what is printed: the module it ne
     "products": ("numpy", products),
 }
 RULES = ("plain", "momentum", "Adam")
-PLAIN_ONLY = {"PyTorch, update by hand", "JAX, jit", "autograd", "micrograd"}
-NOT_IN = {"W1": {"scikit-learn"}, "W2": {"micrograd"}, "W3": {"micrograd"}}
+NUMBERS = {"micrograd", "bphelpers, autodiff"}
+PLAIN_ONLY = {"PyTorch, update by hand", "JAX, jit", "autograd", *NUMBERS}
+NOT_IN = {"W1": {"scikit-learn"}, "W2": NUMBERS, "W3": NUMBERS}
 AIMS = {  # how many times as fast as they
     ("W1", "plain"): {"micrograd": 3.3, "PyTorch, update by hand": 4, "autograd": 20},
     ("W2", "plain"): {"PyTorch, update by hand": 3.3, "scikit-learn": 3.3},

@@ -41,7 +41,7 @@ class Value:
         slopes: tuple[float, ...] = (),
         op: str = "",
     ) -> None:
-        if type(data) is not float or not parents:
+        if type(data) is not float or not (parents or math.isfinite(data)):
             if isinstance(data, Value):
                 refuse("data", "be a number", data, "use the Value itself: a copy would hide its parents")
             data = number("data", data)
@@ -79,7 +79,7 @@ class Value:
     def __sub__(self, other: Operand) -> "Value":
         if isinstance(other, Value):
             return Value(self.data - other.data, (self, other), (1.0, -1.0), "-")
-        return self + -_number(other)
+        return Value(self.data - _number(other), (self,), (1.0,), "-")
 
     def __truediv__(self, other: Operand) -> "Value":
         divisor = other.data if isinstance(other, Value) else _number(other)
@@ -100,7 +100,10 @@ class Value:
 
     def exp(self) -> "Value":
         """The exponential, with itself as slope."""
-        power = math.exp(self.data) if self.data < 709.78 else math.inf
+        try:
+            power = math.exp(self.data)
+        except OverflowError:
+            power = math.inf
         return Value(power, (self,), (power,), "exp")
 
     def log(self) -> "Value":
@@ -130,7 +133,7 @@ class Value:
             value.grad = 0.0
         self.grad = 1.0
         for value in reversed(order):  # everybody who used it comes before it
-            for parent, slope in zip(value.parents, value.slopes, strict=True):
+            for parent, slope in zip(value.parents, value.slopes):  # noqa: B905  the constructor counted them
                 parent.grad += value.grad * slope
 
     def __repr__(self) -> str:
@@ -157,8 +160,7 @@ def topological_order(root: Node, parents_of: Callable[[Node], Iterable[Node]]) 
             seen.add(node)
             stack.append((node, True))
             for parent in parents_of(node):
-                if parent not in seen:
-                    stack.append((parent, False))
+                stack.append((parent, False))
     return order
 
 

@@ -1,5 +1,6 @@
 """Exercises, predictions and the moving picture of lesson 14."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -160,19 +161,23 @@ def _grads_mistakes(order: list[Value]) -> Mistakes:
 # --- Exercise 14.3: a note ----------------------------------------------------------------------------------
 
 
-def _tanh_note(z: float) -> tuple[float, float]:
-    a = float(np.tanh(z))
-    return a, 1 - a * a
+def _sigmoid_note(z: float) -> tuple[float, float]:
+    a = 1 / (1 + math.exp(-z))
+    return a, a * (1 - a)
 
 
-def _tanh_mistakes(z: float) -> Mistakes:
-    a = float(np.tanh(z))
+def _sigmoid_mistakes(z: float) -> Mistakes:
+    a, slope = _sigmoid_note(z)
     return {
-        "the slope is computed from z, as 1 - z * z, and not from the output, as 1 - a * a": (a, 1 - z * z),
-        "the slope is the sigmoid's": (a, a * (1 - a)),
-        "the square is missing in the slope": (a, 1 - a),
-        "the slope has the wrong sign": (a, a * a - 1),
-        "the value and the slope are swapped": (1 - a * a, a),
+        "the slope is computed from z, as z * (1 - z), and not from the output, as a * (1 - a)": (
+            a,
+            z * (1 - z),
+        ),
+        "the slope is that of tanh, 1 - a * a": (a, 1 - a * a),
+        "the factor a is missing in the slope": (a, 1 - a),
+        "the slope has the wrong sign": (a, -slope),
+        "the value and the slope are swapped": (slope, a),
+        "the sign of z is wrong in the exponent: it is e to the minus z": (1 - a, slope),
     }
 
 
@@ -190,19 +195,20 @@ EXERCISES = {
         ],
     ),
     "14.2": Exercise(_handed_back, _grads_mistakes, cases=_used_graphs),
-    "14.3": Exercise(_tanh_note, _tanh_mistakes, cases=[(0.5,), (-1.2,), (2.0,)]),
+    "14.3": Exercise(_sigmoid_note, _sigmoid_mistakes, cases=[(0.5,), (-1.2,), (2.0,)]),
 }
 
 PREDICTIONS = {
     "14.A": Prediction(
-        "Twenty times z = z + z. How many nodes does a walk in topological order visit?",
+        "Twenty times z = z + z. How many visits does it take to follow every path?",
         ("21", "400", "two million"),
-        explain="Two million is tempting, because that's how many visits it takes to follow every path.",
+        explain="21 is tempting, because that's how many nodes there are. But z feeds each sum twice, so"
+        " every doubling doubles the number of paths.",
     ),
     "14.B": Prediction(
-        "Twelve weights and biases, one loss. How many forward sweeps give the whole gradient?",
+        "Twelve weights and biases, one error. How many walks from the front give the whole gradient?",
         ("1", "2", "12"),
-        explain="A sweep from the front answers for one weight only. From the back, one is enough.",
+        explain="A walk from the front answers for one weight only. From the back, one is enough.",
     ),
 }
 
@@ -255,16 +261,22 @@ def whole_pass() -> Figure:
     return fig
 
 
-def draw_visits(doublings: list[int], in_order: list[int], along_paths: list[int]) -> Figure:
+VISITS = (
+    "Nodes visited over the number of doublings, up to 20. Each node once: 1, 2, 3 and so on up to 21."
+    " Following every path: 1, 3, 7, 15 and so on up to 2,097,151."
+)
+
+
+def draw_visits(doublings: list[int], once: list[int], along_paths: list[int]) -> Figure:
     """Both counts over the number of doublings, on a logarithmic axis."""
     fig = plots.new_figure(6.0, 3.2)
     ax = fig.subplots()
-    for counts, name, style in ((along_paths, "following every path", "s--"), (in_order, "in order", "o-")):
+    for counts, name, style in ((along_paths, "following every path", "s--"), (once, "each node once", "o-")):
         colour = plots.BACKWARD if style == "o-" else plots.GREY
-        ax.plot(doublings, counts, style, color=colour)
+        ax.plot(doublings, counts, style, color=colour, markersize=4)
         ax.annotate(f"{name}: {counts[-1]:,}", (doublings[-1], counts[-1]), (-8, 4), ha="right", va="bottom",
                     textcoords="offset points", color=colour)  # fmt: skip
-    ax.set(yscale="log", ylim=(0.5, 3e7), xlabel="doublings", ylabel="nodes visited", xticks=doublings,
+    ax.set(yscale="log", ylim=(0.5, 3e7), xlabel="doublings", ylabel="nodes visited", xticks=doublings[::5],
            title="Each doubling adds one node and doubles the paths")  # fmt: skip
     return fig
 
@@ -320,3 +332,52 @@ def describe_walk(walk: str, step: int) -> str:
     have = ", ".join(f"{name} {grads[name]}" for name in ("v", "u", "x", "y"))
     return (f"The walk {walk}, after {count} of {len(visits(walk))} visits. {_title(walk, step)}. "
             f"Gradients so far: {have}.")  # fmt: skip
+
+
+# --- The pictures of the deeper page: deeper/14_forward_mode_and_arrays.ipynb ---------------------------
+
+SUMS = (
+    "A table with the rows 1, 2, 3 and 4, 5, 6: what comes back to a sum of a column and a row. Below it the"
+    " sums of its columns, 5, 7 and 9, for the row; beside it those of its rows, 6 and 15, for the column."
+)
+
+
+def draw_sums(arriving: np.ndarray, for_row: np.ndarray, for_column: np.ndarray) -> Figure:
+    """What arrives at a broadcast sum, and what is added up for the row and the column that were copied."""
+    fig = plots.new_figure(6.0, 2.9)
+    ax = fig.subplots()
+    height, width = arriving.shape
+    ax.set(xlim=(-0.6, width + 2.4), ylim=(height + 0.4, -0.6), title="What was copied is added up")
+    ax.set_axis_off()
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "color": plots.BACKWARD, "fontsize": 13}
+    frame = {"boxstyle": "square,pad=0.7", "facecolor": plots.PAPER, "edgecolor": plots.LIGHT}
+    for (y, x), number in np.ndenumerate(arriving):
+        ax.text(x, y, f"{number:g}", bbox=frame, **centred)
+    for x, number in enumerate(for_row):
+        ax.text(x, height, f"{number:g}", weight="bold", **centred)
+    for y, number in enumerate(for_column.ravel()):
+        ax.text(width, y, f"{number:g}", weight="bold", **centred)
+    ax.text(width + 0.4, height, "gradient of the row", va="center", color=plots.GREY)
+    ax.text(width + 0.4, (height - 1) / 2, "gradient of\nthe column", va="center", color=plots.GREY)
+    return fig
+
+
+KEPT = (
+    "Values kept at once over the spacing of checkpoints, for 100 steps. Spacing 1: 100 values. The curve"
+    " falls to 19 at a spacing of 10 and climbs back to 100 at a spacing of 100."
+)
+
+
+def draw_kept(spacings: list[int], most: list[int]) -> Figure:
+    """The most values kept at once, over the number of steps from one checkpoint to the next."""
+    fig = plots.new_figure(6.0, 3.2)
+    ax = fig.subplots()
+    ax.plot(spacings, most, "o-", color=plots.BACKWARD)
+    k = int(np.argmin(most))
+    ax.annotate(f"{most[k]} values", (spacings[k], most[k]), (0, -8), ha="center", va="top",
+                textcoords="offset points", color=plots.BACKWARD)  # fmt: skip
+    ax.set(xscale="log", ylim=(0, 110), xticks=spacings, xlabel="steps from one checkpoint to the next",
+           ylabel="values kept at once", title="A checkpoint every ten steps: 19 values for 100")  # fmt: skip
+    ax.set_xticklabels(map(str, spacings))
+    ax.minorticks_off()
+    return fig
