@@ -365,6 +365,11 @@ def half_done(dout, x, W):
     return dx @ W
 
 
+def indexed(dout, x, W):
+    column = 7
+    return dout @ W, dout.T @ x, dout[..., column]
+
+
 def no_return(dout, x, W):
     dout @ W
 
@@ -381,6 +386,7 @@ def writes(dout, x, W):
         (empty_stub, UNANSWERED),
         (documented_stub, UNANSWERED),
         (half_done, UNANSWERED),
+        (indexed, "Your function stopped"),
         (but(dW=lambda *_: ...), UNANSWERED),
         (lambda *given: list(LINEAR(*given)), RIGHT),
         (LINEAR, RIGHT),

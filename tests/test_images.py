@@ -1,20 +1,26 @@
 """Layers of images: a network against centred differences, what they take and refuse, mistakes in them."""
 
 import copy
+import importlib
 
 import numpy as np
 import pytest
 from operations import OPERATIONS
 
 from bphelpers import functional as F
-from bphelpers import nn, optim, training
+from bphelpers import optim, training
 from bphelpers.numeric import relative_error
 from bphelpers.teaching import gradcheck
 from bphelpers.teaching.gradcheck.mistakes import mistakes_in
 from bphelpers.teaching.gradcheck.operations import OPERATIONS as KNOWN
 
 
-def small_net(dtype=np.float64, seed=0):
+@pytest.fixture
+def nn():
+    return importlib.import_module("bphelpers.nn")
+
+
+def small_net(nn, dtype=np.float64, seed=0):
     rng = np.random.default_rng(seed)
     return nn.Sequential(
         nn.Conv2d(2, 3, (3, 2), padding=1, rng=rng, dtype=dtype),
@@ -33,9 +39,13 @@ def batch(n=4, dtype=np.float64):
     return rng.normal(size=(n, 2, 8, 9)).astype(dtype), rng.integers(0, 3, size=n)
 
 
-@pytest.mark.parametrize("n", [1, 4])
-def test_every_gradient_of_a_network_agrees_with_centred_differences(n):
-    net, loss, (X, y) = small_net(), nn.CrossEntropyLoss(), batch(n)
+def test_every_gradient_of_a_network_agrees_with_centred_differences(nn):
+    check_against_differences(nn, 1)
+    check_against_differences(nn, 4)
+
+
+def check_against_differences(nn, n):
+    net, loss, (X, y) = small_net(nn), nn.CrossEntropyLoss(), batch(n)
     loss(net(X), y)
     dx = net.backward(loss.backward())
     for array, found in [(X, dx), *((p.data, p.grad.copy()) for p in net.parameters())]:
@@ -50,8 +60,8 @@ def test_every_gradient_of_a_network_agrees_with_centred_differences(n):
         assert relative_error(found, slope, np.abs(slope).max() / 100).max() < 1e-6
 
 
-def test_shapes_names_and_parameters():
-    net, (X, _) = small_net(), batch()
+def test_shapes_names_and_parameters(nn):
+    net, (X, _) = small_net(nn), batch()
     assert net(X).shape == (4, 3)
     assert [(p.name, p.data.shape) for p in net.parameters()] == [
         ("W1", (3, 2, 3, 2)), ("b1", (3,)), ("W2", (4, 3, 2, 2)), ("W3", (3, 4)), ("b3", (3,)),
@@ -62,8 +72,8 @@ def test_shapes_names_and_parameters():
     assert repr(net[6]) == "Flatten()"
 
 
-def test_float32_stays_and_other_arrays_are_taken():
-    net, (X, y) = small_net(np.float32), batch()
+def test_float32_stays_and_other_arrays_are_taken(nn):
+    net, (X, y) = small_net(nn, np.float32), batch()
     loss = nn.CrossEntropyLoss()
     loss(net(X), y)  # float64 goes in
     assert net.backward(loss.backward()).dtype == np.float32
@@ -75,7 +85,7 @@ def test_float32_stays_and_other_arrays_are_taken():
     assert layer.backward([[[[1] * 4] * 4] * 2]).sum() == 32
 
 
-def test_an_array_of_another_shape_after_one_that_fitted():
+def test_an_array_of_another_shape_after_one_that_fitted(nn):
     layer = nn.Conv2d(2, 3, 2, rng=np.random.default_rng(0))
     for shape in [(4, 2, 8, 9), (1, 2, 8, 9), (4, 2, 3, 3)]:
         out = layer.forward(np.ones(shape))
@@ -86,41 +96,41 @@ def test_an_array_of_another_shape_after_one_that_fitted():
         layer.backward(np.ones((4, 3, 2, 1)))
 
 
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda net: net(np.ones((4, 784))), r"shape \(n, 2, h, w\), got \(4, 784\); rows become images by"),
-        (lambda net: net(np.ones((4, 2, 8))), r"x must have shape \(n, 2, h, w\), got \(4, 2, 8\)"),
-        (lambda net: net(np.ones((4, 2, 0, 9))), r"x must be at least as large as the kernel"),
-        (lambda net: nn.MaxPool2d(3)(np.ones((4, 2, 2, 9))), r"x must be at least as large as the window"),
-        (lambda net: nn.MaxPool2d(2)(np.ones((4, 9))), r"x must have shape \(n, c, h, w\)"),
-        (lambda net: nn.Flatten()(1.0), "x must have shape"),
-        (lambda net: net[0].backward(np.ones(3)), "needs a forward pass first"),
-        (lambda net: net[2].backward(np.ones(3)), "needs a forward pass first"),
-        (lambda net: net[6].backward(np.ones(3)), "needs a forward pass first"),
-        (lambda net: nn.Conv2d(1, 2, 0, rng=None), "kernel_size must be a whole number, at least 1, got 0"),
-        (lambda net: nn.Conv2d(1, 2, (3, 3, 3), rng=None), "kernel_size must be a whole number"),
-        (lambda net: nn.Conv2d(0, 2, 3, rng=None), "in_channels must be"),
-        (lambda net: nn.Conv2d(1, 2.0, 3, rng=None), "out_channels must be"),
-        (lambda net: nn.Conv2d(1, 2, 3, rng=7), "rng must be a"),
-        (lambda net: nn.Conv2d(1, 2, 3, rng=np.random.default_rng(0), stride=0), "stride must be"),
-        (lambda net: nn.Conv2d(1, 2, 3, rng=np.random.default_rng(0), padding=-1), "padding must be"),
-        (lambda net: nn.MaxPool2d(2, stride=0), "stride must be"),
-    ],
-)  # fmt: skip
-def test_what_does_not_fit_is_refused_in_words(call, said):
-    with pytest.raises((ValueError, RuntimeError), match=said):
-        call(small_net())
+REFUSED = [
+    (lambda nn, net: net(np.ones((4, 784))), r"shape \(n, 2, h, w\), got \(4, 784\); rows become images by"),
+    (lambda nn, net: net(np.ones((4, 2, 8))), r"x must have shape \(n, 2, h, w\), got \(4, 2, 8\)"),
+    (lambda nn, net: net(np.ones((4, 2, 0, 9))), r"x must be at least as large as the kernel"),
+    (lambda nn, net: nn.MaxPool2d(3)(np.ones((4, 2, 2, 9))), r"x must be at least as large as the window"),
+    (lambda nn, net: nn.MaxPool2d(2)(np.ones((4, 9))), r"x must have shape \(n, c, h, w\)"),
+    (lambda nn, net: nn.Flatten()(1.0), "x must have shape"),
+    (lambda nn, net: net[0].backward(np.ones(3)), "needs a forward pass first"),
+    (lambda nn, net: net[2].backward(np.ones(3)), "needs a forward pass first"),
+    (lambda nn, net: net[6].backward(np.ones(3)), "needs a forward pass first"),
+    (lambda nn, net: nn.Conv2d(1, 2, 0, rng=None), "kernel_size must be a whole number, at least 1, got 0"),
+    (lambda nn, net: nn.Conv2d(1, 2, (3, 3, 3), rng=None), "kernel_size must be a whole number"),
+    (lambda nn, net: nn.Conv2d(0, 2, 3, rng=None), "in_channels must be"),
+    (lambda nn, net: nn.Conv2d(1, 2.0, 3, rng=None), "out_channels must be"),
+    (lambda nn, net: nn.Conv2d(1, 2, 3, rng=7), "rng must be a"),
+    (lambda nn, net: nn.Conv2d(1, 2, 3, rng=np.random.default_rng(0), stride=0), "stride must be"),
+    (lambda nn, net: nn.Conv2d(1, 2, 3, rng=np.random.default_rng(0), padding=-1), "padding must be"),
+    (lambda nn, net: nn.MaxPool2d(2, stride=0), "stride must be"),
+]  # fmt: skip
 
 
-def test_no_examples():
-    net = small_net()
+def test_what_does_not_fit_is_refused_in_words(nn):
+    for call, said in REFUSED:
+        with pytest.raises((ValueError, RuntimeError), match=said):
+            call(nn, small_net(nn))
+
+
+def test_no_examples(nn):
+    net = small_net(nn)
     assert net(np.ones((0, 2, 8, 9))).shape == (0, 3)
     assert net.backward(np.ones((0, 3))).shape == (0, 2, 8, 9)
     assert all(not p.grad.any() for p in net.parameters())
 
 
-def test_initializers_count_senders_and_receivers():
+def test_initializers_count_senders_and_receivers(nn):
     rng, spread = np.random.default_rng(0), {}
     for name in ("he", "xavier"):
         W = nn.Conv2d(6, 50, 5, init=name, rng=rng).W.data
@@ -130,7 +140,7 @@ def test_initializers_count_senders_and_receivers():
     assert spread["xavier"] == pytest.approx(np.sqrt(2 / (56 * 25)), rel=0.03)
 
 
-def test_a_network_of_images_trains_is_saved_and_copied():
+def test_a_network_of_images_trains_is_saved_and_copied(nn):
     X = np.zeros((40, 1, 6, 6))
     y = np.arange(40) % 2
     rng = np.random.default_rng(3)
@@ -157,8 +167,8 @@ def test_a_network_of_images_trains_is_saved_and_copied():
     assert learner[0].W.data.any()
 
 
-def test_the_first_layer_s_dx_is_left_out_where_nobody_asks():
-    net, (X, y), loss = small_net(), batch(), nn.CrossEntropyLoss()
+def test_the_first_layer_s_dx_is_left_out_where_nobody_asks(nn):
+    net, (X, y), loss = small_net(nn), batch(), nn.CrossEntropyLoss()
     loss(net(X), y)
     dout = loss.backward()
     net.backward(dout)
@@ -216,19 +226,19 @@ def test_each_mistake_in_convolution_and_pooling_is_named(name, which):
     assert len(named) + len(silent) >= len(mistakes_in(name)) and named
 
 
-def test_a_mistake_in_a_layer_of_a_network_is_named_with_its_place():
+def test_a_mistake_in_a_layer_of_a_network_is_named_with_its_place(nn):
     class Unturned(nn.Conv2d):
         def backward(self, dout):
             x, W = self._kept[0], self.W.data
             _, self.W.grad, _ = F.conv2d_backward(dout, x, W, **self.options())
             return F.conv2d_backward(dout, x, W[:, :, ::-1, ::-1], **self.options())[0]
 
-    net, (X, y) = small_net(), batch()
+    net, (X, y) = small_net(nn), batch()
     rng = np.random.default_rng(0)
     net = nn.Sequential(*net.layers[:3], Unturned(3, 4, 2, stride=2, bias=False, rng=rng), *net.layers[4:])
     report = gradcheck.check_network(net, nn.CrossEntropyLoss(), X, y)
     assert "In layer 4, conv2d: these numbers come out when the kernel is not turned round" in str(report)
-    assert gradcheck.check_network(small_net(), nn.CrossEntropyLoss(), X, y).ok
+    assert gradcheck.check_network(small_net(nn), nn.CrossEntropyLoss(), X, y).ok
 
 
 def test_the_rows_of_both_tables_agree():

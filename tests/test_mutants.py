@@ -25,6 +25,7 @@ from unittest import mock
 import oracles
 import pytest
 import test_autodiff
+import test_images
 import test_nn
 import test_optim
 import test_raw_errors
@@ -348,7 +349,11 @@ def runnable_tests(test_module: ModuleType, argument: str) -> list[Check]:
 CHECKS: dict[str, list[Check]] = {
     "autodiff": runnable_tests(test_autodiff, "autodiff"),
     "functional": list(oracles.CHECKS.items()),
-    "nn": runnable_tests(test_nn, "nn") + runnable_tests(test_raw_errors, "nn"),
+    "nn": (
+        runnable_tests(test_nn, "nn")
+        + runnable_tests(test_images, "nn")
+        + runnable_tests(test_raw_errors, "nn")
+    ),
     "optim": runnable_tests(test_optim, "optim") + runnable_tests(test_raw_errors, "optim"),
     "training": runnable_tests(test_training, "training") + runnable_tests(test_raw_errors, "training"),
 }

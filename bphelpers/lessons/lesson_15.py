@@ -16,32 +16,32 @@ from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
 
 def patches_backward(
-    dseen: Array, shape: tuple[int, ...], kh: int, kw: int, *, add: bool = True, turned: bool = False
+    drows: Array, shape: tuple[int, ...], kh: int, kw: int, *, add: bool = True, flip: bool = False
 ) -> Array:
-    """``dseen (n, oh, ow, c * kh * kw)`` put back to the pixels that it was copied from."""
+    """``drows (n, positions, c * kh * kw)``, each number added to the pixel that it was copied from."""
     n, c, h, w = shape
-    oh, ow = h - kh + 1, w - kw + 1
-    dseen = dseen.reshape(n, oh, ow, c, kh, kw).transpose(0, 3, 4, 5, 1, 2)
-    dx = np.zeros(shape, dseen.dtype)
-    for i, j in np.ndindex(kh, kw):
-        place = (..., slice(i, i + oh), slice(j, j + ow))
-        back = dseen[:, :, kh - 1 - i, kw - 1 - j] if turned else dseen[:, :, i, j]
-        dx[place] = back + (dx[place] if add else 0)
+    dx = np.zeros(shape, drows.dtype)
+    for p, (i, j) in enumerate(np.ndindex(h - kh + 1, w - kw + 1)):
+        window = dx[:, :, i : i + kh, j : j + kw]
+        back = drows[:, p].reshape(n, c, kh, kw)
+        window[...] = (back[:, :, ::-1, ::-1] if flip else back) + (window if add else 0)
     return dx
 
 
-def _put_back_mistakes(dseen: Array, shape: tuple[int, ...], kh: int, kw: int) -> Mistakes:
-    right = patches_backward(dseen, shape, kh, kw)
-    copies = patches_backward(np.ones_like(dseen), shape, kh, kw)
+def _put_back_mistakes(drows: Array, shape: tuple[int, ...], kh: int, kw: int) -> Mistakes:
+    right = patches_backward(drows, shape, kh, kw)
+    copies = patches_backward(np.ones_like(drows), shape, kh, kw)
     return {
         "copies of the same pixel overwrite each other: use += and not =": patches_backward(
-            dseen, shape, kh, kw, add=False
+            drows, shape, kh, kw, add=False
         ),
-        "the kernel is turned round here: each copy goes back to the very place where it was cut out": (
-            patches_backward(dseen, shape, kh, kw, turned=True)
+        "the kernel is flipped: each copy goes back to the pixel that it was copied from": patches_backward(
+            drows, shape, kh, kw, flip=True
         ),
-        "the copies of a pixel are averaged: they have to add up": right / copies,
-        "the channels come last: x has the shape (n, c, h, w)": right.transpose(0, 2, 3, 1),
+        "the copies of a pixel are averaged: they should be added up": right / copies,
+        "only the first position is put back: count the positions": patches_backward(
+            np.repeat(drows[:, :1], drows.shape[1], axis=1), shape, kh, kw
+        ),
         "nothing is put back": np.zeros(shape),
     }
 
@@ -49,23 +49,32 @@ def _put_back_mistakes(dseen: Array, shape: tuple[int, ...], kh: int, kw: int) -
 # --- Exercise 15.2: pooling ---------------------------------------------------------------------------------
 
 
-def _spread(a: Array) -> Array:
+def max_pool_backward(dout: Array, x: Array) -> Array:
+    """The first of the largest numbers of each window of 2 by 2 gets what comes back."""
+    return F.max_pool2d_backward(dout, x, 2)
+
+
+def _enlarged(a: Array) -> Array:
     return a.repeat(2, axis=2).repeat(2, axis=3)
 
 
-def max_pool_backward(dout: Array, x: Array) -> Array:
-    """The largest number of each window of 2 by 2 gets what comes back."""
-    return _spread(dout) * (x == _spread(F.max_pool2d(x, 2)))
-
-
 def _pool_mistakes(dout: Array, x: Array) -> Mistakes:
-    wins = x == _spread(F.max_pool2d(x, 2))
+    wins = x == _enlarged(F.max_pool2d(x, 2))
+    winners = 4 * _enlarged(sum(wins[:, :, i::2, j::2] for i, j in np.ndindex(2, 2)) / 4)
+    last_first = F.max_pool2d_backward(dout[:, :, ::-1, ::-1], x[:, :, ::-1, ::-1], 2)[:, :, ::-1, ::-1]
     return {
-        "all four numbers of a window get it: only the largest does": _spread(dout),
-        "all four numbers of a window share it: only the largest gets it": _spread(dout) / 4,
-        "the largest gets its own value: what goes back is dout": x * wins,
-        "the smallest number gets it": _spread(dout) * (x == -_spread(F.max_pool2d(-x, 2))),
-        "the largest gets a 1, without dout: the slope is multiplied by what comes back": wins * 1.0,
+        "all four numbers of a window get what comes back: only the largest should": _enlarged(dout),
+        "all four numbers of a window share it: only the largest gets it": _enlarged(dout) / 4,
+        "where numbers tie, each gets all of it, as in the prediction above: give it to the first alone": (
+            _enlarged(dout) * wins
+        ),
+        "where numbers tie, they share it. That would be right too, but here the first gets all of it": (
+            _enlarged(dout) * wins / winners
+        ),
+        "where numbers tie, the last one gets it: here it is the first": last_first,
+        "the largest gets its own value: give it dout": x * wins,
+        "the smallest number gets it": _enlarged(dout) * (x == -_enlarged(F.max_pool2d(-x, 2))),
+        "the largest gets a 1: multiply that slope by dout": F.max_pool2d_backward(np.ones_like(dout), x, 2),
     }
 
 
@@ -73,12 +82,12 @@ def _pool_mistakes(dout: Array, x: Array) -> Mistakes:
 
 
 def found_backward(
-    dz: Array, x: Array, W: Array, *, add: bool = False, turned: bool = True
+    dz: Array, x: Array, W: Array, *, add: bool = False, flipped: bool = True
 ) -> tuple[Array, ...]:
     """What the broken function of exercise 15.3 computes, without its loops over the places."""
     _, dW, db = F.conv2d_backward(dz, x, W, ask_dx=False)
     (n, c, h, w), (kh, kw), (oh, ow) = x.shape, W.shape[2:], dz.shape[2:]
-    kernels = (W[:, :, ::-1, ::-1] if turned else W).reshape(len(W), -1)
+    kernels = (W[:, :, ::-1, ::-1] if flipped else W).reshape(len(W), -1)
     back = kernels.T @ dz.transpose(1, 2, 3, 0).reshape(len(W), -1)
     back, dx = back.reshape(c, kh, kw, oh, ow, n), np.zeros((c, h, w, n), x.dtype)
     for i, j in reversed(list(np.ndindex(kh, kw))):  # where windows overlap, the last one to write wins
@@ -102,14 +111,15 @@ class FoundConv2d(nn.Conv2d):
 def _found_mistakes(dz: Array, x: Array, W: Array) -> Mistakes:
     dx, dW, db = F.conv2d_backward(dz, x, W)
     return {
-        "both faults are still there": found_backward(dz, x, W),
-        "one fault is mended: windows add up, but the kernel is still turned before its weights go back": (
+        "both mistakes are still there": found_backward(dz, x, W),
+        "only one mistake is repaired: windows add up, but the kernel is still flipped": (
             found_backward(dz, x, W, add=True)
         ),
-        "one fault is mended: the kernel is no longer turned, but windows that overlap still overwrite each "
-        "other": found_backward(dz, x, W, turned=False),
-        "dW is turned as well: neither of them has to be": (dx, dW[:, :, ::-1, ::-1], db),
-        "db is averaged over the places: it adds up": (dx, dW, db / dz[0, 0].size),
+        "only one mistake is repaired: nothing is flipped, but overlapping windows overwrite each other": (
+            found_backward(dz, x, W, flipped=False)
+        ),
+        "dW is flipped: leave it as it is": (dx, dW[:, :, ::-1, ::-1], db),
+        "db is averaged over the positions: it should be a sum": (dx, dW, db / dz[0, 0].size),
     }
 
 
@@ -119,37 +129,38 @@ _SIZES = {
 }  # fmt: skip
 CONVOLUTIONS = drawn(153, "n k p q, n c h w, k c i j", **_SIZES)
 PATCHES = [
-    (dseen.reshape(*dseen.shape[:3], -1), x.shape, *dseen.shape[4:])
-    for dseen, x in drawn(151, "n p q c i j, n c h w", **_SIZES)
+    (drows.reshape(len(drows), drows.shape[1] * drows.shape[2], -1), x.shape, *drows.shape[4:])
+    for drows, x in drawn(151, "n p q c i j, n c h w", **_SIZES)
 ]
 WINDOWS = drawn(
     152, "n c p q, n c h w", n=(1, 2, 1), c=(1, 3, 2), p=(1, 2, 3), q=(1, 3, 2), h=(2, 4, 6), w=(2, 6, 4)
 )
+TIES = np.array([[[[1.0, -2.0]]]]), np.array([[[[3.0, 3.0, 0.0, 5.0], [1.0, 0.0, 5.0, 5.0]]]])
 
 EXERCISES = {
     "15.1": Exercise(patches_backward, _put_back_mistakes, cases=PATCHES),
-    "15.2": Exercise(max_pool_backward, _pool_mistakes, cases=WINDOWS),
+    "15.2": Exercise(max_pool_backward, _pool_mistakes, cases=[*WINDOWS, TIES]),
     "15.3": Exercise(lambda dz, x, W: F.conv2d_backward(dz, x, W), _found_mistakes, cases=CONVOLUTIONS),
 }
 
 PREDICTIONS = {
     "15.A": Prediction(
-        "The window holds 3 3 / 1 0, and a 1 comes back. Which of these can't be its gradient?",
+        "A window holds 3 3 / 1 0, and a 1 comes back. Which of these can't be what the four numbers get?",
         ("1 1 / 0 0", "1 0 / 0 0", "½ ½ / 0 0"),
-        explain="It is tempting because each 3, taken alone, pushes the maximum up. But turn both up by h, "
-        "and the maximum goes up by h, not by 2h.",
+        explain="1 1 / 0 0 looks right because either 3, nudged up alone, raises the maximum. But nudge both "
+        "up by h, and the maximum rises by h, not by 2h.",
     ),
     "15.B": Prediction(
-        "Shuffle the pixels of all images in the same way and train again. Which network gets worse?",
-        ("the convolutional one", "the dense one", "both"),
-        explain="It is tempting to say both, since no human could read such an image. But a dense layer "
-        "has a weight for each pixel, and doesn't know which pixels were neighbours in the first place.",
+        "You train the network with this backward pass. How many of the held-out digits does it read?",
+        ("about 10 %", "about 60 %", "more than 90 %"),
+        explain="About 10 % is tempting, since nearly every number sent back to the first convolution is "
+        "wrong. But the last layer and the second convolution get the right gradients.",
     ),
     "15.C": Prediction(
-        "Trained with this backward pass, how many of the held-out digits does the network read?",
-        ("about 10 %", "about 60 %", "more than 90 %"),
-        explain="The last layer's gradient is right, and so is dW of both convolutions but for what reaches "
-        "the first one. A network learns around a mistake, which is why the score hides it.",
+        "The pixels of all images are shuffled, always in the same order. Which network gets worse?",
+        ("the convolutional one", "the dense one", "both"),
+        explain="It is tempting to say both, since no human could read such an image. But a dense layer "
+        "has a weight for each pixel, and never knew which pixels were neighbours.",
     ),
 }
 
@@ -167,6 +178,16 @@ WIRES = (
 BAND = (
     "A matrix of three rows and five columns. Rows: 1 2 3 0 0; 0 1 2 3 0; 0 0 1 2 3. The first row is framed"
     " and reads 1 2 3, the middle column is framed and reads 3 2 1."
+)
+
+
+MAPS = (
+    "A handwritten five, and beside it eight pictures in blue, its feature maps. Each lights up along other"
+    " parts of the strokes."
+)
+SCORES = (
+    "Share of held-out digits read. The convolutional network reads about 95 % of the images as they are and"
+    " about 80 % of the shuffled ones. The dense network reads about 93 % of both."
 )
 
 
@@ -206,7 +227,7 @@ def wires() -> Figure:
     for y, name, colour in (
         (0, "pixels", plots.FORWARD),
         (1.5, "outputs", plots.FORWARD),
-        (2.1, "comes back", plots.BACKWARD),
+        (2.1, "what comes back", plots.BACKWARD),
     ):
         ax.text(-1.9, y, name, va="center", color=colour)
     ax.text(
@@ -234,9 +255,11 @@ def band() -> Figure:
                 color=plots.PAPER if weight in (2, 3) else plots.INK if inside else plots.GREY)  # fmt: skip
     ax.add_patch(Rectangle((0.03, 2.03), 2.94, 0.94, fill=False, ec=plots.UPDATE, lw=3))
     ax.add_patch(Rectangle((2.03, 0.03), 0.94, 2.94, fill=False, ec=plots.BACKWARD, lw=3))
-    ax.text(-0.2, 2.5, "an output's row: 1 2 3", ha="right", va="center", color=plots.UPDATE)
-    ax.text(2.5, -0.4, "a pixel's column: 3 2 1", ha="center", va="center", color=plots.BACKWARD)
-    fig.suptitle("The turned kernel is the transpose", x=0.02, ha="left", weight="bold", size=12)
+    ax.text(-0.2, 2.5, "an output's row", ha="right", va="center", color=plots.UPDATE)
+    ax.text(2.5, -0.4, "a pixel's column", ha="center", va="center", color=plots.BACKWARD)
+    fig.suptitle(
+        "Across a row you read 1 2 3, down a column 3 2 1", x=0.02, ha="left", weight="bold", size=12
+    )
     return fig
 
 
@@ -267,7 +290,7 @@ def draw_windows(fig: Figure, row: int, column: int, stride: int, padding: int) 
     _grid(panels[1], SIZE, {}, 0.0, ring=padding)
     panels[1].add_patch(Rectangle((column, row), 1, 1, fc=plots.BACKWARD, ec=plots.INK))
     _grid(panels[2], places, found, (SIZE - places) / 2)
-    names = "the kernel", "the image and its pixel", "the outputs that saw the pixel"
+    names = "the kernel", "the image and your pixel", "the outputs that saw the pixel"
     for ax, name in zip(panels, names, strict=True):
         ax.text(2.5, -1.25, name, ha="center", va="bottom", color=plots.INK)
     fig.suptitle(_windows_title(found), x=0.02, ha="left", weight="bold", size=12)
@@ -289,7 +312,7 @@ def _grid(ax: Axes, size: int, weights: dict[tuple[int, int], int], shift: float
 
 def _windows_title(found: dict[tuple[int, int], int]) -> str:
     if len(found) == KERNEL**2:
-        return "Nine outputs saw the pixel, through the kernel turned round"
+        return "Nine outputs saw the pixel, through the flipped kernel"
     if not found:
         return "No output saw this pixel, so nothing comes back to it"
     count = "One output" if len(found) == 1 else f"{len(found)} outputs"
@@ -309,7 +332,9 @@ def describe_windows(row: int, column: int, stride: int, padding: int) -> str:
 def feature_maps(image: Array, maps: Array) -> Figure:
     """An image and what the first layer makes of it, one picture a kernel."""
     fig = plots.new_figure(7.0, 2.1, layout=None)
-    fig.suptitle("Each kernel answers to strokes of another kind", x=0.02, ha="left", weight="bold", size=12)
+    fig.suptitle(
+        "One five, and the eight feature maps of the first layer", x=0.02, ha="left", weight="bold", size=12
+    )
     for k, picture in enumerate([image, *maps]):
         ax = fig.add_axes((0.01 + 0.108 * k + 0.02 * (k > 0), 0.05, 0.1, 0.62))
         ax.imshow(picture, cmap="Greys" if k == 0 else "Blues", vmin=0 if k else None)
@@ -337,5 +362,7 @@ def draw_scores(scores: dict[str, tuple[float, float]]) -> Figure:
     ax.set_yticks(range(len(scores)), list(scores))
     ax.set(ylim=(len(scores) - 0.4, -0.6), xlim=(0.78, 1.0), xlabel="share of held-out digits read")
     fig.legend(loc="outside lower left", ncols=2)
-    fig.suptitle("Only one of the two counts on neighbours", x=0.02, ha="left", weight="bold", size=12)
+    fig.suptitle(
+        "Shuffling the pixels hurts only the convolutional network", x=0.02, ha="left", weight="bold", size=12
+    )
     return fig

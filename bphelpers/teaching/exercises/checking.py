@@ -1,7 +1,10 @@
 """``check``: what a lesson says about an answer."""
 
+import ast
 import copy
+import inspect
 import re
+import textwrap
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -87,7 +90,7 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     try:
         found = function(*given)
     except Exception as error:
-        if code is not None and ... in code.co_consts:
+        if _left_open(function):
             raise _Unanswered from error
         advice = (said for words, said in _ADVICE.items() if re.search(words, str(error)))
         why = next(advice, f"{type(error).__name__}: {error}")
@@ -103,6 +106,22 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
                 f"Your function changed its argument number {position}: compute a new array instead."
             )
     return found
+
+
+def _left_open(function: Callable[..., Any]) -> bool:
+    """Whether a ``...`` stands in its code that is no index, as in ``x[..., 0]``."""
+    if ... not in getattr(getattr(function, "__code__", None), "co_consts", ()):
+        return False
+    try:
+        nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
+    except (OSError, TypeError, SyntaxError):  # the source is not known
+        return True
+    indices = [node.slice if isinstance(node, ast.Subscript) else node for node in nodes
+               if isinstance(node, ast.Subscript | ast.Tuple)]  # fmt: skip
+    inside = {id(part) for index in indices for part in ast.walk(index)}
+    return any(
+        isinstance(node, ast.Constant) and node.value is ... and id(node) not in inside for node in nodes
+    )
 
 
 _NOTHING = (lambda: None).__code__
