@@ -224,6 +224,7 @@ def check_kinks(F: ModuleType) -> None:
     ties = [[[[3, 3, 1], [3, 3, 3]]]]  # of equals the first in reading order gets it all
     same(F.max_pool2d_backward([[[[5]]]], ties, 2), [[[[5, 0, 0], [0, 0, 0]]]])
     same(F.max_pool2d_backward([[[[5, 7]]]], ties, 2, 1), [[[[5, 7, 0], [0, 0, 0]]]])
+    same(F.max_pool2d_backward([[[[np.inf]]]], [[[[3, 1], [0, 2]]]], 2), [[[[np.inf, 0], [0, 0]]]])
 
 
 def check_dtypes(F: ModuleType) -> None:
@@ -511,7 +512,13 @@ def _refused_windows(F: ModuleType) -> None:
     refuses(lambda: F.conv2d(image[:, :, :1], W), "x must be at least", "kernel, (2, 3)", "(1, 4), padding 0")
     refuses(lambda: F.conv2d(image[:, :, :, :1], W), "x must be at least as large")
     F.conv2d(image[:, :, :, :1], W, padding=1)
-    refuses(lambda: F.conv2d(image, W[:, :, :0]), "W must have a kernel", "(0, 3)")
+    for none in (W[:, :, :0], W[:0]):
+        refuses(lambda n=none: F.conv2d(image, n), "W must hold at least one weight", str(none.shape))
+    refuses(lambda: F.max_pool2d(image, 5), "x must be at least as large as the window")
+    for small in (np.uint8, np.int8):  # a number of few bits must not overflow when it is multiplied
+        wide = np.ones((1, 1, 300, 3))
+        same(F.conv2d(wide, np.ones((1, 1, 2, 2)), stride=small(2), padding=small(1)).shape, (1, 1, 151, 2))
+        same(F.max_pool2d(wide, small(3), small(100)).shape, (1, 1, 3, 1))
     refuses(
         lambda: F.conv2d(np.ones((2, 784)), W), "(n, c, h, w)", "(2, 784)", "x.reshape(-1, c, height, width)"
     )

@@ -17,21 +17,24 @@ def _places(size: int, window: int, stride: int, padding: int = 0) -> int:
 
 
 def _fits(given: dict[str, Any]) -> None:
-    whole("stride", stride := given.get("stride", 1), 1)
-    whole("padding", padding := given.get("padding", 0), 0)
+    stride = given["stride"] = whole("stride", given.get("stride", 1), 1)
+    padding = given["padding"] = whole("padding", given.get("padding", 0), 0)
     sides, kernel = given["x"].shape[2:], given["W"].shape[2:]
-    if 0 in kernel:
-        raise ValueError(f"W must have a kernel of at least 1 by 1, got {kernel}")
-    if any(side + 2 * padding < k for side, k in zip(sides, kernel, strict=True)):
+    if not given["W"].size:
+        raise ValueError(f"W must hold at least one weight, got shape {given['W'].shape}")
+    if sides[0] + 2 * padding < kernel[0] or sides[1] + 2 * padding < kernel[1]:
         raise ValueError(
             f"x must be at least as large as the kernel, {kernel}, got {sides}, padding {padding}"
         )
-    out = tuple(_places(side, k, stride, padding) for side, k in zip(sides, kernel, strict=True))
-    if "dout" in given and given["dout"].shape[2:] != out:
-        raise ValueError(f"dout must have {out} places, got {given['dout'].shape[2:]}")
+    _as_many_places(given, [_places(*both, stride, padding) for both in zip(sides, kernel, strict=True)])
 
 
-def patches(x: Array, kernel: tuple[int, int], stride: int = 1, padding: int = 0) -> Array:
+def _as_many_places(given: dict[str, Any], places: list[int]) -> None:
+    if "dout" in given and list(given["dout"].shape[2:]) != places:
+        raise ValueError(f"dout must have {tuple(places)} places, got {given['dout'].shape[2:]}")
+
+
+def patches(x: Array, kernel: tuple[int, int], stride: int, padding: int) -> Array:
     """What the kernel sees at each place, a column each: ``(c*kh*kw, oh*ow*n)``."""
     (n, c, h, w), (kh, kw) = x.shape, kernel
     oh, ow = _places(h, kh, stride, padding), _places(w, kw, stride, padding)
@@ -96,14 +99,12 @@ def conv2d_backward(
 
 
 def _has_windows(given: dict[str, Any]) -> None:
-    size = whole("kernel_size", given["kernel_size"], 1)
-    stride = size if given.get("stride") is None else whole("stride", given["stride"], 1)
+    size = given["kernel_size"] = whole("kernel_size", given["kernel_size"], 1)
+    stride = given["stride"] = whole("stride", size if given.get("stride") is None else given["stride"], 1)
     sides = given["x"].shape[2:]
     if min(sides) < size:
         raise ValueError(f"x must be at least as large as the window, {(size, size)}, got {sides}")
-    out = tuple(_places(side, size, stride) for side in sides)
-    if "dout" in given and given["dout"].shape[2:] != out:
-        raise ValueError(f"dout must have {out} places, got {given['dout'].shape[2:]}")
+    _as_many_places(given, [_places(side, size, stride) for side in sides])
 
 
 def _corners(x: Array, size: int, stride: int | None) -> list[Array]:
@@ -143,6 +144,6 @@ def max_pool2d_backward(dout: Array, x: Array, kernel_size: int, stride: int | N
     waiting = np.ones_like(out, bool)
     for view, dview in zip(_corners(x, kernel_size, stride), _corners(dx, kernel_size, stride), strict=True):
         wins = waiting & (view == out)
-        dview += dout * wins
-        waiting &= ~wins
+        dview += np.where(wins, dout, 0.0)
+        waiting[wins] = False
     return dx

@@ -75,6 +75,7 @@ def _pool_mistakes(dout: Array, x: Array) -> Mistakes:
         "the largest gets its own value: give it dout": x * wins,
         "the smallest number gets it": _enlarged(dout) * (x == -_enlarged(F.max_pool2d(-x, 2))),
         "the largest gets a 1: multiply that slope by dout": F.max_pool2d_backward(np.ones_like(dout), x, 2),
+        "each of the largest gets a 1: the first of them gets dout": wins * 1.0,
     }
 
 
@@ -124,8 +125,8 @@ def _found_mistakes(dz: Array, x: Array, W: Array) -> Mistakes:
 
 
 _SIZES = {
-    "n": (2, 1, 2), "k": (4, 1, 2), "c": (3, 1, 2), "h": (5, 4, 3), "w": (4, 4, 5),
-    "i": (3, 2, 3), "j": (2, 2, 3), "p": (3, 3, 1), "q": (3, 3, 3),
+    "n": (2, 1, 2), "k": (4, 1, 2), "c": (3, 1, 2), "h": (5, 4, 4), "w": (5, 4, 6),
+    "i": (3, 2, 3), "j": (2, 2, 3), "p": (3, 3, 2), "q": (4, 3, 4),
 }  # fmt: skip
 CONVOLUTIONS = drawn(153, "n k p q, n c h w, k c i j", **_SIZES)
 PATCHES = [
@@ -182,8 +183,8 @@ BAND = (
 
 
 MAPS = (
-    "A handwritten five, and beside it eight pictures in blue, its feature maps. Each lights up along other"
-    " parts of the strokes."
+    "A handwritten five, and beside it eight pictures in blue, its feature maps. Each shows the"
+    " strokes in another way."
 )
 SCORES = (
     "Share of held-out digits read. The convolutional network reads about 95 % of the images as they are and"
@@ -313,8 +314,6 @@ def _grid(ax: Axes, size: int, weights: dict[tuple[int, int], int], shift: float
 def _windows_title(found: dict[tuple[int, int], int]) -> str:
     if len(found) == KERNEL**2:
         return "Nine outputs saw the pixel, through the flipped kernel"
-    if not found:
-        return "No output saw this pixel, so nothing comes back to it"
     count = "One output" if len(found) == 1 else f"{len(found)} outputs"
     which = "weight" if len(found) == 1 else "weights"
     return f"{count} saw the pixel, through {which} {', '.join(map(str, found.values()))}"

@@ -20,10 +20,14 @@ class _Images(Module):
     _fits: tuple[object, ...] | None = None
 
     def looked_at(self, x: Array) -> Array:
-        if type(x) is not ndarray or (x.shape[1:], x.dtype) != self._fits:
+        if type(x) is not ndarray or (x.shape[1:], x.dtype, self.options()) != self._fits:
             x = self.entering(x)
-            self._fits = x.shape[1:], x.dtype
+            self._fits = x.shape[1:], x.dtype, self.options()
         return x
+
+    def options(self) -> dict[str, int]:
+        """What the functions are told besides arrays."""
+        raise NotImplementedError
 
     def keeping(self, x: Array, out: Array) -> Array:
         self._kept = x, out.shape
@@ -72,7 +76,6 @@ class Conv2d(_Images):
         self.stride, self.padding = whole("stride", stride, 1), whole("padding", padding, 0)
 
     def options(self) -> dict[str, int]:
-        """What the functions are told besides arrays."""
         return {"stride": self.stride, "padding": self.padding}
 
     def entering(self, x: ArrayLike) -> Array:
@@ -122,7 +125,6 @@ class MaxPool2d(_Images):
         self.stride = self.kernel_size if stride is None else whole("stride", stride, 1)
 
     def options(self) -> dict[str, int]:
-        """What the functions are told besides arrays."""
         return {"kernel_size": self.kernel_size, "stride": self.stride}
 
     def entering(self, x: ArrayLike) -> Array:

@@ -135,7 +135,7 @@ def test_ten_starts(lesson, capsys):
     dense = {"build": lesson.dense, "epochs": 10, "rule": lambda: optim.SGD(0.05)}
     table = {
         "right, two epochs": (scores(lesson), 0.915, 0.97),
-        "found, two epochs": (scores(lesson, lesson_15.FoundConv2d), 0.915, 0.955),
+        "found, two epochs": (scores(lesson, lesson_15.FoundConv2d), 0.905, 0.955),
         "first layer untold, two epochs": (scores(lesson, Untold), 0.905, 0.965),
         "right, five epochs": (scores(lesson, epochs=5), 0.944, 0.98),
         "shuffled, two epochs": (scores(lesson, **shuffled), 0.7, 0.87),
