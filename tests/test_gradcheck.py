@@ -268,6 +268,36 @@ def test_many_kinks_and_a_wrong_neighbour():
     assert not report.ok and report["w"].worst == (1,)
 
 
+@pytest.mark.parametrize("found", [0.0, 1.0, -1.0])  # 1 lies between the two slopes that any step would give
+def test_at_a_jump_nothing_is_tested(found):
+    report = check_one(lambda w: 2.0 + (w >= 0), 0.0, found)
+    assert report["w"].untested and "w: the loss jumps here, so that it has no slope." in str(report)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_kink_as_steep_on_both_sides_is_no_jump(seed):
+    """A mean absolute error where every prediction is right: the two ends differ by round-off alone."""
+    x, at = np.random.default_rng(seed).normal(size=(2, 4))
+    report = check_one(lambda w: 1.0 + np.abs(x * w - x * at[0]).mean(), at[0], np.abs(x).mean())
+    assert report.ok and "counts as right" in str(report) and "jumps" not in str(report)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_round_off_of_large_numbers_is_no_kink_that_excuses_a_wrong_gradient(seed):
+    w = np.random.default_rng(seed).normal(size=4)
+
+    def squares(w):  # plus a million and minus a million
+        return np.sum((w**2 + 1e6 * np.sqrt(1 + w**2) ** 2) - (1e6 + 1e6 * w**2))
+
+    assert not check_one(squares, w, 3 * w).ok
+
+
+@pytest.mark.parametrize("turned", [-1.0, -0.2])
+def test_an_entry_that_cannot_be_decided_keeps_no_mistake_from_being_named(turned):
+    report = check_one(hinge, [0.0, 2.0, 3.0, 4.0], [turned, -1.0, -1.0, -1.0])
+    assert "cannot be decided here" in str(report) and named(report) == {"sign"}
+
+
 def test_relu_network_sitting_on_its_kinks():
     two = Two(0, "relu")
     for p in two.net.parameters()[:2]:  # every pre-activation is exactly 0
@@ -593,6 +623,11 @@ def test_given_mistakes_come_first_and_alternatives_are_named():
     )
     assert named(report) == {"squared the slope"}
     assert "squared the slope" in report["w"].diagnosis.sentence
+    mistakes["refuted: b is right"] = {"w": [4.0, 16.0], "b": 1.0}
+    report = check_gradients(
+        quadratic, {"w": [1.0, 2.0], "b": 0.0}, {"w": [4.0, 16.0], "b": 3.0}, mistakes=mistakes
+    )
+    assert report["w"].diagnosis.alternatives == ()
 
 
 def test_scalars():

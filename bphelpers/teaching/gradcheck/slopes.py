@@ -72,12 +72,12 @@ def careful_slope(
             turns = turns and np.ptp(beside(index, h / 10)) > 0.5 * (high - low)
             return slope, noise, Kink(index, low, high) if turns else None
         sides.append((left, right, noise))
-        rises.append(abs(up - down))
+        rises.append(abs(up - down) - noise * h)
     if not sides and outside:
         raise outside
-    # A jump is as high for a step a tenth as long. Sitting on a kink, each side is smooth by itself, and the
-    # largest step carries the least round-off.
-    jump = len(rises) > 1 and rises[-1] > 0.5 * rises[0] > 0
+    # A jump is as high for a step a tenth as long, and higher than round-off. Sitting on a kink, each side is
+    # smooth by itself, and the largest step carries the least round-off.
+    jump = len(rises) > 1 and rises[-1] > max(0.0, 0.5 * rises[0])
     left, right, noise = sides[0]
     return (left + right) / 2, noise, Kink(index, left, right, jump)
 
