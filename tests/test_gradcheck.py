@@ -272,13 +272,19 @@ def test_many_kinks_and_a_wrong_neighbour():
 def test_at_a_jump_nothing_is_tested(found):
     report = check_one(lambda w: 2.0 + (w >= 0), 0.0, found)
     assert report["w"].untested and "w: the loss jumps here, so that it has no slope." in str(report)
+    w, wrong = (
+        np.array([0.0, 2.0, 3.0, 4.0]),
+        [found, -4.0, -6.0, -8.0],
+    )  # which keeps no sign beside it unseen
+    assert named(check_one(lambda w: (w[0] >= 0) + quadratic(w), w, wrong)) == {"sign"}
 
 
+@pytest.mark.parametrize("more", [0.0, 1.0, 1e6])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_kink_as_steep_on_both_sides_is_no_jump(seed):
+def test_a_kink_as_steep_on_both_sides_is_no_jump(seed, more):
     """A mean absolute error where every prediction is right: the two ends differ by round-off alone."""
     x, at = np.random.default_rng(seed).normal(size=(2, 4))
-    report = check_one(lambda w: 1.0 + np.abs(x * w - x * at[0]).mean(), at[0], np.abs(x).mean())
+    report = check_one(lambda w: more + np.abs(x * w - x * at[0]).mean(), at[0], np.abs(x).mean())
     assert report.ok and "counts as right" in str(report) and "jumps" not in str(report)
 
 

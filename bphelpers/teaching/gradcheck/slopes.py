@@ -44,7 +44,7 @@ def careful_slope(
     x, middle = point[index], value_at(f, point, index, 0.0)
     usual, scatter = float(steps_at(x)), _scatter(f, point, index) if beside else 0.0
     sides: list[tuple[float, float, float]] = []
-    rises: list[float] = []
+    heights: list[float] = []
     outside: ValueError | None = None
     for h in (float(x + step - x) for step in usual * SHRINK):
         if h <= 0:
@@ -72,12 +72,12 @@ def careful_slope(
             turns = turns and np.ptp(beside(index, h / 10)) > 0.5 * (high - low)
             return slope, noise, Kink(index, low, high) if turns else None
         sides.append((left, right, noise))
-        rises.append(abs(up - down) - noise * h)
+        heights.append(steepest * h)
     if not sides and outside:
         raise outside
-    # A jump is as high for a step a tenth as long, and higher than round-off. Sitting on a kink, each side is
-    # smooth by itself, and the largest step carries the least round-off.
-    jump = len(rises) > 1 and rises[-1] > max(0.0, 0.5 * rises[0])
+    # A jump is as high for a step a tenth as long. Sitting on a kink, each side is smooth by itself, and the
+    # largest step carries the least round-off.
+    jump = len(heights) > 1 and heights[-1] > 0.5 * heights[0]
     left, right, noise = sides[0]
     return (left + right) / 2, noise, Kink(index, left, right, jump)
 
