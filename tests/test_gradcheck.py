@@ -275,16 +275,16 @@ def test_at_a_jump_nothing_is_tested(found):
     w, wrong = (
         np.array([0.0, 2.0, 3.0, 4.0]),
         [found, -4.0, -6.0, -8.0],
-    )  # which keeps no sign beside it unseen
+    )  # the sign is seen beside it
     assert named(check_one(lambda w: (w[0] >= 0) + quadratic(w), w, wrong)) == {"sign"}
 
 
-@pytest.mark.parametrize("more", [0.0, 1.0, 1e6])
+@pytest.mark.parametrize("more", [0.0, 1.0, 1e6, 1e7])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_kink_as_steep_on_both_sides_is_no_jump(seed, more):
     """A mean absolute error where every prediction is right: the two ends differ by round-off alone."""
     x, at = np.random.default_rng(seed).normal(size=(2, 4))
-    report = check_one(lambda w: more + np.abs(x * w - x * at[0]).mean(), at[0], np.abs(x).mean())
+    report = check_one(lambda w: more + np.abs(x * w - x * at[0]).mean(), at[0], 0.9 * np.abs(x).mean())
     assert report.ok and "counts as right" in str(report) and "jumps" not in str(report)
 
 
