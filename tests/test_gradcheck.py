@@ -286,7 +286,7 @@ def test_a_kink_as_steep_on_both_sides_is_no_jump(seed, more):
     x, at = np.random.default_rng(seed).normal(size=(2, 4))
     report = check_one(lambda w: more + np.abs(x * w - x * at[0]).mean(), at[0], 0.9 * np.abs(x).mean())
     assert report.ok and "counts as right" in str(report) and "jumps" not in str(report)
-    assert "jumps" not in str(check_one(lambda w: 1e9 + np.abs(w), 0.0, 0.9))  # only one step is above round-off
+    assert "jumps" not in str(check_one(lambda w: 1e9 + np.abs(w), 0.0, 0.9))  # of one step only
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -323,6 +323,92 @@ def test_a_kink_does_not_loosen_the_diagnosis(seed):
     w, slopes = np.array([0.0, *rng.normal(size=6)]), 3 * np.arange(7) + 1
     wrong = ((w > 0) * 2.0 + slopes) * rng.uniform(1.5, 2.5, size=7)
     assert named(check_one(lambda w: 2 * hinge(w) + np.sum(slopes * w), w, wrong)) == {None}
+
+
+# ---------------------------------------------------------------- equal maxima
+
+
+def windows_of(x, stride):
+    """Windows of two by two, and a number for each."""
+    corners = np.ndindex(*(np.subtract(x.shape, 2) // stride + 1))
+    windows = [np.s_[stride * i : stride * i + 2, stride * j : stride * j + 2] for i, j in corners]
+    return windows, np.cos(1 + np.arange(len(windows)))
+
+
+WAYS = {
+    "first": lambda ties: np.arange(ties.size) == np.argmax(ties),
+    "last": lambda ties: np.arange(ties.size) == ties.size - 1 - np.argmax(ties[::-1]),
+    "shared": lambda ties: ties / ties.sum(),
+    "every": lambda ties: ties,
+    "nobody": lambda ties: ties if ties.sum() == 1 else 0 * ties,
+}
+
+
+def check_pool(x, way, stride):
+    windows, weights = windows_of(x, stride)
+    dx = np.zeros(x.shape)
+    for window, weight in zip(windows, weights, strict=True):
+        ties = (x[window] == x[window].max()).ravel() * 1.0
+        dx[window] += weight * WAYS[way](ties).reshape(2, 2)
+    return check_one(lambda w: sum(c * w[i].max() for i, c in zip(windows, weights, strict=True)), x, dx)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_equal_maxima_of_windows_share_one_gradient(seed, way, stride):
+    x = np.random.default_rng(seed).integers(0, 3, (4, 4)) * 1.0
+    report = check_pool(x, way, stride)
+    assert report.ok is (way in ("first", "last", "shared")), report
+    assert ("share a maximum" in str(report)) is not report.ok and named(report) <= {None}
+    alone = check_pool(np.random.default_rng(seed).normal(size=(4, 4)), way, stride)
+    assert alone.ok and alone["w"].kinks == ()  # at random values there is nothing to share
+
+
+@pytest.mark.parametrize(
+    ("at", "found", "right"),
+    [
+        ([3, 3], [1, 1], False), ([3, 3], [0, 0], False), ([3, 3], [1, 0], True), ([3, 3], [0, 1], True),
+        ([3, 3], [0.5, 0.5], True), ([3, 3, 1], [1, 1, 0], False), ([3, 3], [0.9, 0], False),
+        ([2] * 4, [1] * 4, False), ([2] * 4, [0] * 4, False), ([2] * 4, [0.25] * 4, True),
+        ([2] * 4, [0, 0, 1, 0], True), ([2] * 40, [1] * 40, False), ([2] * 40, [1] + 39 * [0], True),
+    ],
+)  # fmt: skip
+def test_entries_that_share_a_maximum_add_up(at, found, right):
+    report = check_one(lambda w: w.max(), at, found)
+    assert report.ok is right, report
+    if not right:
+        said = f"moved together they have a slope of 1, and these entries add up to {sum(found):g}."
+        assert "w[0], w[1]" in str(report) and "several numbers here share a maximum: " + said in str(report)
+        assert "no known mistake" not in str(report) and "counts as right" not in str(report)
+
+
+def test_two_maxima_in_one_array_are_told_apart():
+    at, loss = [3.0, 3.0, 1.0, 1.0], lambda w: w[:2].max() + w[2:].max()
+    assert check_one(loss, at, [1, 0, 0, 1]).ok and check_one(loss, at, [0.5, 0.5, 1, 0]).ok
+    report = check_one(loss, at, [1, 1, 0, 0])  # which add up to 2 as well
+    assert "w[0], w[1]: several" in str(report) and "w[2], w[3]: several" in str(report)
+    assert (report["w"].analytic, report["w"].numeric) == pytest.approx((0, 1))
+    report = check_one(loss, at, [1, 1, 1, 0])
+    assert not report.ok and "w[2], w[3]" not in str(report)
+
+
+C = np.array([1, -1, 2, -2, 1, 1, 0.5, -2.5])  # together 0
+KINKED = {
+    "relu": (lambda w: np.maximum(w, 0) @ C, lambda s: s),
+    "leaky relu": (lambda w: np.where(w > 0, w, 0.1 * w) @ C, lambda s: 0.1 + 0.9 * s),
+    "absolute values": (lambda w: np.abs(w) @ C, lambda s: 2 * s - 1),
+    "of a maximum": (lambda w: np.maximum(w.max(), 0), lambda s: s * np.eye(8)[3]),
+    "of differences": (lambda w: np.abs(np.diff(w)).sum(), lambda s: np.eye(8)[7] - np.eye(8)[0]),
+}
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("name", KINKED)
+def test_other_kinks_are_not_taken_for_maxima(name, slope):
+    loss, rule = KINKED[name]
+    grad = rule(slope) * (C if name in list(KINKED)[:3] else 1)
+    assert check_one(loss, np.zeros(8), grad).ok
 
 
 # ---------------------------------------------------------------- printing
