@@ -376,11 +376,17 @@ def test_equal_maxima_of_windows_share_one_gradient(seed, way, stride):
 )  # fmt: skip
 def test_entries_that_share_a_maximum_add_up(at, found, right):
     report = check_one(lambda w: w.max(), at, found)
-    assert report.ok is right, report
+    assert report.ok is right and check_one(lambda w: w.min(), at, found).ok is right, report
     if not right:
         said = f"moved together they have a slope of 1, and these entries add up to {sum(found):g}."
-        assert "w[0], w[1]" in str(report) and "several numbers here share a maximum: " + said in str(report)
-        assert "no known mistake" not in str(report) and "counts as right" not in str(report)
+        assert (
+            "w[0], w[1]" in str(report)
+            and ": several numbers here share a maximum" in str(report)
+            and said in str(report)
+        )
+        assert (report["w"].analytic, report["w"].numeric) == pytest.approx((sum(found), 1))
+        for sentence in ("no known mistake", "counts as right", "expected"):
+            assert sentence not in str(report)
 
 
 def test_two_maxima_in_one_array_are_told_apart():
@@ -391,6 +397,14 @@ def test_two_maxima_in_one_array_are_told_apart():
     assert (report["w"].analytic, report["w"].numeric) == pytest.approx((0, 1))
     report = check_one(loss, at, [1, 1, 1, 0])
     assert not report.ok and "w[2], w[3]" not in str(report)
+    report = check_one(
+        lambda w: w[:2].max() + w[2] ** 2, [3.0, 3.0, 2.0], [1, 1, 7]
+    )  # the plain mistake first
+    assert "w[2]: got 7, expected 4" in str(report) and "share" not in str(report)
+
+
+def relu(z):
+    return np.maximum(z, 0)
 
 
 C = np.array([1, -1, 2, -2, 1, 1, 0.5, -2.5])  # together 0
@@ -409,6 +423,27 @@ def test_other_kinks_are_not_taken_for_maxima(name, slope):
     loss, rule = KINKED[name]
     grad = rule(slope) * (C if name in list(KINKED)[:3] else 1)
     assert check_one(loss, np.zeros(8), grad).ok
+
+
+UNITS = {  # of slope 0 where they are 0, though moved together they have a slope
+    "on and off": (2, lambda w: relu(w[0]) - relu(-w[1]) + np.abs(w[0] - w[1])),
+    "on and off, many": (40, lambda w: relu(w[:20]).sum() - relu(-w[20:]).sum()),
+    "examples x and -x": (2, lambda w: relu(w.sum()) - relu(-w.sum()) + 3 * relu(w[0] - w[1])),
+    "up and down": (2, lambda w: (relu(w[0] - w[1]) - relu(w[1] - w[0]) + np.abs(w[0] - w[1])) * 0.7),
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_that_cancel_when_moved_together_are_not_accused(name):
+    n, loss = UNITS[name]
+    report = check_one(loss, np.zeros(n), np.zeros(n))
+    assert report.ok and len(report["w"].kinks) == n
+
+
+def test_many_kinks_are_not_tried_in_pairs():
+    calls = []
+    check_one(lambda w: calls.append(0) or np.abs(w).sum(), np.zeros(60), np.ones(60))
+    assert len(calls) < 60 * 60
 
 
 # ---------------------------------------------------------------- printing

@@ -254,10 +254,13 @@ def _measured_together(
     measured, kinks = check.measured.copy(), check.kinks
     for group in turning_together(f(), point, kinks):
         index = tuple(zip(*(kink.index for kink in group), strict=True))
-        found = check.found[index]
-        slope, noise, kink = careful_slope(f(), point, index, float(found.sum()), beside)
-        size = max(abs(slope), float(np.abs(found).sum()))
-        if not kink and abs(slope - found.sum()) > 1e-2 * size + 20 * noise:
+        total = float(check.found[index].sum())
+        slope, noise, turns = careful_slope(f(), point, index, total, beside)
+        steepest = max(abs(side) for kink in group for side in (kink.left, kink.right))
+        sure = (
+            1e-2 * max(abs(slope), steepest) + 20 * noise + 1e-10
+        )  # numbers inside that cancel have more noise
+        if not turns and abs(slope - total) > sure:
             measured[index] = slope / len(group)
             kinks = (Kink(index, slope, slope), *(kink for kink in kinks if kink not in group))
     return replace(check, measured=measured, kinks=kinks)

@@ -145,11 +145,13 @@ class ArrayCheck:
         undecided = self.undecided
         for kink in self.kinks[:KINKS_SHOWN]:
             if kink.together:
-                names = ", ".join(map(self._at, zip(*kink.index, strict=True)))
+                names = shorten(
+                    ", ".join(map(self._at, zip(*kink.index, strict=True))), 60, placeholder=" ..."
+                )
                 slope, total = (number(v, 3, steady=True) for v in (kink.left, self.found[kink.index].sum()))
                 said.append(
-                    f"{shorten(names, 60, placeholder=' ...')}: several numbers here share a maximum: moved "
-                    f"together they have a slope of {slope}, and these entries add up to {total}."
+                    f"{names}: several numbers here share a maximum, or a minimum: "
+                    f"moved together they have a slope of {slope}, and these entries add up to {total}."
                 )
                 continue
             if kink.jump:
