@@ -257,10 +257,8 @@ def _measured_together(
         total = float(check.found[index].sum())
         slope, noise, turns = careful_slope(f(), point, index, total, beside)
         steepest = max(abs(side) for kink in group for side in (kink.left, kink.right))
-        sure = (
-            1e-2 * max(abs(slope), steepest) + 20 * noise + 1e-10
-        )  # numbers inside that cancel have more noise
-        if not turns and abs(slope - total) > sure:
+        # Below 1e-10 all may be round-off of larger numbers inside, which cancel.
+        if not turns and abs(slope - total) > 1e-2 * max(abs(slope), steepest) + 20 * noise + 1e-10:
             measured[index] = slope / len(group)
             kinks = (Kink(index, slope, slope), *(kink for kink in kinks if kink not in group))
     return replace(check, measured=measured, kinks=kinks)
