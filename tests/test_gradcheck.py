@@ -424,7 +424,7 @@ UNITS = {  # of slope 0 where they are 0, though moved together they have a slop
     "on and off": (2, lambda w: relu(w[0]) - relu(-w[1]) + np.abs(w[0] - w[1])),
     "on and off, many": (40, lambda w: relu(w[:20]).sum() - relu(-w[20:]).sum()),
     "examples x and -x": (2, lambda w: relu(w.sum()) - relu(-w.sum()) + 3 * relu(w[0] - w[1])),
-    "round-off": (2, lambda w: 0.1 * w.max() + 2.2 * w.max() - 2.3 * w.max()),
+    "round-off": (2, lambda w: 0.9 * w.max() + 3.2 * w.max() - 4.1 * w.max()),
 }
 
 

@@ -293,11 +293,9 @@ def _likely(
         for h in hypotheses
     ]
     ranked = sorted(
-        (
-            (bool(h.arrays.keys() & right), -len(fit), h.layers, i)
-            for i, (h, fit) in enumerate(zip(hypotheses, fits, strict=True))
-            if fit
-        )
+        (bool(h.arrays.keys() & right), -len(fit), h.layers, i)
+        for i, (h, fit) in enumerate(zip(hypotheses, fits, strict=True))
+        if fit
     )
     likely: dict[str, list[Candidate]] = {}
     for c in wrong:

@@ -145,13 +145,11 @@ class ArrayCheck:
         undecided = self.undecided
         for kink in self.kinks[:KINKS_SHOWN]:
             if kink.together:
-                names = shorten(
-                    ", ".join(map(self._at, zip(*kink.index, strict=True))), 60, placeholder=" ..."
-                )
+                names = ", ".join(map(self._at, zip(*kink.index, strict=True)))
                 slope, total = (number(v, 3, steady=True) for v in (kink.left, self.found[kink.index].sum()))
                 said.append(
-                    f"{names}: several numbers here share a maximum, or a minimum: "
-                    f"moved together they have a slope of {slope}, and these entries add up to {total}."
+                    f"{shorten(names, 60, placeholder=' ...')}: several numbers here share a maximum or "
+                    f"minimum: moved together they have a slope of {slope}, and these entries add up to {total}."
                 )
                 continue
             if kink.jump:
