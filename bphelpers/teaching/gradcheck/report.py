@@ -148,8 +148,9 @@ class ArrayCheck:
                 names = ", ".join(map(self._at, zip(*kink.index, strict=True)))
                 slope, total = (number(v, 3, steady=True) for v in (kink.left, self.found[kink.index].sum()))
                 said.append(
-                    f"{shorten(names, 60, placeholder=' ...')}: several numbers here share a maximum or "
-                    f"minimum: moved together they have a slope of {slope}, and these entries add up to {total}."
+                    f"{shorten(names, 60, placeholder=' ...')}: several numbers here share a maximum "
+                    f"or minimum: moved together they have a slope of {slope}, and these entries add up to "
+                    f"{total}."
                 )
                 continue
             if kink.jump:
