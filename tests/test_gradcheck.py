@@ -269,6 +269,43 @@ def test_many_kinks_and_a_wrong_neighbour():
     assert not report.ok and report["w"].worst == (1,)
 
 
+@pytest.mark.parametrize("found", [0.0, 1.0, -1.0])  # 1 lies between the two slopes that any step would give
+def test_at_a_jump_nothing_is_tested(found):
+    report = check_one(lambda w: 2.0 + (w >= 0), 0.0, found)
+    assert report["w"].untested and "w: the loss jumps here, so that it has no slope." in str(report)
+    w, wrong = (
+        np.array([0.0, 2.0, 3.0, 4.0]),
+        [found, -4.0, -6.0, -8.0],
+    )  # the sign is seen beside it
+    assert named(check_one(lambda w: (w[0] >= 0) + quadratic(w), w, wrong)) == {"sign"}
+
+
+@pytest.mark.parametrize("more", [0.0, 1.0, 1e6, 1e7])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_kink_as_steep_on_both_sides_is_no_jump(seed, more):
+    """A mean absolute error where every prediction is right: the two ends differ by round-off alone."""
+    x, at = np.random.default_rng(seed).normal(size=(2, 4))
+    report = check_one(lambda w: more + np.abs(x * w - x * at[0]).mean(), at[0], 0.9 * np.abs(x).mean())
+    assert report.ok and "counts as right" in str(report) and "jumps" not in str(report)
+    assert "jumps" not in str(check_one(lambda w: 1e9 + np.abs(w), 0.0, 0.9))  # of one step only
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_round_off_of_large_numbers_is_no_kink_that_excuses_a_wrong_gradient(seed):
+    w = np.random.default_rng(seed).normal(size=4)
+
+    def squares(w):  # plus a million and minus a million
+        return np.sum((w**2 + 1e6 * np.sqrt(1 + w**2) ** 2) - (1e6 + 1e6 * w**2))
+
+    assert not check_one(squares, w, 3 * w).ok
+
+
+@pytest.mark.parametrize("turned", [-1.0, -0.2])
+def test_an_entry_that_cannot_be_decided_keeps_no_mistake_from_being_named(turned):
+    report = check_one(hinge, [0.0, 2.0, 3.0, 4.0], [turned, -1.0, -1.0, -1.0])
+    assert "cannot be decided here" in str(report) and named(report) == {"sign"}
+
+
 def test_relu_network_sitting_on_its_kinks():
     two = Two(0, "relu")
     for p in two.net.parameters()[:2]:  # every pre-activation is exactly 0
@@ -287,6 +324,122 @@ def test_a_kink_does_not_loosen_the_diagnosis(seed):
     w, slopes = np.array([0.0, *rng.normal(size=6)]), 3 * np.arange(7) + 1
     wrong = ((w > 0) * 2.0 + slopes) * rng.uniform(1.5, 2.5, size=7)
     assert named(check_one(lambda w: 2 * hinge(w) + np.sum(slopes * w), w, wrong)) == {None}
+
+
+# ---------------------------------------------------------------- equal maxima
+
+
+def windows_of(x, stride):
+    """Windows of two by two, and a number for each."""
+    corners = np.ndindex(*(np.subtract(x.shape, 2) // stride + 1))
+    windows = [np.s_[stride * i : stride * i + 2, stride * j : stride * j + 2] for i, j in corners]
+    return windows, np.cos(1 + np.arange(len(windows)))
+
+
+WAYS = {
+    "first": lambda ties: np.arange(ties.size) == np.argmax(ties),
+    "last": lambda ties: np.arange(ties.size) == ties.size - 1 - np.argmax(ties[::-1]),
+    "shared": lambda ties: ties / ties.sum(),
+    "every": lambda ties: ties,
+    "nobody": lambda ties: ties if ties.sum() == 1 else 0 * ties,
+}
+
+
+def check_pool(x, way, stride):
+    windows, weights = windows_of(x, stride)
+    dx = np.zeros(x.shape)
+    for window, weight in zip(windows, weights, strict=True):
+        ties = (x[window] == x[window].max()).ravel() * 1.0
+        dx[window] += weight * WAYS[way](ties).reshape(2, 2)
+    return check_one(lambda w: sum(c * w[i].max() for i, c in zip(windows, weights, strict=True)), x, dx)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_equal_maxima_of_windows_share_one_gradient(seed, way, stride):
+    x = np.random.default_rng(seed).integers(0, 3, (4, 4)) * 1.0
+    report = check_pool(x, way, stride)
+    assert report.ok is (way in ("first", "last", "shared")), report
+    assert ("share a maximum" in str(report)) is not report.ok and named(report) <= {None}
+    alone = check_pool(np.random.default_rng(seed).normal(size=(4, 4)), way, stride)
+    assert alone.ok and alone["w"].kinks == ()  # at random values there is nothing to share
+
+
+@pytest.mark.parametrize(
+    ("at", "found", "right"),
+    [
+        ([3, 3], [1, 1], False), ([3, 3], [0, 0], False), ([3, 3], [1, 0], True), ([3, 3], [0, 1], True),
+        ([3, 3], [0.5, 0.5], True), ([3, 3, 1], [1, 1, 0], False), ([3, 3], [0.9, 0], False),
+        ([2] * 4, [1] * 4, False), ([2] * 4, [0] * 4, False), ([2] * 4, [0.25] * 4, True),
+        ([2] * 4, [0, 0, 1, 0], True), ([2] * 40, [1] * 40, False), ([2] * 40, [1] + 39 * [0], True),
+    ],
+)  # fmt: skip
+def test_entries_that_share_a_maximum_add_up(at, found, right):
+    report = check_one(lambda w: w.max(), at, found)
+    assert report.ok is right and check_one(lambda w: w.min(), at, found).ok is right, report
+    if not right:
+        said = f"moved together they have a slope of 1, and these entries add up to {sum(found):g}."
+        for sentence in ("w[0], w[1]", ": several numbers here share a maximum", said):
+            assert sentence in str(report)
+        assert (report["w"].analytic, report["w"].numeric) == pytest.approx((sum(found), 1))
+        for sentence in ("no known mistake", "counts as right", "expected"):
+            assert sentence not in str(report)
+
+
+def test_two_maxima_in_one_array_are_told_apart():
+    at, loss = [3.0, 3.0, 1.0, 1.0], lambda w: w[:2].max() + w[2:].max()
+    assert check_one(loss, at, [1, 0, 0, 1]).ok and check_one(loss, at, [0.5, 0.5, 1, 0]).ok
+    report = check_one(loss, at, [1, 1, 0, 0])  # which add up to 2 as well
+    assert "w[0], w[1]: several" in str(report) and "w[2], w[3]: several" in str(report)
+    assert (report["w"].analytic, report["w"].numeric) == pytest.approx((0, 1))
+    report = check_one(loss, at, [1, 1, 1, 0])
+    assert not report.ok and "w[2], w[3]" not in str(report)
+    report = check_one(lambda w: w[:2].max() + w[2] ** 2, [3.0, 3.0, 2.0], [1, 1, 7])
+    assert "w[2]: got 7, expected 4" in str(report) and "share" not in str(report)
+
+
+def relu(z):
+    return np.maximum(z, 0)
+
+
+C = np.array([1, -1, 2, -2, 1, 1, 0.5, -2.5])  # together 0
+KINKED = {
+    "relu": (lambda w: np.maximum(w, 0) @ C, lambda s: s),
+    "leaky relu": (lambda w: np.where(w > 0, w, 0.1 * w) @ C, lambda s: 0.1 + 0.9 * s),
+    "absolute values": (lambda w: np.abs(w) @ C, lambda s: 2 * s - 1),
+    "of a maximum": (lambda w: np.maximum(w.max(), 0), lambda s: s * np.eye(8)[3]),
+    "of differences": (lambda w: np.abs(np.diff(w)).sum(), lambda s: np.eye(8)[7] - np.eye(8)[0]),
+}
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("name", KINKED)
+def test_other_kinks_are_not_taken_for_maxima(name, slope):
+    loss, rule = KINKED[name]
+    grad = rule(slope) * (C if name in list(KINKED)[:3] else 1)
+    assert check_one(loss, np.zeros(8), grad).ok
+
+
+UNITS = {  # of slope 0 where they are 0, though moved together they have a slope
+    "on and off": (2, lambda w: relu(w[0]) - relu(-w[1]) + np.abs(w[0] - w[1])),
+    "on and off, many": (40, lambda w: relu(w[:20]).sum() - relu(-w[20:]).sum()),
+    "examples x and -x": (2, lambda w: relu(w.sum()) - relu(-w.sum()) + 3 * relu(w[0] - w[1])),
+    "round-off": (2, lambda w: 0.9 * w.max() + 3.2 * w.max() - 4.1 * w.max()),
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_that_cancel_when_moved_together_are_not_accused(name):
+    n, loss = UNITS[name]
+    report = check_one(loss, np.zeros(n), np.zeros(n))
+    assert report.ok and len(report["w"].kinks) == n
+
+
+def test_many_kinks_are_not_tried_in_pairs():
+    calls = []
+    check_one(lambda w: calls.append(0) or np.abs(w).sum(), np.zeros(60), np.ones(60))
+    assert len(calls) < 60 * 60
 
 
 # ---------------------------------------------------------------- printing
@@ -594,6 +747,11 @@ def test_given_mistakes_come_first_and_alternatives_are_named():
     )
     assert named(report) == {"squared the slope"}
     assert "squared the slope" in report["w"].diagnosis.sentence
+    mistakes["refuted: b is right"] = {"w": [4.0, 16.0], "b": 1.0}
+    report = check_gradients(
+        quadratic, {"w": [1.0, 2.0], "b": 0.0}, {"w": [4.0, 16.0], "b": 3.0}, mistakes=mistakes
+    )
+    assert report["w"].diagnosis.alternatives == ()
 
 
 def test_scalars():

@@ -167,6 +167,8 @@ def test_gradients_of_a_pass_with_dropout_are_checked_with_the_mask_of_that_pass
     x, y = rng.normal(size=(5, 4)), rng.normal(size=(5, 2))
     grads = right_gradients(net, nn.MSELoss(), x, y)
     assert check_network(net, nn.MSELoss(), x, y, grads=grads).ok
+    assert not np.array_equal(net(x), net(x))  # afterwards it draws again
+    grads = right_gradients(net, nn.MSELoss(), x, y)
     with pytest.raises(ValueError, match="grads must come from the last forward pass of net"):
         check_network(net, nn.MSELoss(), x[:3], y[:3], grads=grads)
     grads = right_gradients(net.eval(), nn.MSELoss(), x, y)

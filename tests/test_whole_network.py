@@ -1,5 +1,7 @@
 """The check of a whole network: it finds the layer, leaves the network as it was, and knows every layer."""
 
+import itertools
+
 import numpy as np
 import pytest
 from gradient_tools import named, right_gradients, wrong_in
@@ -61,6 +63,15 @@ def test_one_broken_layer_among_several_is_located(layers, place, wrong):
     report = check_network(net, nn.MSELoss(), rng.normal(size=(5, 3)), rng.normal(size=(5, 2)))
     assert wrong_in(report) == wrong and named(report) == {"activation derivative missing"}
     assert all(place in report[name].diagnosis.sentence for name in wrong)
+
+
+@pytest.mark.parametrize("widths", [(4, 1), (4, 2), (1, 4)])
+def test_a_layer_of_another_width_lends_no_slope(widths):
+    rng = np.random.default_rng(0)
+    first, second = (nn.Linear(*sizes, rng=rng) for sizes in itertools.pairwise((3, *widths)))
+    net = nn.Sequential(first, Forgetful(), second, nn.Sigmoid())
+    report = check_network(net, nn.MSELoss(), rng.normal(size=(5, 3)), rng.uniform(size=(5, widths[-1])))
+    assert wrong_in(report) == ["W1", "b1"] and named(report) == {"activation derivative missing"}
 
 
 # ---------------------------------------------------------------- which layers are known

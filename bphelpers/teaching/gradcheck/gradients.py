@@ -1,5 +1,6 @@
 """Derived gradients against measured ones: any loss of named arrays, in float64."""
 
+import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,24 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bphelpers.arguments import number, refuse
-from bphelpers.numeric import (
-    ROUND_OFF,
-    Array,
-    Index,
-    float64_copy,
-    numerical_gradient,
-    one_number,
-    steps_at,
-)
-from bphelpers.teaching.gradcheck.diagnosis import (
-    Candidate,
-    Surroundings,
-    counted,
-    explain,
-)
+from bphelpers.numeric import ROUND_OFF, Array, Index, float64_copy, numerical_gradient, one_number, steps_at
+from bphelpers.teaching.gradcheck.diagnosis import Candidate, Surroundings, counted, explain
 from bphelpers.teaching.gradcheck.mistakes import Counts, sentence_for
 from bphelpers.teaching.gradcheck.report import ArrayCheck, GradientReport
-from bphelpers.teaching.gradcheck.slopes import Beside, careful_slope
+from bphelpers.teaching.gradcheck.slopes import Beside, Kink, careful_slope, turning_together
 
 # A float32 gradient carries about this much round-off, however carefully it was derived.
 FLOAT32_TOLERANCE = 1e-4
@@ -50,8 +38,9 @@ def check_gradients(
     that mistakes you have in mind would give, as :func:`op_mistakes` returns them.
 
     Where an entry disagrees, the slopes on its two sides are measured, with shrinking steps. A kink within
-    the step is stepped around; on a kink every number from one slope to the other is right. Where many units
-    sit on their kinks at once, a right backward pass can still fall outside: no reason is named.
+    the step is stepped around; on a kink every number from one slope to the other is right; entries that
+    share a maximum must add up. Where many units sit on their kinks at once, a right backward pass can still
+    fall outside: no reason is named.
 
     >>> x, y = np.array([1.0, 2.0, 4.0]), np.array([2.0, 2.0, 2.0])
     >>> def loss(w, b):
@@ -252,7 +241,27 @@ def _measure(
             )
         looked_at |= doubtful
         check = replace(check, measured=measured, noises=noises, kinks=tuple(kinks))
+    if check.ok and check.kinks and not check.undecided:
+        with contextlib.suppress(ValueError):  # a step may leave the domain of the loss
+            return _measured_together(check, lambda: along(name), point, beside)
     return check
+
+
+def _measured_together(
+    check: ArrayCheck, f: Callable[[], Callable[[Array], Any]], point: Array, beside: Beside
+) -> ArrayCheck:
+    """Where entries on kinks have one slope moved together, as at equal maxima, theirs must add up to it."""
+    measured, kinks = check.measured.copy(), check.kinks
+    for group in turning_together(f(), point, kinks):
+        index = tuple(zip(*(kink.index for kink in group), strict=True))
+        total = float(check.found[index].sum())
+        slope, noise, turns = careful_slope(f(), point, index, total, beside)
+        steepest = max(abs(side) for kink in group for side in (kink.left, kink.right))
+        # Below 1e-10 all may be round-off of larger numbers inside, which cancel.
+        if not turns and abs(slope - total) > 1e-2 * max(abs(slope), steepest) + 20 * noise + 1e-10:
+            measured[index] = slope / len(group)
+            kinks = (Kink(index, slope, slope), *(kink for kink in kinks if kink not in group))
+    return replace(check, measured=measured, kinks=kinks)
 
 
 def _reacting(check: ArrayCheck, loss: Callable[..., Any], points: Mapping[str, Array]) -> ArrayCheck:
@@ -284,11 +293,9 @@ def _likely(
         for h in hypotheses
     ]
     ranked = sorted(
-        (
-            (bool(h.arrays.keys() & right), -len(fit), h.layers, i)
-            for i, (h, fit) in enumerate(zip(hypotheses, fits, strict=True))
-            if fit
-        )
+        (bool(h.arrays.keys() & right), -len(fit), h.layers, i)
+        for i, (h, fit) in enumerate(zip(hypotheses, fits, strict=True))
+        if fit
     )
     likely: dict[str, list[Candidate]] = {}
     for c in wrong:

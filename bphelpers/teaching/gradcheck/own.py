@@ -165,10 +165,8 @@ def check_layer(
         return _output(theirs.call("loss", measure, _named(x, y, out), [out, y]))
 
     out = run()
-    upstream, known = (
-        _upstream(dout, out),
-        _named(x, y, _output(theirs.call("forward", forward, _named(x, y), [x]))),
-    )
+    upstream = _upstream(dout, out)
+    known = _named(x, y, _output(theirs.call("forward", forward, _named(x, y), [x])))
     returned, _ = theirs.call_backward(backward, known, upstream, [x] if y is None else [x, y])
     found = _gradients_in(own, held, returned, names or {})
     points = {name: x if name == "x" else float64_copy(name, held[name].array) for name in found}
@@ -270,16 +268,8 @@ def _report(
     n = next((len(a) for a in batch.values() if a.ndim), None)
     counts = known.counts(lr) if known else counted(n, [np.asarray(g) for g in found.values()])
     # What was recognised has no small number in its logarithms, and is as the gradient is derived.
-    report = compare(
-        known.value if known else told,
-        points,
-        found,
-        tolerance,
-        counts,
-        hypotheses,
-        one_chain=True,
-        notes=[*notes, read],
-    )
+    value, notes = known.value if known else told, [*notes, read]
+    report = compare(value, points, found, tolerance, counts, hypotheses, one_chain=True, notes=notes)
     right, reasons = [check.name for check in report.arrays if check.ok], dict[str, list[str]]()
     for check in report.arrays:
         if not check.ok:
@@ -292,10 +282,8 @@ def _gradients_in(
     own: Any, held: Mapping[str, theirs.Slot], returned: Any, names: Mapping[str, str]
 ) -> dict[str, Any]:
     """The gradients that a backward pass left in an object, or returned, or took off the parameters."""
-    keys = {theirs.key(path): name for name, slot in held.items() for path in slot.paths} | {
-        "x": "x",
-        "inputs": "x",
-    }
+    keys = {theirs.key(path): name for name, slot in held.items() for path in slot.paths}
+    keys |= {"x": "x", "inputs": "x"}
     found = {keys[k]: gradient for k, gradient in theirs.gradients_in(own, returned, {*keys}).items()}
     now = theirs.slots(own)
     found |= {name: now[path].array for name, path in names.items() if name in held and path in now}

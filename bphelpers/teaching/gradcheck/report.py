@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import shorten
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,8 @@ class ArrayCheck:
     def errors(self) -> Array:
         """Relative errors above a floor: noise over tolerance, or a hundredth of the largest slope.
 
-        On a kink any subgradient is right, and of what is none nothing can be said: 0.
+        On a kink any subgradient is right, and of what is none nothing can be said: 0. Of entries that turn
+        together the sum is compared.
         """
         if not self.right_shape:
             return np.full(1, np.inf)
@@ -38,7 +41,9 @@ class ArrayCheck:
         least = max(1e-2 * float(known.max(initial=0.0)), np.finfo(float).tiny)
         errors = relative_error(self.found, self.measured, np.maximum(self.noises / self.tolerance, least))
         for kink in self.kinks:
-            errors[kink.index] = 0.0 if np.isfinite(self.found[kink.index]) else np.inf
+            found = self.found[kink.index]
+            off = relative_error(found.sum(), kink.left, np.finfo(float).tiny) if kink.together else 0.0
+            errors[kink.index] = np.where(np.isfinite(found), off, np.inf)
         return errors
 
     @property
@@ -63,14 +68,20 @@ class ArrayCheck:
         return tuple(int(i) for i in np.unravel_index(first, difference.shape))
 
     @property
+    def _where(self) -> Any:
+        """The worst entry, or the entries that turn together with it."""
+        groups = (kink.index for kink in self.kinks if kink.together)
+        return next((index for index in groups if self.worst in [*zip(*index, strict=True)]), self.worst)
+
+    @property
     def analytic(self) -> float:
-        """What was found at the worst entry."""
-        return float(np.nan if self.worst is None else self.found[self.worst])
+        """What was found at the worst entry, with those that turn together with it."""
+        return float(np.nan if self.worst is None else self.found[self._where].sum())
 
     @property
     def numeric(self) -> float:
         """What was measured there."""
-        return float(np.nan if self.worst is None else self.measured[self.worst])
+        return float(np.nan if self.worst is None else self.measured[self._where].sum())
 
     @property
     def right_shape(self) -> bool:
@@ -85,7 +96,7 @@ class ArrayCheck:
     @property
     def undecided(self) -> list[Kink]:
         """The kinks where what was found is no subgradient, which a sum of several need not be."""
-        return [k for k in self.kinks if not k.allows(float(self.found[k.index]), self.tolerance)]
+        return [k for k in self.kinks if not k.allows(float(self.found[k.index].sum()), self.tolerance)]
 
     @property
     def untested(self) -> str:
@@ -128,11 +139,20 @@ class ArrayCheck:
                 f"{self.name}: the loss does not change with {self.name}: does it use its argument? Or is it "
                 "made of steps, as accuracy is?"
             )
-        elif not self.ok and self.worst is not None:
+        elif not self.ok and self.worst is not None and self._where == self.worst:
             *_, got, expected = self.row()
             said.append(f"{self._at(self.worst)}: got {got}, expected {expected}.")
         undecided = self.undecided
         for kink in self.kinks[:KINKS_SHOWN]:
+            if kink.together:
+                names = ", ".join(map(self._at, zip(*kink.index, strict=True)))
+                slope, total = (number(v, 3, steady=True) for v in (kink.left, self.found[kink.index].sum()))
+                said.append(
+                    f"{shorten(names, 60, placeholder=' ...')}: several numbers here share a maximum "
+                    f"or minimum: moved together they have a slope of {slope}, and these entries add up to "
+                    f"{total}."
+                )
+                continue
             if kink.jump:
                 said.append(f"{self._at(kink.index)}: the loss jumps here, so that it has no slope.")
                 continue
@@ -198,7 +218,8 @@ class GradientReport:
         """One sentence for each reason, with the names of all arrays that it explains."""
         names: dict[str, list[str]] = {}
         for check in self.arrays:
-            if not check.ok and (check.reacts or check.diagnosis):
+            said = any(kink.together for kink in check.kinks)  # what is wrong, then
+            if not check.ok and not said and (check.reacts or check.diagnosis):
                 unnamed = "no known mistake reproduces these numbers, so none is named."
                 names.setdefault(str(check.diagnosis or unnamed), []).append(check.name)
         return [f"{', '.join(explained)}: {reason}" for reason, explained in names.items()]

@@ -1,26 +1,36 @@
 """One slope looked at closely: steps that shrink until the loss is smooth within them, or never is [09]."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bphelpers.numeric import EPS, ROUND_OFF, Array, Index, steps_at, value_at
+from bphelpers.numeric import EPS, ROUND_OFF, Array, steps_at, value_at
 
 SHRINK = 10.0 ** -np.arange(10)
+MOST_PAIRED = 32  # kinks: of more, all are taken for one group
 # The slopes at an entry, with all parameters shifted a step this way and that.
-Beside = Callable[[Index, float], list[float]]
+Beside = Callable[[Any, float], list[float]]
 
 
 @dataclass(frozen=True)
 class Kink:
-    """A corner of the loss at one entry, or a jump, where no slope is right or wrong."""
+    """A corner of the loss at one entry, or a jump, where no slope is right or wrong.
 
-    index: Index
+    Or entries that turn together: the sum of their slopes is one number, left and right.
+    """
+
+    index: Any  # of entries that turn together a tuple for each axis
     left: float
     right: float
     jump: bool = False
+
+    @property
+    def together(self) -> bool:
+        """Whether these are several entries."""
+        return np.ndim(self.index) > 1
 
     def allows(self, slope: float, tolerance: float) -> bool:
         """Whether the slope lies from the one on the left to the one on the right: a subgradient."""
@@ -30,9 +40,9 @@ class Kink:
 
 
 def careful_slope(
-    f: Callable[[Array], Any], point: Array, index: Index, found: float, beside: Beside | None = None
+    f: Callable[[Array], Any], point: Array, index: Any, found: float, beside: Beside | None = None
 ) -> tuple[float, float, Kink | None]:
-    """Slope at one entry, the round-off in it, and the kink if no step is free of it.
+    """Slope at one entry, or of several moved together, the round-off in it, and the kink if it has one.
 
     The slopes of the two sides, each from three points, agree to h^2 where ``f`` is smooth (a parabola gives
     no alarm) and differ by the whole jump of slope where a kink lies within two steps. Centred differences
@@ -41,10 +51,10 @@ def careful_slope(
     too long. Where the slope is not what was ``found``, those ``beside`` the point may show a kink that the
     line through this entry does not: a unit turned on by one example one way and by another the other way.
     """
-    x, middle = point[index], value_at(f, point, index, 0.0)
+    x, middle = max(np.ravel(point[index]), key=abs), value_at(f, point, index, 0.0)
     usual, scatter = float(steps_at(x)), _scatter(f, point, index) if beside else 0.0
     sides: list[tuple[float, float, float]] = []
-    rises: list[float] = []
+    heights: list[float] = []
     outside: ValueError | None = None
     for h in (float(x + step - x) for step in usual * SHRINK):
         if h <= 0:
@@ -72,19 +82,40 @@ def careful_slope(
             turns = turns and np.ptp(beside(index, h / 10)) > 0.5 * (high - low)
             return slope, noise, Kink(index, low, high) if turns else None
         sides.append((left, right, noise))
-        rises.append(abs(up - down))
+        heights.append(steepest * h)
     if not sides and outside:
         raise outside
     # A jump is as high for a step a tenth as long. Sitting on a kink, each side is smooth by itself, and the
     # largest step carries the least round-off.
-    jump = len(rises) > 1 and rises[-1] > 0.5 * rises[0] > 0
+    jump = len(heights) > 1 and heights[-1] > 0.5 * heights[0]
     left, right, noise = sides[0]
     return (left + right) / 2, noise, Kink(index, left, right, jump)
 
 
-def _scatter(f: Callable[[Array], Any], point: Array, index: Index) -> float:
+def turning_together(f: Callable[[Array], Any], point: Array, kinks: Sequence[Kink]) -> list[list[Kink]]:
+    """Groups of kinks that depend on each other, as those of numbers that share a maximum do.
+
+    Two of a group, moved at once, change the loss otherwise than the sum of what each changes alone.
+    """
+    middle = value_at(f, point, (), 0.0)
+
+    def linked(one: Kink, other: Kink) -> bool:
+        index: Any = tuple(zip(one.index, other.index, strict=True))
+        h = float(steps_at(point[index]).max())
+        up, down = (value_at(f, point, index, step) - middle for step in (h, -h))
+        off = max(abs(up - h * (one.right + other.right)), abs(down + h * (one.left + other.left)))
+        return off > 1e-2 * h * min(abs(one.right - one.left), abs(other.right - other.left))
+
+    groups: list[list[Kink]] = []
+    for kink in kinks:
+        near = [g for g in groups if len(kinks) > MOST_PAIRED or any(linked(kink, other) for other in g)]
+        groups = [*(g for g in groups if g not in near), [*itertools.chain(*near), kink]]
+    return [group for group in groups if len(group) > 1]
+
+
+def _scatter(f: Callable[[Array], Any], point: Array, index: Any) -> float:
     """How far the loss jumps about between neighbouring numbers, where a smooth one hardly moves."""
-    tiny = 4 * EPS * max(abs(float(point[index])), 1e-8)
+    tiny = 4 * EPS * max(float(np.abs(point[index]).max()), 1e-8)
     try:
         values = np.array([value_at(f, point, index, k * tiny) for k in range(-3, 4)])
     except ValueError:  # at the edge of what f is defined for

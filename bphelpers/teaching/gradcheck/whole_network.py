@@ -163,13 +163,7 @@ class _LossOfParameters:
     """The loss as a function of named arrays; x and y are looked at the first time, at the network's door."""
 
     def __init__(
-        self,
-        net: Any,
-        loss: Any,
-        x: ArrayLike,
-        y: ArrayLike,
-        parameters: dict[str, Any],
-        draws: Draws,
+        self, net: Any, loss: Any, x: ArrayLike, y: ArrayLike, parameters: dict[str, Any], draws: Draws
     ) -> None:
         self.net, self.loss, self.parameters = net, loss, parameters
         self.x: NDArray[Any] = np.asarray(x)
