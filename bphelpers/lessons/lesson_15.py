@@ -330,12 +330,12 @@ def describe_windows(row: int, column: int, stride: int, padding: int) -> str:
 
 def feature_maps(image: Array, maps: Array) -> Figure:
     """An image and what the first layer makes of it, one picture a kernel."""
-    fig = plots.new_figure(7.0, 2.1, layout=None)
+    fig = plots.new_figure(7.0, 1.45, layout=None)
     fig.suptitle(
         "One five, and the eight feature maps of the first layer", x=0.02, ha="left", weight="bold", size=12
     )
     for k, picture in enumerate([image, *maps]):
-        ax = fig.add_axes((0.01 + 0.108 * k + 0.02 * (k > 0), 0.05, 0.1, 0.62))
+        ax = fig.add_axes((0.01 + 0.108 * k + 0.02 * (k > 0), 0.03, 0.1, 0.6))
         ax.imshow(picture, cmap="Greys" if k == 0 else "Blues", vmin=0 if k else None)
         ax.set_axis_off()
         ax.set_title("image" if k == 0 else str(k), size=9, weight="normal", loc="center", pad=3)
