@@ -140,9 +140,17 @@ def check_known_values(F: ModuleType) -> None:
     x, W = [[[[1, 0, 2, -1, 3]]]], [[[[1, 2, 3]]]]
     same(F.conv2d(x, W, [10]), [[[[17, 11, 19]]]])
     same(F.conv2d(x, W, stride=2), [[[[7, 9]]]])
+    same(F.conv2d.plain(np.array(x), np.array(W)), [[[[7, 1, 9]]]])
+    framed = F.conv2d(x, W, padding=2)
+    same(framed[0, 0, 2], [3, 2, 7, 1, 9, 5, 3])
+    assert framed.shape == (1, 1, 5, 7) and not np.delete(framed, 2, axis=2).any()
+    only_the_middle = np.zeros((1, 1, 5, 7))
+    only_the_middle[0, 0, 2, 2:5] = 1, -1, 2
+    same(F.conv2d_backward(only_the_middle, x, W, padding=2)[0], [[[[1, 1, 3, 1, 6]]]])
     same(F.conv2d(x, [[[[1], [2], [4]]]], padding=1), [[[[0, 2, 0, 4, -2, 6, 0]]]])
     dx, dW, db = F.conv2d_backward([[[[1, -1, 2]]]], x, W)
     same(dx, [[[[1, 1, 3, 1, 6]]]])
+    same(F.conv2d_backward.plain(*map(np.array, ([[[[1, -1, 2]]]], x, W)))[0], dx)
     same(dW, [[[[5, -4, 9]]]])
     same(db, [2])
     image = [[[[1, 5, 2], [3, 2, 7], [0, 0, 0]]]]
@@ -512,6 +520,8 @@ def _refused_windows(F: ModuleType) -> None:
     refuses(lambda: F.conv2d(image[:, :, :1], W), "x must be at least", "kernel, (2, 3)", "(1, 4), padding 0")
     refuses(lambda: F.conv2d(image[:, :, :, :1], W), "x must be at least as large")
     F.conv2d(image[:, :, :, :1], W, padding=1)
+    for kernel in (1, 5), (6, 1):  # too wide, too high
+        refuses(lambda k=kernel: F.conv2d(image, np.ones((3, 1, *k))), "x must be at least", str(kernel))
     for none in (W[:, :, :0], W[:0]):
         refuses(lambda n=none: F.conv2d(image, n), "W must hold at least one weight", str(none.shape))
     refuses(lambda: F.max_pool2d(image, 5), "x must be at least as large as the window")
@@ -523,7 +533,10 @@ def _refused_windows(F: ModuleType) -> None:
         lambda: F.conv2d(np.ones((2, 784)), W), "(n, c, h, w)", "(2, 784)", "x.reshape(-1, c, height, width)"
     )
     refuses(lambda: F.max_pool2d(image, 5), "x must be at least", "(5, 5)", "(5, 4)")
-    refuses(lambda: F.max_pool2d_backward(np.ones((2, 1, 2, 3)), image, 2), "dout must have (2, 2) places")
+    refuses(
+        lambda: F.max_pool2d_backward(np.ones((2, 1, 2, 3)), image, 2),
+        "dout must have (2, 2) places, got (2, 3)",
+    )
 
 
 CHECKS: dict[str, Callable[[ModuleType], None]] = {

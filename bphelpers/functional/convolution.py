@@ -26,7 +26,8 @@ def _fits(given: dict[str, Any]) -> None:
         raise ValueError(
             f"x must be at least as large as the kernel, {kernel}, got {sides}, padding {padding}"
         )
-    _as_many_places(given, [_places(*both, stride, padding) for both in zip(sides, kernel, strict=True)])
+    places = [_places(*both, stride, padding) for both in zip(sides, kernel, strict=True)]
+    _as_many_places(given, places)
 
 
 def _as_many_places(given: dict[str, Any], places: list[int]) -> None:
@@ -95,7 +96,8 @@ def conv2d_backward(
     db = dz.sum(axis=1)
     if not ask_dx:
         return dout, dW, db
-    return patches_backward(W.reshape(len(W), -1).T @ dz, x.shape, W.shape[2:], stride, padding), dW, db
+    dseen = W.reshape(len(W), -1).T @ dz
+    return patches_backward(dseen, x.shape, W.shape[2:], stride, padding), dW, db
 
 
 def _has_windows(given: dict[str, Any]) -> None:
@@ -111,9 +113,8 @@ def _corners(x: Array, size: int, stride: int | None) -> list[Array]:
     """A view of x for each place in the window: what all windows see there."""
     stride = stride or size
     oh, ow = (_places(side, size, stride) for side in x.shape[2:])
-    return [
-        x[:, :, i : i + stride * oh : stride, j : j + stride * ow : stride] for i, j in np.ndindex(size, size)
-    ]
+    corners = np.ndindex(size, size)
+    return [x[:, :, i : i + stride * oh : stride, j : j + stride * ow : stride] for i, j in corners]
 
 
 @op("x: n c h w", _has_windows)
@@ -142,7 +143,8 @@ def max_pool2d_backward(dout: Array, x: Array, kernel_size: int, stride: int | N
     """
     out, dx = max_pool2d.plain(x, kernel_size, stride), np.zeros_like(x)
     waiting = np.ones_like(out, bool)
-    for view, dview in zip(_corners(x, kernel_size, stride), _corners(dx, kernel_size, stride), strict=True):
+    views, dviews = (_corners(array, kernel_size, stride) for array in (x, dx))
+    for view, dview in zip(views, dviews, strict=True):
         wins = waiting & (view == out)
         dview += np.where(wins, dout, 0.0)
         waiting[wins] = False
