@@ -332,6 +332,7 @@ X, W, B = rng0.normal(size=(5, 3)), rng0.normal(size=(4, 3)), rng0.normal(size=4
 SQUARE = rng0.normal(size=(3, 3))
 Z = rng0.normal(size=(5, 4))
 LABELS = np.array([0, 1, 2, 3, 1])
+SEQUENCES = {"x": np.stack([X, X[::-1]], axis=1), "h0": Z, "Wx": W, "Wh": Z[:4], "b": B}
 
 
 def changed(backward, change, which=None):
@@ -451,6 +452,7 @@ def test_softmax_alone_and_the_other_losses():
 def test_the_packages_own_backward_passes(op):
     takes = OPERATIONS[op].takes
     known = {"W": W, "b": B, "gamma": B, "beta": 2 * B, "labels": LABELS, "y": (Z > 0.3) * 1.0}
+    known |= SEQUENCES if op == "rnn" else {}
     args = [known.get(name, X if op == "linear" else Z) for name in takes]
     assert check_op(op, getattr(F, f"{op}_backward"), *args).ok
 

@@ -106,6 +106,7 @@ OPERATIONS = {
         _loss("binary_cross_entropy", "logits", "y"),
         _loss("softmax_cross_entropy", "logits", "labels"),
         Operation("linear", ("x", "W", "b"), ("x", "W")),
+        Operation("rnn", ("x", "h0", "Wx", "Wh", "b"), ("x", "h0", "out", "Wx", "Wh")),
     )
 }
 DROPOUT = Operation("dropout", ("x",), ())  # with the option mask
