@@ -393,3 +393,26 @@ def draw_horizons(network: Sequence[float], repeated: Sequence[float]) -> Figure
     ax.set(ylim=(0, 60), xlabel="years ahead", ylabel="error, in sunspots", xticks=list(ahead),
            title="Beyond two years, the network is no better than the rule")  # fmt: skip
     return fig
+
+
+# --- The deeper page
+
+SETTLING = (
+    "Two curves over ten rounds. The state h goes 0, 3, 4.5, 5.25 and settles at 6. On the way back e goes "
+    "1, 1.5, 1.75 and settles at 2."
+)
+
+
+def draw_settling(there: Sequence[float], back: Sequence[float]) -> Figure:
+    """The state and the gradient, round by round."""
+    fig = plots.new_figure(6.0, 3.0)
+    ax = fig.subplots()
+    for values, name, style, colour in (
+        (there, "h, on the way there", "o-", plots.FORWARD),
+        (back, "e, on the way back", "s--", plots.BACKWARD),
+    ):
+        ax.plot(values, style, color=colour)
+        ax.annotate(name, (len(values) - 1, values[-1]), (0, -14), ha="right", textcoords="offset points",
+                    color=colour)  # fmt: skip
+    ax.set(ylim=(0, 7), xlabel="rounds", title="The state settles at 6, and the gradient at 2")
+    return fig
