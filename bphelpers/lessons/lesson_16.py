@@ -287,7 +287,6 @@ def gradient_lengths(radius: float, tanh: bool) -> Array:
 def draw_lengths(fig: Figure, radius: float) -> None:
     """The gradient's length over the steps back, without and with tanh, on a logarithmic axis."""
     ax = fig.subplots()
-    ax.axhline(1, color=plots.LIGHT, lw=1)
     for tanh, style, name in ((False, "-", "without tanh"), (True, "--", "with tanh")):
         found = gradient_lengths(radius, tanh)
         ax.plot(found, style, color=plots.BACKWARD, lw=2)
