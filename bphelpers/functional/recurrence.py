@@ -60,7 +60,8 @@ def rnn_backward(
     dout, x, h0, h, Wx, Wh = _alike(dout, x, h0, h, Wx, Wh)
     n, t, d = x.shape
     h, dh = h.transpose(1, 0, 2), np.zeros_like(h0)
-    dz = 1 - h * h  # the slopes, which become dz step by step
+    dz = h * h
+    np.subtract(1, dz, dz)  # the slopes, which become dz step by step
     for now, arriving in zip(dz[::-1], dout.transpose(1, 0, 2)[::-1], strict=True):
         now *= arriving + dh
         np.dot(now, Wh, dh)
