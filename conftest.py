@@ -105,7 +105,8 @@ LONG = ("all_mutants", "all_pages", "ten_starts")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="also all mutants, all lessons in Chromium, and training from ten starts")
+    more = "all mutants, all lessons in Chromium, and training from ten starts"
+    parser.addoption("--all", action="store_true", help=f"also {more}")
 
 
 def has_torch() -> bool:

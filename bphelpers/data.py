@@ -30,6 +30,7 @@ _DATASETS = Path(__file__).parent / "datasets"
 _SHA256 = {
     "digits.npz": "af104d81e7cd419be5f343d23c6ca2e4e4ff847b06636260802df8e903c6183f",
     "mnist_small.npz": "970702d994c498f4ed47376383483ffa572089f72cd489dad1f40f362dbc14bf",
+    "sunspots.csv": "f67889b1d9002cd5227f0e0ef54e35b419cdd85a31279adef6f73fb41e5c0a9b",
 }
 
 _IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -65,6 +66,29 @@ def mnist_small(*, dtype: DTypeLike = "float64") -> tuple[Array, Integers]:
 def _images(filename: str, brightest: int, dtype: DTypeLike) -> tuple[Array, Integers]:
     if dtype not in ("float64", "float32", np.float64, np.float32):
         refuse("dtype", "be 'float64' or 'float32'", dtype)
+    with np.load(io.BytesIO(_shipped(filename)), allow_pickle=False) as arrays:
+        X, y = arrays["images"].astype(dtype), arrays["labels"].astype(np.int64)
+    X /= brightest
+    return X, y
+
+
+def sunspots() -> tuple[Integers, Array]:
+    """Sunspot numbers, one a year: ``years (309,)`` from 1700 to 2008, ``numbers (309,)`` [16].
+
+    How many spots the Sun showed on average that year, as Zurich counted them. They come and go in about
+    eleven years. Source: NOAA National Geophysical Data Center; G. U. Yule forecast them first, 1927.
+
+    >>> years, numbers = sunspots()
+    >>> years[:3].tolist(), numbers[:3], float(numbers.max())
+    ([1700, 1701, 1702], array([ 5., 11., 16.]), 190.2)
+    """
+    lines = _shipped("sunspots.csv").decode("ascii").splitlines()[1:]
+    years, numbers = np.array([line.split(",") for line in lines], np.float64).T
+    return years.astype(np.int64), numbers.copy()
+
+
+def _shipped(filename: str) -> bytes:
+    """The content of a file, which must be what its digest says."""
     path = _DATASETS / filename
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing; reinstall bphelpers")
@@ -72,10 +96,7 @@ def _images(filename: str, brightest: int, dtype: DTypeLike) -> tuple[Array, Int
     expected, found = _SHA256[filename], hashlib.sha256(content).hexdigest()
     if found != expected:
         raise OSError(f"{path} is damaged, SHA-256 must be {expected}, got {found}; reinstall bphelpers")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        X, y = arrays["images"].astype(dtype), arrays["labels"].astype(np.int64)
-    X /= brightest
-    return X, y
+    return content
 
 
 def load_idx(path: str | os.PathLike[str]) -> NDArray[Any]:

@@ -104,6 +104,15 @@ def _each_window(x, window, stride, function):
     return anp.stack([anp.stack(row, axis=-1) for row in found], axis=-2)
 
 
+def _rnn(x, h0, Wx, Wh, b):
+    states = [h0]
+    for t in range(x.shape[1]):
+        states.append(
+            _tanh(anp.einsum("nd,md->nm", x[:, t], Wx) + anp.einsum("nk,mk->nm", states[-1], Wh) + b)
+        )
+    return anp.stack(states[1:], axis=1)
+
+
 class FixedDraw(np.random.Generator):
     """A generator whose next ``random()`` is known, also where it hits a threshold exactly."""
 
@@ -327,6 +336,9 @@ ROWS = [
     Operation("max_pool2d", reference=_max_pool2d, fixed={"kernel_size": 2}, **POOLING),
     Operation("max_pool2d, overlapping", reference=partial(_max_pool2d, kernel_size=3, stride=2),
               fixed={"kernel_size": 3, "stride": 2}, **POOLING),
+    Operation("rnn", "x: n t d, h0: n m, Wx: m d, Wh: m m, b: m, dout: n t m", _rnn, "x h0 out Wx Wh",
+              grads="x h0 Wx Wh b", lengths={"t": (1, 6), "m": (1, 5)},
+              values={"Wx": Values(-1, 1), "Wh": Values(-1, 1), "x": Values(-2, 2)}),
 ]  # fmt: skip
 OPERATIONS = {row.title: row for row in ROWS}
 

@@ -157,6 +157,11 @@ def check_known_values(F: ModuleType) -> None:
     same(F.max_pool2d(image, 2), [[[[5]]]])  # what is left over at the sides is not looked at
     same(F.max_pool2d(image, 2, 1), [[[[5, 7], [3, 7]]]])
     same(F.max_pool2d_backward([[[[1, 2], [4, 8]]]], image, 2, 1), [[[[0, 1, 0], [4, 0, 10], [0, 0, 0]]]])
+    close(F.rnn([[[5], [0]]], [[1]], [[log(2)]], [[-log(16)]], [0])[0, 0], [0.6])
+    close(F.rnn([[[1], [0]]], [[0]], [[log(2)]], [[log(3) / 0.6]], [0]), [[[0.6], [0.8]]])
+    grads = F.rnn_backward([[[1], [1]]], [[[1], [2]]], [[5]], [[[0.5], [0]]], [[2]], [[4]])
+    for found, right in zip(grads, ([[[7.5], [2]]], [[15]], [[5.75]], [[19.25]], [4.75]), strict=True):
+        same(found, right)
 
 
 def check_rows_add_up(F: ModuleType) -> None:
@@ -270,10 +275,11 @@ def check_rows_are_independent(F: ModuleType) -> None:
         if pair.is_loss or pair.couples_rows or op == "dropout":
             continue
         arguments = pair.sample(np.random.default_rng(7), n=5, d=3)
-        first = pair.inputs[0]
+        of_examples = [name for name in arguments if "n" in pair.letters[name]]
         together = pair.forward(F, **arguments)
         for row in range(5):
-            alone = pair.forward(F, **{**arguments, first: arguments[first][row : row + 1]})
+            own = {name: arguments[name][row : row + 1] for name in of_examples}
+            alone = pair.forward(F, **{**arguments, **own})
             np.testing.assert_allclose(alone, together[row : row + 1], rtol=1e-13, err_msg=op)
 
 
@@ -393,6 +399,15 @@ def check_places(F: ModuleType) -> None:
     skipped = F.conv2d_backward(dout[:, :1, :1].transpose(0, 3, 1, 2), x, kernels, ask_dx=False)
     for a, e in zip(skipped[1:], (dW, db), strict=True):
         same(a, e)
+    empty = np.zeros((2, 0, 5)), np.ones((2, 6)), np.ones((6, 5)), np.ones((6, 6))
+    assert F.rnn(*empty, b).shape == (2, 0, 6)  # no steps: the state is still the first
+    dx, dh0, *_ = F.rnn_backward(np.zeros((2, 0, 6)), *empty[:2], np.zeros((2, 0, 6)), *empty[2:])
+    same(dx, empty[0])
+    same(dh0, np.zeros((2, 6)))
+    single = [np.float32(a) for a in (x[:, 0], np.ones((2, 6)), W, kernels[:, 0, 0, :1] * np.ones(6), b)]
+    mixed = F.rnn(*single[:3], single[3].astype(float), single[4])
+    np.testing.assert_allclose(mixed, F.rnn(*single), rtol=1e-5)
+    assert mixed.dtype == np.float64
 
 
 def check_dropout(F: ModuleType) -> None:

@@ -62,6 +62,15 @@ def test_an_image_looks_like_its_label(load):
     assert zero[middle, middle].mean() < 0.2 < 0.6 < one[middle, side // 2 - 1 : side // 2 + 1].mean()
 
 
+def test_sunspots_come_and_go_in_eleven_years():
+    years, numbers = data.sunspots()
+    assert years.dtype == np.int64 and numbers.dtype == np.float64
+    np.testing.assert_array_equal(years, np.arange(1700, 2009))
+    assert numbers.min() == 0 and dict(zip(years, numbers, strict=True))[1957] == numbers.max() == 190.2
+    strength = np.abs(np.fft.rfft(numbers - numbers.mean()))
+    assert 309 / strength.argmax() == pytest.approx(11, abs=0.1)
+
+
 @pytest.mark.parametrize("load", IMAGES)
 def test_float32_on_request(load):
     exact, same_labels = load()
@@ -75,7 +84,7 @@ def test_float32_on_request(load):
         refuses(f"dtype must be 'float64' or 'float32', got {found}", load, dtype=dtype)
 
 
-@pytest.mark.parametrize("load", [*IMAGES, data.study_sleep, data.xor, data.symmetry])
+@pytest.mark.parametrize("load", [*IMAGES, data.sunspots, data.study_sleep, data.xor, data.symmetry])
 def test_each_call_returns_fresh_arrays(load):
     X, y = load()
     X[:], y[:] = 7, 7
@@ -83,9 +92,9 @@ def test_each_call_returns_fresh_arrays(load):
     assert not (X_again == 7).all() and not (y_again == 7).all()
 
 
-@pytest.mark.parametrize("load", IMAGES)
+@pytest.mark.parametrize("load", [*IMAGES, data.sunspots])
 def test_damage_to_a_shipped_file_is_noticed(tmp_path, monkeypatch, load):
-    filename = f"{load.__name__}.npz"
+    (filename,) = (name for name in data._SHA256 if name.startswith(load.__name__))
     file = Path(shutil.copy(DATASETS / filename, tmp_path))
     monkeypatch.setattr(data, "_DATASETS", tmp_path)
     load()  # the copy is whole
@@ -103,7 +112,7 @@ def test_damage_to_a_shipped_file_is_noticed(tmp_path, monkeypatch, load):
 
 def test_digests_in_the_code_the_readme_and_the_files_agree():
     readme = (DATASETS / "README.md").read_text(encoding="utf-8")
-    assert {file.name for file in DATASETS.glob("*.npz")} == set(data._SHA256)
+    assert {file.name for file in DATASETS.iterdir() if file.suffix in (".npz", ".csv")} == set(data._SHA256)
     for name, digest in data._SHA256.items():
         assert hashlib.sha256((DATASETS / name).read_bytes()).hexdigest() == digest
         assert f"{digest}  {name}" in readme
@@ -115,7 +124,7 @@ def test_shipped_files_are_small_named_in_the_readme_and_hold_no_pickles():
     readme = (DATASETS / "README.md").read_text(encoding="utf-8")
     for file in files:
         assert file.name == "README.md" or file.name in readme
-    for name in data._SHA256:
+    for name in (name for name in data._SHA256 if name.endswith(".npz")):
         with np.load(DATASETS / name, allow_pickle=False) as arrays:
             assert {key: arrays[key].dtype for key in arrays} == {"images": np.uint8, "labels": np.uint8}
 
@@ -507,6 +516,6 @@ if FASHION.is_dir():
 def test_every_public_function_names_its_lesson_and_shows_an_example():
     public = [f for name, f in vars(data).items() if inspect.isfunction(f) and f.__module__ == data.__name__
               and not name.startswith("_")]  # fmt: skip
-    assert len(public) == 14
+    assert len(public) == 15
     for function in public:
         assert re.search(r"\[\d\d[\],]", function.__doc__) and ">>>" in function.__doc__, function.__name__

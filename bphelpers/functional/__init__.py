@@ -455,5 +455,7 @@ from bphelpers.functional.convolution import conv2d as conv2d  # noqa: E402
 from bphelpers.functional.convolution import conv2d_backward as conv2d_backward  # noqa: E402
 from bphelpers.functional.convolution import max_pool2d as max_pool2d  # noqa: E402
 from bphelpers.functional.convolution import max_pool2d_backward as max_pool2d_backward  # noqa: E402
+from bphelpers.functional.recurrence import rnn as rnn  # noqa: E402
+from bphelpers.functional.recurrence import rnn_backward as rnn_backward  # noqa: E402
 
 __all__ = [name for name, thing in list(globals().items()) if hasattr(thing, "plain")]

@@ -25,10 +25,12 @@ from bphelpers.nn.layers import (
 )
 from bphelpers.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, Loss, MSELoss
 from bphelpers.nn.modules import Joined, Module, Parameter, Residual, Sequential, leaves
+from bphelpers.nn.sequences import RNN
 
 __all__ = [
     "GELU",
     "INITIALIZERS",
+    "RNN",
     "Activation",
     "BCEWithLogitsLoss",
     "BatchNorm1d",

@@ -433,6 +433,9 @@ def package_name_faults(lesson: Lesson) -> list[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bphelpers"):
                 module = importlib.import_module(node.module or "")
+                for alias in node.names:  # a module inside is there once it has been imported
+                    with contextlib.suppress(ModuleNotFoundError):
+                        importlib.import_module(f"{node.module}.{alias.name}")
                 bound |= {
                     alias.asname or alias.name: _taken(module, alias.name, found) for alias in node.names
                 }

@@ -165,6 +165,39 @@ def _reshaped(found: Array, truth: Array) -> Array | None:
     return truth.reshape(found.shape) if found.size == truth.size and found.shape != truth.shape else None
 
 
+def _through_time(
+    arriving: Callable[[Array, Array], Array] = np.add,
+    slope_of: int = 0,
+    passed_back: Callable[[Array, Array], Array] = np.matmul,
+    order: Callable[[int], Any] = lambda steps: range(steps, 0, -1),
+    counted: Callable[[Gradients, Array, Array], Gradients] | None = None,
+    slope: Callable[[Array], Array] = lambda state: 1 - state**2,
+) -> Rule:
+    """A recurrent layer's backward with one part replaced. Steps are counted from 1, states from 0."""
+
+    def rule(dout: Array, x: Array, h0: Array, Wx: Array, Wh: Array, b: Array, h: Array) -> Gradients:
+        states, later, dz = [h0, *h.transpose(1, 0, 2)], np.zeros_like(h0), np.zeros_like(h)
+        for t in order(h.shape[1]):
+            dz[:, t - 1] = arriving(dout[:, t - 1], later) * slope(states[t + slope_of])
+            later = passed_back(dz[:, t - 1], Wh)
+        before = np.stack(states, axis=1)[:, :-1]
+        dWx, dWh = (np.einsum("ntk,ntj->tkj", dz, sender) for sender in (x, before))
+        uses = {"Wx": dWx, "Wh": dWh, "b": dz.sum(axis=0)}  # by step
+        if counted is not None:
+            return counted(uses, dz, h)
+        return {"x": dz @ Wx, "h0": later} | _over_steps(uses, np.sum)
+
+    return rule
+
+
+def _one_step(at: int) -> Callable[..., Gradients]:
+    return lambda uses, dz, h: {name: use[at] for name, use in uses.items()}
+
+
+def _over_steps(uses: Gradients, how: Callable[..., Array]) -> Gradients:
+    return {name: how(use, axis=0) for name, use in uses.items()}
+
+
 _SQUARE = (
     "Every number is {times} the right one: look at the derivative of a square, and at whether this loss "
     "carries a half."
@@ -598,6 +631,60 @@ TABLE = (
                 lambda z, y, s=s: (F.softmax(z) - _one_hot(z, y, s)) / len(z) for s in (1, -1)
             )
         },
+    ),
+    # --- in a recurrent layer ---
+    Mistake(
+        "later steps forgotten",
+        "These numbers come out when each step hears only from its own loss: a state also moves the states "
+        "after it, so add what comes back from the next step, dz[t] = (dh[t] + dz[t+1] @ Wh) * slope.",
+        {"rnn": _through_time(arriving=lambda own, later: own)},
+    ),
+    Mistake(
+        "slope missing in the loop",
+        "These numbers come out when no step multiplies by its tanh slope: dz[t] is what reaches h[t], times "
+        "1 - h[t] ** 2.",
+        {"rnn": _through_time(slope=np.ones_like)},
+    ),
+    Mistake(
+        "slope of the step before",
+        "These numbers come out with the slope of the state before, 1 - h[t-1] ** 2: the tanh of step t gave "
+        "h[t], so its slope is 1 - h[t] ** 2.",
+        {"rnn": _through_time(slope_of=-1)},
+    ),
+    Mistake(
+        "recurrent weights transposed on the way back",
+        "These numbers come out when a step goes back through Wh.T: forward it was h @ Wh.T, so the way back "
+        "is dz @ Wh.",
+        {"rnn": _through_time(passed_back=lambda dz, Wh: dz @ Wh.T)},
+    ),
+    Mistake(
+        "steps in forward order",
+        "These numbers come out when the backward pass walks from the first step to the last: a step can "
+        "answer only after the one behind it, so t runs backward.",
+        {"rnn": _through_time(order=lambda steps: range(1, steps + 1))},
+    ),
+    Mistake(
+        "state after the step for the one before",
+        "These numbers come out when step t is paired with its own state: what Wh multiplied was the state "
+        "before, h[t-1], and h0 in the first step.",
+        {"rnn": _through_time(counted=lambda uses, dz, h: {"Wh": np.einsum("ntk,ntj->kj", dz, h)})},
+    ),
+    Mistake(
+        "only one step counted",
+        "These numbers come out when one step's gradient is taken for the whole: the weights are used at "
+        "every step, so write += for =, and add up all of them.",
+        {"rnn": tuple(_through_time(counted=_one_step(at)) for at in (0, -1))},
+    ),
+    Mistake(
+        "first state forgotten",
+        "These numbers come out when the first step is left out of dWh: its sender is h0.",
+        {"rnn": _through_time(counted=lambda uses, dz, h: {"Wh": uses["Wh"][1:].sum(axis=0)})},
+    ),
+    Mistake(
+        "averaged over the steps",
+        "These are the right numbers divided by the number of steps: a weight that is used t times adds up "
+        "its t gradients.",
+        {"rnn": _through_time(counted=lambda uses, dz, h: _over_steps(uses, np.mean))},
     ),
 )
 MISTAKES = {mistake.name: mistake for mistake in TABLE}

@@ -108,6 +108,7 @@ OPERATIONS = {
         Operation("linear", ("x", "W", "b"), ("x", "W")),
         Operation("conv2d", ("x", "W", "b"), ("x", "W")),
         Operation("max_pool2d", ("x",), ("x",)),
+        Operation("rnn", ("x", "h0", "Wx", "Wh", "b"), ("x", "h0", "out", "Wx", "Wh")),
     )
 }
 DROPOUT = Operation("dropout", ("x",), ())  # with the option mask

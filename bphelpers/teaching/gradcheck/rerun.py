@@ -19,6 +19,7 @@ from bphelpers.teaching.gradcheck.operations import DROPOUT, OPERATIONS, Operati
 from bphelpers.teaching.numbers import number
 
 # The operation of a layer is given x and the layer's parameters, in their order; that of a loss y_hat and y.
+# A recurrent layer's is also given the state that it began with.
 KNOWN = {
     nn.Linear: "linear",
     nn.Sigmoid: "sigmoid",
@@ -30,6 +31,7 @@ KNOWN = {
     nn.LayerNorm: "layer_norm",
     nn.Conv2d: "conv2d",
     nn.MaxPool2d: "max_pool2d",
+    nn.RNN: "rnn",
     nn.MSELoss: "mse",
     nn.BCEWithLogitsLoss: "binary_cross_entropy",
     nn.CrossEntropyLoss: "softmax_cross_entropy",
@@ -104,12 +106,18 @@ class Step:
                 replaced[self.number], dout, self.values, self.out, **self.options
             ):
                 passed |= wrong
-        dx, *of_parameters = passed.values()
+        dx, *of_parameters = (array for name, array in passed.items() if name != "h0")
         return dx, dict(zip((p.name for p in parameters), of_parameters, strict=False))
 
 
 def _parameters(layer: Any) -> list[Any]:
     return getattr(layer, "parameters", list)()  # a learner's activation, or a loss, may not know the word
+
+
+def _given(layer: Any, x: Array) -> list[Array]:
+    """The arrays of a layer's operation, after its forward pass."""
+    began = [layer.remembered()[1]] if isinstance(layer, nn.RNN) else []
+    return [x, *began, *(p.data for p in _parameters(layer))]
 
 
 def _options(layer: Any) -> dict[str, Any]:
@@ -149,7 +157,7 @@ def walked(layer: Any, x: Array, numbers: Iterator[int]) -> Step:
             return Step(layer, out, inside=tuple(steps), number=-min((s.number for s in steps), default=0))
         draws.again()
         layer.forward(x)  # so that its own backward finds what it remembers
-    return Step.of(layer, [x, *(p.data for p in _parameters(layer))], out, next(numbers))
+    return Step.of(layer, _given(layer, x), out, next(numbers))
 
 
 class Rerun:
