@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from operations import OPERATIONS
 
+import bphelpers
 from bphelpers import functional as F
 from bphelpers import optim, training
 from bphelpers.numeric import relative_error
@@ -140,7 +141,8 @@ def test_initializers_count_senders_and_receivers(nn):
     assert spread["xavier"] == pytest.approx(np.sqrt(2 / (56 * 25)), rel=0.03)
 
 
-def test_a_network_of_images_trains_is_saved_and_copied(nn):
+def test_a_network_of_images_trains_is_saved_and_copied():
+    nn = bphelpers.nn
     X = np.zeros((40, 1, 6, 6))
     y = np.arange(40) % 2
     rng = np.random.default_rng(3)
@@ -226,7 +228,9 @@ def test_each_mistake_in_convolution_and_pooling_is_named(name, which):
     assert len(named) + len(silent) >= len(mistakes_in(name)) and named
 
 
-def test_a_mistake_in_a_layer_of_a_network_is_named_with_its_place(nn):
+def test_a_mistake_in_a_layer_of_a_network_is_named_with_its_place():
+    nn = bphelpers.nn
+
     class Unturned(nn.Conv2d):
         def backward(self, dout):
             x, W = self._kept[0], self.W.data

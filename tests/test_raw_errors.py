@@ -207,9 +207,13 @@ def test_what_the_door_lets_in_is_computed_as_ever(nn):
 
 def test_a_layer_alone_takes_rows_and_keeps_its_type(nn):
     layer = nn.Linear(2, 3, rng=rng(), dtype=np.float32)
-    for x in (np.ones(2), np.ones((1, 1, 2)), np.ones((1, 3)), np.float32([1, 2])):
+    for x in (np.ones(2), np.ones((1, 3)), np.float32([1, 2])):
         refuses(lambda x=x: layer.forward(x), "x must have shape (n, 2), got")
-    assert layer.forward(np.ones((1, 2))).dtype == np.float32
+    refuses(lambda: layer.forward(np.ones((1, 1, 3))), "x must have shape (n, ..., 2), got (1, 1, 3)")
+    for places in ((1, 2), (4, 1, 2), (4, 5, 6, 2)):
+        out = layer.forward(np.ones(places))
+        assert (out.shape, out.dtype) == ((*places[:-1], 3), np.float32)
+        assert layer.backward(np.ones(out.shape)).shape == places
 
 
 def test_which_loss_takes_labels(nn):
