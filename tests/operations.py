@@ -36,7 +36,7 @@ def _tanh(z):
 
 
 def _softmax(z):
-    return anp.exp(z) / anp.sum(anp.exp(z), axis=1, keepdims=True)
+    return anp.exp(z) / anp.sum(anp.exp(z), axis=-1, keepdims=True)
 
 
 def _log_softmax(z):
@@ -102,6 +102,20 @@ def _each_window(x, window, stride, function):
     rows, columns = range(0, height - kh + 1, stride), range(0, width - kw + 1, stride)
     found = [[function(x[:, :, i : i + kh, j : j + kw]) for j in columns] for i in rows]
     return anp.stack([anp.stack(row, axis=-1) for row in found], axis=-2)
+
+
+def _embedding(x, E):
+    return anp.einsum("...k,kd->...d", np.eye(E.shape[0])[x], E)
+
+
+def _attention(q, k, v, is_causal=False):
+    """Query by query: it looks at the keys it may, one softmax for each."""
+    outs = []
+    for i in range(q.shape[-2]):
+        seen = min(i + 1, k.shape[-2]) if is_causal else k.shape[-2]
+        scores = anp.einsum("...d,...sd->...s", q[..., i, :], k[..., :seen, :]) / q.shape[-1] ** 0.5
+        outs.append(anp.einsum("...s,...se->...e", _softmax(scores), v[..., :seen, :]))
+    return anp.stack(outs, axis=-2)
 
 
 class FixedDraw(np.random.Generator):
@@ -296,6 +310,10 @@ POOLING: dict[str, Any] = {
     "shapes": "x: n c h w, dout: n c p q", "back": "x", "arranged": _apart,
     "lengths": {"c": (1, 2), "h": (3, 7), "w": (3, 6)},
 }  # fmt: skip
+ATTENTION: dict[str, Any] = {
+    "shapes": "q: ... t d, k: ... s d, v: ... s e, dout: ... t e", "back": "q k v", "grads": "q k v", "needs": "d",
+    "lengths": {"t": (1, 4), "s": (1, 5), "e": (1, 6)}, "couples_rows": True,
+}  # fmt: skip
 NORM: dict[str, Any] = {"grads": "x gamma beta", "options": {"eps": Values(1e-6, 1.0)}}
 
 ROWS = [
@@ -306,8 +324,8 @@ ROWS = [
     Operation("leaky_relu", "x: ..., dout: ...", _leaky_relu, "x",
               values={"x": OFF_ZERO}, options={"slope": Values(0.0, 1.0)}),
     Operation("gelu", "x: ..., dout: ...", _gelu, "x"),
-    Operation("softmax", "z: n d, dout: n d", _softmax, "out", needs="d"),
-    Operation("log_softmax", "z: n d, dout: n d", _log_softmax, "out", needs="d"),
+    Operation("softmax", "z: n ... d, dout: n ... d", _softmax, "out", needs="d"),
+    Operation("log_softmax", "z: n ... d, dout: n ... d", _log_softmax, "out", needs="d"),
     Operation("mse", "y_hat: n d, y: n d", _mse, needs="n"),
     Operation("binary_cross_entropy", "logits: n d, y: n d", _binary_cross_entropy, needs="n",
               values={"y": Values(0.0, 1.0)}),
@@ -327,6 +345,11 @@ ROWS = [
     Operation("max_pool2d", reference=_max_pool2d, fixed={"kernel_size": 2}, **POOLING),
     Operation("max_pool2d, overlapping", reference=partial(_max_pool2d, kernel_size=3, stride=2),
               fixed={"kernel_size": 3, "stride": 2}, **POOLING),
+    Operation("embedding", "x: n ... int, E: d k, dout: n ... k", _embedding, "x E", grads="E", needs="d",
+              couples_rows=True),
+    Operation("scaled_dot_product_attention", reference=_attention, **ATTENTION),
+    Operation("scaled_dot_product_attention, causal", reference=partial(_attention, is_causal=True),
+              fixed={"is_causal": True}, **ATTENTION),
 ]  # fmt: skip
 OPERATIONS = {row.title: row for row in ROWS}
 

@@ -179,10 +179,10 @@ def gelu_backward(dout: Array, x: Array) -> Array:
 
 
 def _some_scores(given: dict[str, Any]) -> None:
-    at_least_one("z", given["z"], "score in each row", axis=1)
+    at_least_one("z", given["z"], "score in each row", axis=-1)
 
 
-@op("z: n k", _some_scores)
+@op("z: n ... k", _some_scores)
 def softmax(z: Array) -> Array:
     r"""Each row of scores as probabilities, :math:`p_j = e^{z_j} / \sum_k e^{z_k}`, without overflow [02].
 
@@ -193,35 +193,35 @@ def softmax(z: Array) -> Array:
     return np.exp(log_softmax.plain(z))
 
 
-@op("p: n k, dout: n k")
+@op("p: n ... k, dout: n ... k")
 def softmax_backward(dout: Array, p: Array) -> Array:
     r""":math:`p_j (d_j - \sum_k d_k p_k)`, from the output ``p``: the whole Jacobian, not its diagonal [02].
 
     >>> softmax_backward([[1.0, 0.0]], [[0.5, 0.5]])
     array([[ 0.25, -0.25]])
     """
-    return p * (dout - (dout * p).sum(axis=1, keepdims=True))
+    return p * (dout - (dout * p).sum(axis=-1, keepdims=True))
 
 
-@op("z: n k", _some_scores)
+@op("z: n ... k", _some_scores)
 def log_softmax(z: Array) -> Array:
     r"""Logarithm of :func:`softmax`, :math:`z_j - \log \sum_k e^{z_k}`, without overflow or log of 0 [02].
 
     >>> log_softmax([[1e4, 0.0]])
     array([[     0., -10000.]])
     """
-    shifted = z - np.maximum.reduce(z, axis=1, keepdims=True)
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=1, keepdims=True))
+    shifted = z - np.maximum.reduce(z, axis=-1, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=-1, keepdims=True))
 
 
-@op("log_p: n k, dout: n k")
+@op("log_p: n ... k, dout: n ... k")
 def log_softmax_backward(dout: Array, log_p: Array) -> Array:
     r""":math:`d_j - p_j \sum_k d_k`, from the output ``log_p`` [02].
 
     >>> log_softmax_backward([[1.0, 0.0]], log_softmax([[0.0, 0.0]]))
     array([[ 0.5, -0.5]])
     """
-    return dout - np.exp(log_p) * dout.sum(axis=1, keepdims=True)
+    return dout - np.exp(log_p) * dout.sum(axis=-1, keepdims=True)
 
 
 # --- Losses: a mean over the examples, a sum over the outputs of one ----------------------------------------
@@ -451,6 +451,14 @@ def dropout_backward(dout: Array, mask: Array) -> Array:
     return dout * mask
 
 
+from bphelpers.functional.attention import embedding as embedding  # noqa: E402
+from bphelpers.functional.attention import embedding_backward as embedding_backward  # noqa: E402
+from bphelpers.functional.attention import (  # noqa: E402
+    scaled_dot_product_attention as scaled_dot_product_attention,
+)
+from bphelpers.functional.attention import (  # noqa: E402
+    scaled_dot_product_attention_backward as scaled_dot_product_attention_backward,
+)
 from bphelpers.functional.convolution import conv2d as conv2d  # noqa: E402
 from bphelpers.functional.convolution import conv2d_backward as conv2d_backward  # noqa: E402
 from bphelpers.functional.convolution import max_pool2d as max_pool2d  # noqa: E402
