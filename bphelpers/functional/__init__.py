@@ -339,16 +339,19 @@ def _standardized(
     x: Array, axis: int, eps: float, mean: Given = None, var: Given = None
 ) -> tuple[Array, Array]:
     """By what is given, or by the mean and variance along the axis; and the deviation."""
-    given = mean is not None and var is not None
-    x_hat = x - (mean if given else x.mean(axis=axis, keepdims=True))
-    var = var if given else _means(x_hat, x_hat, axis)
+    if mean is None or var is None:
+        centred = x - x.mean(axis=axis, keepdims=True)
+        var = _means(centred, centred, axis)
+    else:
+        centred = x - mean
     std: Array = np.sqrt(var + float(eps))
-    return x_hat / std, std
+    return centred / std, std
 
 
 def _means(a: Array, b: Array, axis: int) -> Array:
     """``(a * b).mean(axis, keepdims=True)``, without the array of products."""
-    return np.expand_dims(np.vecdot(a, b, axis=axis), axis) / a.shape[axis]
+    products = np.vecdot(a, b, axis=axis)  # type: ignore[call-overload]
+    return np.expand_dims(products, axis) / a.shape[axis]
 
 
 def _standardized_backward(dx_hat: Array, x_hat: Array, std: Array, axis: int) -> Array:

@@ -77,8 +77,9 @@ def _can_attend(given: dict[str, Any]) -> None:
 
 
 def _allowed(scores: tuple[int, ...], attn_mask: Any, is_causal: bool) -> NDArray[np.bool_]:
-    earlier = np.tri(*scores[-2:], dtype=bool) if is_causal else np.ones(scores[-2:], bool)
-    return earlier if attn_mask is None else earlier & attn_mask
+    t, s = scores[-2:]
+    earlier: NDArray[np.bool_] = np.arange(s) <= np.arange(t)[:, None] if is_causal else np.ones((t, s), bool)
+    return earlier if attn_mask is None else np.logical_and(earlier, attn_mask)
 
 
 def attention_weights(q: Array, k: Array, attn_mask: Any = None, is_causal: bool = False) -> Array:

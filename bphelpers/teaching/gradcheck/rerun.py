@@ -103,7 +103,7 @@ class Step:
                 replaced[self.number], dout, self.values, self.out, **self.options
             ):
                 passed |= wrong
-        if self.operation.whole:  # they come in first, and nobody asks for their gradient
+        if self.operation.whole and dout is not None:  # nobody asks for the gradient of whole numbers
             passed = {"x": dout, **passed}
         dx, *of_parameters = passed.values()
         return dx, dict(zip((p.name for p in parameters), of_parameters, strict=False))
