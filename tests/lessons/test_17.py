@@ -31,7 +31,7 @@ def test_the_first_screen():
 
 
 def test_the_first_friend_matters_less_when_hardly_anybody_else_is_heard():
-    v, p, o, blame = lesson_17._balance(4.0, 3.0)
+    _, p, o, blame = lesson_17._balance(4.0, 3.0)
     assert p[0] > 0.9 and abs(blame).max() < 0.25 and abs(o - 4) < 1e-12
     assert lesson_17._balance(5.0, 0.7)[3][0] > 0.2
 
@@ -139,7 +139,7 @@ def test_the_balance_is_drawn_over_its_whole_range(first, score):
     fig = plots.new_figure(7.0, 3.0)
     lesson_17.draw_balance(fig, first, score)
     said = [words.get_text() for words in fig.axes[0].texts]
-    v, p, o, blame = lesson_17._balance(first, score)
+    v, p, _, blame = lesson_17._balance(first, score)
     for value, weight, slope in zip(v, p, blame, strict=True):
         assert f"says {lesson_17._short(value)}" in said and lesson_17._short(weight) in said
         assert (lesson_17._short(slope, "+") in said) == (abs(slope) > 0.005)
