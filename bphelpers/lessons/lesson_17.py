@@ -71,7 +71,7 @@ def _attention_mistakes(dout: Array, q: Array, k: Array, v: Array, p: Array) -> 
 
 def _attention_cases() -> list[tuple[Array, ...]]:
     rng = np.random.default_rng(18)
-    cases = []
+    cases: list[tuple[Array, ...]] = []
     for lead, t, d in (((), 4, 3), ((2, 2), 5, 3)):
         q, k, v, dout = (rng.normal(size=(*lead, t, d)) for _ in range(4))
         cases.append((dout, q, k, v, attention_weights(q, k, is_causal=True)))
