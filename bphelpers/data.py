@@ -28,6 +28,7 @@ _DATASETS = Path(__file__).parent / "datasets"
 
 # Digests of the shipped files. A damaged pixel would change what a lesson shows, and nobody would notice.
 _SHA256 = {
+    "alice.txt.gz": "8472f3ac79fd7a57de5e9ad279a99b2678371ce231f5c2392c7b56f22f649582",
     "digits.npz": "af104d81e7cd419be5f343d23c6ca2e4e4ff847b06636260802df8e903c6183f",
     "mnist_small.npz": "970702d994c498f4ed47376383483ffa572089f72cd489dad1f40f362dbc14bf",
     "sunspots.csv": "f67889b1d9002cd5227f0e0ef54e35b419cdd85a31279adef6f73fb41e5c0a9b",
@@ -85,6 +86,19 @@ def sunspots() -> tuple[Integers, Array]:
     lines = _shipped("sunspots.csv").decode("ascii").splitlines()[1:]
     years, numbers = np.array([line.split(",") for line in lines], np.float64).T
     return years.astype(np.int64), numbers.copy()
+
+
+def alice() -> str:
+    """The text of Alice's Adventures in Wonderland, one paragraph a line, in ASCII [17].
+
+    Left out: titles, quotation marks, underscores, rows of stars. In lower case it has 38 characters. Source:
+    L. Carroll, 1865, in the public domain; the file of the Canterbury corpus.
+
+    >>> text = alice()
+    >>> len(text), text[:56]
+    (139394, 'Alice was beginning to get very tired of sitting by her ')
+    """
+    return gzip.decompress(_shipped("alice.txt.gz")).decode("ascii")
 
 
 def _shipped(filename: str) -> bytes:

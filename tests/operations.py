@@ -36,7 +36,7 @@ def _tanh(z):
 
 
 def _softmax(z):
-    return anp.exp(z) / anp.sum(anp.exp(z), axis=1, keepdims=True)
+    return anp.exp(z) / anp.sum(anp.exp(z), axis=-1, keepdims=True)
 
 
 def _log_softmax(z):
@@ -111,6 +111,20 @@ def _rnn(x, h0, Wx, Wh, b):
             _tanh(anp.einsum("nd,md->nm", x[:, t], Wx) + anp.einsum("nk,mk->nm", states[-1], Wh) + b)
         )
     return anp.stack(states[1:], axis=1)
+
+
+def _embedding(x, E):
+    return anp.einsum("...k,kd->...d", np.eye(E.shape[0])[x], E)
+
+
+def _attention(q, k, v, is_causal=False):
+    """Query by query: it looks at the keys it may, one softmax for each."""
+    outs = []
+    for i in range(q.shape[-2]):
+        seen = min(i + 1, k.shape[-2]) if is_causal else k.shape[-2]
+        scores = anp.einsum("...d,...sd->...s", q[..., i, :], k[..., :seen, :]) / q.shape[-1] ** 0.5
+        outs.append(anp.einsum("...s,...se->...e", _softmax(scores), v[..., :seen, :]))
+    return anp.stack(outs, axis=-2)
 
 
 class FixedDraw(np.random.Generator):
@@ -305,6 +319,10 @@ POOLING: dict[str, Any] = {
     "shapes": "x: n c h w, dout: n c p q", "back": "x", "arranged": _apart,
     "lengths": {"c": (1, 2), "h": (3, 7), "w": (3, 6)},
 }  # fmt: skip
+ATTENTION: dict[str, Any] = {
+    "shapes": "q: ... t d, k: ... s d, v: ... s e, dout: ... t e", "back": "q k v",
+    "grads": "q k v", "needs": "d", "couples_rows": True, "lengths": {"t": (1, 4), "s": (1, 5), "e": (1, 6)},
+}  # fmt: skip
 NORM: dict[str, Any] = {"grads": "x gamma beta", "options": {"eps": Values(1e-6, 1.0)}}
 
 ROWS = [
@@ -315,8 +333,8 @@ ROWS = [
     Operation("leaky_relu", "x: ..., dout: ...", _leaky_relu, "x",
               values={"x": OFF_ZERO}, options={"slope": Values(0.0, 1.0)}),
     Operation("gelu", "x: ..., dout: ...", _gelu, "x"),
-    Operation("softmax", "z: n d, dout: n d", _softmax, "out", needs="d"),
-    Operation("log_softmax", "z: n d, dout: n d", _log_softmax, "out", needs="d"),
+    Operation("softmax", "z: n ... d, dout: n ... d", _softmax, "out", needs="d"),
+    Operation("log_softmax", "z: n ... d, dout: n ... d", _log_softmax, "out", needs="d"),
     Operation("mse", "y_hat: n d, y: n d", _mse, needs="n"),
     Operation("binary_cross_entropy", "logits: n d, y: n d", _binary_cross_entropy, needs="n",
               values={"y": Values(0.0, 1.0)}),
@@ -339,6 +357,11 @@ ROWS = [
     Operation("rnn", "x: n t d, h0: n m, Wx: m d, Wh: m m, b: m, dout: n t m", _rnn, "x h0 out Wx Wh",
               grads="x h0 Wx Wh b", lengths={"t": (1, 6), "m": (1, 5)},
               values={"Wx": Values(-1, 1), "Wh": Values(-1, 1), "x": Values(-2, 2)}),
+    Operation("embedding", "x: n ... int, E: d k, dout: n ... k", _embedding, "x E", grads="E", needs="d",
+              couples_rows=True),
+    Operation("scaled_dot_product_attention", reference=_attention, **ATTENTION),
+    Operation("scaled_dot_product_attention, causal", reference=partial(_attention, is_causal=True),
+              fixed={"is_causal": True}, **ATTENTION),
 ]  # fmt: skip
 OPERATIONS = {row.title: row for row in ROWS}
 

@@ -164,6 +164,60 @@ def check_known_values(F: ModuleType) -> None:
         same(found, right)
 
 
+def check_attention(F: ModuleType) -> None:
+    """On paper; masks; heads as one more axis; what must not matter; what is masked gets no blame."""
+    log = math.log
+    q, k, v = [[1]], [[log(2)], [0], [0]], [[4], [0], [8]]  # weights of 1/2, 1/4, 1/4
+    close(F.scaled_dot_product_attention(q, k, v), [[4]])
+    dq, dk, dv = F.scaled_dot_product_attention_backward([[1]], q, k, v)
+    np.testing.assert_allclose(dk, [[0], [-1], [1]], atol=1e-15)
+    np.testing.assert_allclose(dq, [[0]], atol=1e-15)
+    close(dv, [[0.5], [0.25], [0.25]])
+    close(
+        F.scaled_dot_product_attention([[1, 0, 0, 5]], [[2 * log(3), 7, 7, 0], [0, 0, 0, 0]], [[1], [0]]),
+        [[0.75]],
+    )
+    same(F.embedding([[1, 0], [1, 1]], [[1, 2], [3, 4]]), [[[3, 4], [1, 2]], [[3, 4], [3, 4]]])
+    same(
+        F.embedding_backward([[1, 2], [4, 8], [16, 32]], [2, 0, 2], np.zeros((3, 2))),
+        [[4, 8], [0, 0], [17, 34]],
+    )
+    rng = np.random.default_rng(14)
+    q, k, v, dout = (rng.normal(size=(2, 3, t, d)) for t, d in [(4, 5), (6, 5), (6, 2), (4, 2)])
+    causal = np.tri(4, 6, dtype=bool)
+    holes = rng.random((2, 1, 4, 6)) < 0.5
+    holes[..., 1] = True
+    for mask in (None, causal, causal[2], holes, holes[0]):
+        for is_causal in (False, True):
+            allowed = np.ones((2, 3, 4, 6), bool) if mask is None else np.broadcast_to(mask, (2, 3, 4, 6))
+            allowed = allowed & causal if is_causal else allowed
+            if not allowed.any(axis=-1).all():
+                given = (q, k, v, mask)
+                refuses(
+                    lambda g=given: F.scaled_dot_product_attention(*g, is_causal=True), "at least one key"
+                )
+                continue
+            out = F.scaled_dot_product_attention(q, k, v, mask, is_causal=is_causal)
+            found = F.scaled_dot_product_attention_backward(dout, q, k, v, mask, is_causal=is_causal)
+            grads = [np.zeros_like(array) for array in (q, k, v)]
+            for at in np.ndindex(2, 3, 4):  # a query alone, with the keys it may look at
+                here, keys = (*at[:2], slice(at[2], at[2] + 1)), (*at[:2], allowed[at])
+                alone = q[here], k[keys], v[keys]
+                close(F.scaled_dot_product_attention(*alone)[0], out[at], rtol=1e-11)
+                parts = F.scaled_dot_product_attention_backward(dout[here], *alone)
+                for grad, place, part in zip(grads, (here, keys, keys), parts, strict=True):
+                    grad[place] += part
+            for a, e in zip(found, grads, strict=True):
+                np.testing.assert_allclose(a, e, rtol=1e-10, atol=1e-13)
+    far = F.scaled_dot_product_attention(1e4 * q, k, v)
+    assert np.isfinite(far).all() and far.max() <= v.max()
+    shifted = F.scaled_dot_product_attention(q, k + 3, v)  # every key's score moves by as much
+    np.testing.assert_allclose(shifted, F.scaled_dot_product_attention(q, k, v), rtol=1e-11)
+    p = rng.dirichlet(np.ones(6), size=(2, 3, 4))  # what a layer kept is taken as it is
+    dv = F.scaled_dot_product_attention_backward(dout, q, k, v, p=p)[2]
+    np.testing.assert_allclose(dv, np.einsum("abts,abte->abse", p, dout), rtol=1e-12)
+
+
 def check_rows_add_up(F: ModuleType) -> None:
     """Probabilities of a row add up to 1, gradients of its scores to 0, whatever the scale of the scores."""
     rng = np.random.default_rng(5)
@@ -387,6 +441,11 @@ def check_places(F: ModuleType) -> None:
     assert found[0].shape == x.shape
     same(F.linear(np.zeros((0, 3, 5)), W).shape, (0, 3, 6))
     same(F.linear_backward(np.zeros((2, 0, 6)), np.zeros((2, 0, 5)), W)[1], np.zeros((6, 5)))
+    for op in ("softmax", "log_softmax"):
+        forward, backward = getattr(F, op), getattr(F, f"{op}_backward")
+        z = forward(x)
+        close(z, forward(x.reshape(24, 5)).reshape(x.shape))
+        close(backward(x, z), backward(x.reshape(24, 5), z.reshape(24, 5)).reshape(x.shape), rtol=1e-12)
     dW, db = np.empty((6, 5)), np.empty(6)
     F.linear_backward.plain(dout, x, W, dW, db, False)
     close(dW, expected[1])
@@ -504,6 +563,7 @@ def _refused_values(F: ModuleType, x: np.ndarray, two: np.ndarray) -> None:
         refuses(lambda f=f: f(x, np.eye(4, 2)), "labels", "float64")
         f(x, np.array([0, 1, 1, 0], dtype=np.uint8))  # labels as they come from an image file
     _refused_windows(F)
+    _refused_lookups(F)
     for op in ("batch_norm", "layer_norm"):
         forward, backward = getattr(F, op), getattr(F, f"{op}_backward")
         for eps in (0.0, -1e-5, float("nan")):
@@ -554,10 +614,28 @@ def _refused_windows(F: ModuleType) -> None:
     )
 
 
+def _refused_lookups(F: ModuleType) -> None:
+    E, two = np.ones((3, 2)), np.ones((2, 2))
+    for bad, found in ([0, 3], "0 to 3"), ([-1, 2], "-1 to 2"):
+        refuses(lambda b=bad: F.embedding(b, E), "x must lie from 0 to 2", found)
+        refuses(lambda b=bad: F.embedding_backward(two, b, E), "x must lie from 0 to 2", found)
+    same(F.embedding(np.zeros((0, 4), int), E).shape, (0, 4, 2))
+    attend, back = F.scaled_dot_product_attention, F.scaled_dot_product_attention_backward
+    refuses(lambda: attend(np.ones((2, 0)), np.ones((3, 0)), E), "q must hold at least one feature", "(2, 0)")
+    refuses(lambda: attend(two, np.ones((0, 2)), np.ones((0, 2))), "k must hold at least one key", "(0, 2)")
+    refuses(lambda: attend(two, E, np.ones((4, 2))), "v must have shape (3, e)", "(4, 2)")
+    for mask in (np.ones((2, 3)), np.ones((3, 2), bool), np.ones((1, 2, 3), bool), [True, False]):
+        refuses(lambda m=mask: attend(two, E, E, m), "attn_mask must hold True where", "(2, 3)")
+        refuses(lambda m=mask: back(two, two, E, E, m), "attn_mask must hold True where", "(2, 3)")
+    closed = np.array([[True, False, True], [False, False, False]])
+    refuses(lambda: attend(two, E, E, closed), "attn_mask must leave each query at least one key")
+
+
 CHECKS: dict[str, Callable[[ModuleType], None]] = {
     **{f"pair: {op}": lambda F, op=op: check_pair_at_seeds(F, op) for op in OPERATIONS},
     "complete": check_complete,
     "known values": check_known_values,
+    "attention": check_attention,
     "rows add up": check_rows_add_up,
     "extremes": check_extremes,
     "kinks": check_kinks,

@@ -92,9 +92,9 @@ def test_each_call_returns_fresh_arrays(load):
     assert not (X_again == 7).all() and not (y_again == 7).all()
 
 
-@pytest.mark.parametrize("load", [*IMAGES, data.sunspots])
-def test_damage_to_a_shipped_file_is_noticed(tmp_path, monkeypatch, load):
-    (filename,) = (name for name in data._SHA256 if name.startswith(load.__name__))
+@pytest.mark.parametrize("filename", data._SHA256)
+def test_damage_to_a_shipped_file_is_noticed(tmp_path, monkeypatch, filename):
+    load = getattr(data, filename.partition(".")[0])
     file = Path(shutil.copy(DATASETS / filename, tmp_path))
     monkeypatch.setattr(data, "_DATASETS", tmp_path)
     load()  # the copy is whole
@@ -112,7 +112,8 @@ def test_damage_to_a_shipped_file_is_noticed(tmp_path, monkeypatch, load):
 
 def test_digests_in_the_code_the_readme_and_the_files_agree():
     readme = (DATASETS / "README.md").read_text(encoding="utf-8")
-    assert {file.name for file in DATASETS.iterdir() if file.suffix in (".npz", ".csv")} == set(data._SHA256)
+    kinds = ".npz", ".csv", ".gz"
+    assert {file.name for file in DATASETS.iterdir() if file.suffix in kinds} == set(data._SHA256)
     for name, digest in data._SHA256.items():
         assert hashlib.sha256((DATASETS / name).read_bytes()).hexdigest() == digest
         assert f"{digest}  {name}" in readme
@@ -124,9 +125,17 @@ def test_shipped_files_are_small_named_in_the_readme_and_hold_no_pickles():
     readme = (DATASETS / "README.md").read_text(encoding="utf-8")
     for file in files:
         assert file.name == "README.md" or file.name in readme
-    for name in (name for name in data._SHA256 if name.endswith(".npz")):
+    for name in (file.name for file in DATASETS.glob("*.npz")):
         with np.load(DATASETS / name, allow_pickle=False) as arrays:
             assert {key: arrays[key].dtype for key in arrays} == {"images": np.uint8, "labels": np.uint8}
+
+
+def test_alice_reads_like_the_book():
+    text = data.alice()
+    assert set(text.lower()) == set("abcdefghijklmnopqrstuvwxyz '!(),-.:;?\n")
+    assert text.endswith("the happy summer days.\n") and "  " not in text and "\n\n" not in text
+    assert text.lower().count("alice") > 390 and "CHAPTER" not in text and "Rabbit-Hole" not in text
+    assert "don't" in text and "WAISTCOAT-POCKET" in text and "that's different" in text.lower()
 
 
 # --- Worked examples --------------------------------------------------------------------------------
@@ -516,6 +525,6 @@ if FASHION.is_dir():
 def test_every_public_function_names_its_lesson_and_shows_an_example():
     public = [f for name, f in vars(data).items() if inspect.isfunction(f) and f.__module__ == data.__name__
               and not name.startswith("_")]  # fmt: skip
-    assert len(public) == 15
+    assert len(public) == 16
     for function in public:
         assert re.search(r"\[\d\d[\],]", function.__doc__) and ">>>" in function.__doc__, function.__name__

@@ -119,7 +119,7 @@ def relu_backward(dout: Array, z: Array) -> Array:
     >>> relu_backward([5.0, 5.0], [-2.0, 3.0])
     array([0., 5.])
     """
-    return np.where(z > 0, dout, 0.0)
+    return dout * (z > 0)  # np.where takes nine times as long where signs alternate
 
 
 @op("x: ...", slope={"least": 0, "most": 1})
@@ -179,10 +179,10 @@ def gelu_backward(dout: Array, x: Array) -> Array:
 
 
 def _some_scores(given: dict[str, Any]) -> None:
-    at_least_one("z", given["z"], "score in each row", axis=1)
+    at_least_one("z", given["z"], "score in each row", axis=-1)
 
 
-@op("z: n k", _some_scores)
+@op("z: n ... k", _some_scores)
 def softmax(z: Array) -> Array:
     r"""Each row of scores as probabilities, :math:`p_j = e^{z_j} / \sum_k e^{z_k}`, without overflow [02].
 
@@ -193,35 +193,35 @@ def softmax(z: Array) -> Array:
     return np.exp(log_softmax.plain(z))
 
 
-@op("p: n k, dout: n k")
+@op("p: n ... k, dout: n ... k")
 def softmax_backward(dout: Array, p: Array) -> Array:
     r""":math:`p_j (d_j - \sum_k d_k p_k)`, from the output ``p``: the whole Jacobian, not its diagonal [02].
 
     >>> softmax_backward([[1.0, 0.0]], [[0.5, 0.5]])
     array([[ 0.25, -0.25]])
     """
-    return p * (dout - (dout * p).sum(axis=1, keepdims=True))
+    return p * (dout - (dout * p).sum(axis=-1, keepdims=True))
 
 
-@op("z: n k", _some_scores)
+@op("z: n ... k", _some_scores)
 def log_softmax(z: Array) -> Array:
     r"""Logarithm of :func:`softmax`, :math:`z_j - \log \sum_k e^{z_k}`, without overflow or log of 0 [02].
 
     >>> log_softmax([[1e4, 0.0]])
     array([[     0., -10000.]])
     """
-    shifted = z - np.maximum.reduce(z, axis=1, keepdims=True)
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=1, keepdims=True))
+    shifted = z - np.maximum.reduce(z, axis=-1, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=-1, keepdims=True))
 
 
-@op("log_p: n k, dout: n k")
+@op("log_p: n ... k, dout: n ... k")
 def log_softmax_backward(dout: Array, log_p: Array) -> Array:
     r""":math:`d_j - p_j \sum_k d_k`, from the output ``log_p`` [02].
 
     >>> log_softmax_backward([[1.0, 0.0]], log_softmax([[0.0, 0.0]]))
     array([[ 0.5, -0.5]])
     """
-    return dout - np.exp(log_p) * dout.sum(axis=1, keepdims=True)
+    return dout - np.exp(log_p) * dout.sum(axis=-1, keepdims=True)
 
 
 # --- Losses: a mean over the examples, a sum over the outputs of one ----------------------------------------
@@ -340,14 +340,23 @@ def _standardized(
 ) -> tuple[Array, Array]:
     """By what is given, or by the mean and variance along the axis; and the deviation."""
     if mean is None or var is None:
-        mean, var = x.mean(axis=axis, keepdims=True), x.var(axis=axis, keepdims=True)
+        centred = x - x.mean(axis=axis, keepdims=True)
+        var = _means(centred, centred, axis)
+    else:
+        centred = x - mean
     std: Array = np.sqrt(var + float(eps))
-    return (x - mean) / std, std
+    return centred / std, std
+
+
+def _means(a: Array, b: Array, axis: int) -> Array:
+    """``(a * b).mean(axis, keepdims=True)``, without the array of products."""
+    products = np.vecdot(a, b, axis=axis)  # type: ignore[call-overload]
+    return np.expand_dims(products, axis) / a.shape[axis]
 
 
 def _standardized_backward(dx_hat: Array, x_hat: Array, std: Array, axis: int) -> Array:
     """The gradient without its mean and without its part along ``x_hat``: both are lost in standardising."""
-    along = x_hat * (dx_hat * x_hat).mean(axis=axis, keepdims=True)
+    along = x_hat * _means(dx_hat, x_hat, axis)
     return (dx_hat - dx_hat.mean(axis=axis, keepdims=True) - along) / std
 
 
@@ -424,8 +433,7 @@ def layer_norm_backward(
     """
     x_hat, std = _standardized(x, -1, eps)
     dx = _standardized_backward(dout * gamma, x_hat, std, axis=-1)
-    rows = tuple(range(x.ndim - 1))
-    return dx, (dout * x_hat).sum(axis=rows), dout.sum(axis=rows)
+    return dx, _rows(dout * x_hat).sum(axis=0), _rows(dout).sum(axis=0)
 
 
 @op("x: ...", lambda given: generator("rng", given["rng"]), p={"least": 0, "below": 1})
@@ -451,6 +459,14 @@ def dropout_backward(dout: Array, mask: Array) -> Array:
     return dout * mask
 
 
+from bphelpers.functional.attention import embedding as embedding  # noqa: E402
+from bphelpers.functional.attention import embedding_backward as embedding_backward  # noqa: E402
+from bphelpers.functional.attention import (  # noqa: E402
+    scaled_dot_product_attention as scaled_dot_product_attention,
+)
+from bphelpers.functional.attention import (  # noqa: E402
+    scaled_dot_product_attention_backward as scaled_dot_product_attention_backward,
+)
 from bphelpers.functional.convolution import conv2d as conv2d  # noqa: E402
 from bphelpers.functional.convolution import conv2d_backward as conv2d_backward  # noqa: E402
 from bphelpers.functional.convolution import max_pool2d as max_pool2d  # noqa: E402

@@ -6,6 +6,7 @@ and their gradients parts of another: so a rule moves a network by one call, and
 ``.grad``. [05] is the lesson.
 """
 
+from bphelpers.nn.attention import Embedding, LearnedPositions, MultiheadAttention
 from bphelpers.nn.images import Conv2d, Flatten, MaxPool2d
 from bphelpers.nn.layers import (
     GELU,
@@ -37,16 +38,19 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Initializer",
     "Joined",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "Loss",
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "MultiheadAttention",
     "Parameter",
     "ReLU",
     "Residual",

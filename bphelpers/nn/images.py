@@ -1,5 +1,6 @@
 """Layers of images, ``(n, c, h, w)``: examples, channels, height, width [15]."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -144,18 +145,25 @@ class MaxPool2d(_Images):
 
 
 class Flatten(Module):
-    """All numbers of an example in one row, ``(n, c, h, w)`` to ``(n, c * h * w)`` [15].
+    """Axes from ``start_dim`` to ``end_dim`` become one: all numbers of an example in one row [15].
 
-    >>> Flatten()(np.ones((32, 16, 4, 4))).shape
-    (32, 256)
+    With ``Flatten(0, 1)`` all places of all sequences become rows, which is what a loss takes [17].
+
+    >>> Flatten()(np.ones((32, 16, 4, 4))).shape, Flatten(0, 1)(np.ones((32, 10, 48))).shape
+    ((32, 256), (320, 48))
     """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = whole("start_dim", start_dim, 0), end_dim
 
     def entering(self, x: ArrayLike) -> Array:
         return shaped("x", x, "n ...")
 
     def forward(self, x: Array) -> Array:
         self._kept = x = self.entering(x)
-        return x.reshape(len(x), -1) if len(x) else x.reshape(0, int(np.prod(x.shape[1:])))
+        end = self.end_dim % x.ndim + 1
+        before, together, after = x.shape[: self.start_dim], x.shape[self.start_dim : end], x.shape[end:]
+        return x.reshape(*before, math.prod(together), *after)
 
     def backward(self, dout: Array) -> Array:
         x = self.remembered()

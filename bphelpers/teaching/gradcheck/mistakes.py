@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bphelpers import functional as F
+from bphelpers.functional.attention import attention_weights
 from bphelpers.numeric import Array
 
 Gradients = dict[str, Array]
@@ -196,6 +197,46 @@ def _one_step(at: int) -> Callable[..., Gradients]:
 
 def _over_steps(uses: Gradients, how: Callable[..., Array]) -> Gradients:
     return {name: how(use, axis=0) for name, use in uses.items()}
+
+
+def _attention(gradients: Callable[[Array, Array, Array, Array, Array, Array], Gradients]) -> dict[str, Rule]:
+    """A rule of attention, given p, dp, ds, q, k and dout; q and k are scaled already."""
+
+    def rule(dout: Array, q: Array, k: Array, v: Array, *_: Any) -> Gradients:
+        p, scale = attention_weights(q, k), q.shape[-1] ** -0.5
+        dp = dout @ v.swapaxes(-1, -2)
+        return gradients(p, dp, F.softmax_backward(dp, p), scale * q, scale * k, dout)
+
+    return {"scaled_dot_product_attention": rule}
+
+
+def _scores(wrong: Callable[[Array, Array], Array]) -> dict[str, Rule]:
+    """The rule of attention whose ds is wrong, of p and dp."""
+    return _attention(
+        lambda p, dp, ds, q, k, dout: {"q": wrong(p, dp) @ k, "k": wrong(p, dp).swapaxes(-1, -2) @ q}
+    )
+
+
+def _scaled(power: float) -> dict[str, Rule]:
+    """The rule of attention that takes the scale of the scores to another power."""
+
+    def rule(dout: Array, q: Array, k: Array, v: Array, *_: Any) -> Gradients:
+        dq, dk, _dv = F.scaled_dot_product_attention_backward(dout, q, k, v)
+        factor = q.shape[-1] ** (-0.5 * (power - 1))
+        return {"q": factor * dq, "k": factor * dk}
+
+    return {"scaled_dot_product_attention": rule}
+
+
+def _last_lookup(dout: Array, x: Any, E: Array, *_: Array) -> Gradients:
+    dE = np.zeros_like(E)
+    dE[x] += dout
+    return {"E": dE}
+
+
+def _mean_of_lookups(dout: Array, x: Any, E: Array, *_: Array) -> Gradients:
+    counts = np.bincount(x.ravel(), minlength=len(E))[:, None]
+    return {"E": F.embedding_backward(dout, x, E) / np.maximum(counts, 1)}
 
 
 _SQUARE = (
@@ -685,6 +726,79 @@ TABLE = (
         "These are the right numbers divided by the number of steps: a weight that is used t times adds up "
         "its t gradients.",
         {"rnn": _through_time(counted=lambda uses, dz, h: _over_steps(uses, np.mean))},
+    ),
+    # --- in attention and embeddings ---
+    Mistake(
+        "average not subtracted",
+        "These numbers come out when a score is blamed for its value alone, p * dp: what counts is how far "
+        "the value lies from the average, p * (dp - (p * dp).sum(axis=-1, keepdims=True)).",
+        _scores(lambda p, dp: p * dp),
+    ),
+    Mistake(
+        "diagonal of the softmax only",
+        "These numbers come out when each weight is said to depend on its own score alone, p * (1 - p) * dp: "
+        "the weights of a query share a sum of 1, so a score moves all of them.",
+        _scores(lambda p, dp: p * (1 - p) * dp),
+    ),
+    Mistake(
+        "softmax skipped on the way back",
+        "These numbers come out when dp is handed on as if it were ds: between weights and scores stands the "
+        "softmax.",
+        _scores(lambda p, dp: dp),
+    ),
+    Mistake(
+        "plain mean subtracted",
+        "These numbers come out when the plain mean of dp is subtracted: the average of a query is weighted, "
+        "with its p.",
+        _scores(lambda p, dp: p * (dp - dp.mean(axis=-1, keepdims=True))),
+    ),
+    Mistake(
+        "average over the queries",
+        "These numbers come out when the average is taken over the queries: each query has an average of its "
+        "own, over its keys, axis=-1.",
+        _scores(lambda p, dp: p * (dp - (p * dp).sum(axis=-2, keepdims=True))),
+    ),
+    Mistake(
+        "scale of the scores missing",
+        "Every number is sqrt(d) times the right one: the scores were divided by sqrt(d) on the way there, "
+        "so dq and dk are as well.",
+        _scaled(0),
+    ),
+    Mistake(
+        "scale of the scores twice",
+        "Every number is the right one divided by sqrt(d) once too often: the scores were divided by sqrt(d) "
+        "once.",
+        _scaled(2),
+    ),
+    Mistake(
+        "ds not transposed for the keys",
+        "These numbers come out when ds is not transposed: ds has a row for each query, and a key adds up "
+        "over the queries that looked at it, dk = ds.T @ q.",
+        _attention(lambda p, dp, ds, q, k, dout: {"k": ds @ q}),
+    ),
+    Mistake(
+        "p not transposed for the values",
+        "These numbers come out when p is not transposed: p has a row for each query, and a value adds "
+        "up over the queries that listened to it, dv = p.T @ dout.",
+        _attention(lambda p, dp, ds, q, k, dout: {"v": p @ dout}),
+    ),
+    Mistake(
+        "queries and keys exchanged",
+        "These numbers come out when queries and keys change places: a score is q times k, so dq is made of "
+        "keys and dk of queries.",
+        _attention(lambda p, dp, ds, q, k, dout: {"q": ds @ q, "k": ds.swapaxes(-1, -2) @ k}),
+    ),
+    Mistake(
+        "repeats lost",
+        "These numbers come out when each row keeps its last visit only: dE[x] += dout adds to a row once, "
+        "however often x names it; np.add.at(dE, x, dout) adds every time.",
+        {"embedding": _last_lookup},
+    ),
+    Mistake(
+        "repeats averaged",
+        "These numbers come out when a row's visits are averaged: what is used more than once adds up its "
+        "blame.",
+        {"embedding": _mean_of_lookups},
     ),
 )
 MISTAKES = {mistake.name: mistake for mistake in TABLE}

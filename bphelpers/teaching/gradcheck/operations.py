@@ -27,11 +27,14 @@ class Operation:
     takes: tuple[str, ...]
     saved: tuple[str, ...]  # what the backward is given after dout; "out" is the output
     is_loss: bool = False
+    whole: tuple[str, ...] = ()  # whole numbers, which have no gradient
 
     @property
     def with_gradient(self) -> tuple[str, ...]:
         """The arguments that have a gradient."""
-        return self.takes[:1] if self.is_loss else self.takes
+        return (
+            self.takes[:1] if self.is_loss else tuple(name for name in self.takes if name not in self.whole)
+        )
 
     def forward(self, values: Values, **options: Any) -> Any:
         """The function of the package; dropout with the mask that was drawn."""
@@ -73,7 +76,7 @@ class Operation:
                 wrong = rule(*given, **options)
             except ValueError:
                 continue
-            made.append(wrong if isinstance(wrong, dict) else {self.takes[0]: wrong})
+            made.append(wrong if isinstance(wrong, dict) else {self.with_gradient[0]: wrong})
         return [wrong for wrong in made if wrong]
 
     def mistakes(self, dout: Array | None, values: Values, out: Any, **options: Any) -> list[Hypothesis]:
@@ -109,6 +112,8 @@ OPERATIONS = {
         Operation("conv2d", ("x", "W", "b"), ("x", "W")),
         Operation("max_pool2d", ("x",), ("x",)),
         Operation("rnn", ("x", "h0", "Wx", "Wh", "b"), ("x", "h0", "out", "Wx", "Wh")),
+        Operation("embedding", ("x", "E"), ("x", "E"), whole=("x",)),
+        Operation("scaled_dot_product_attention", ("q", "k", "v"), ("q", "k", "v")),
     )
 }
 DROPOUT = Operation("dropout", ("x",), ())  # with the option mask
@@ -221,8 +226,8 @@ def _arrays(
     names = before + operation.takes
     if len(args) != len(names):
         raise ValueError(f"{operation.name} needs {', '.join(names)}: {len(names)} arrays, got {len(args)}")
-    targets = operation.takes[1:] if operation.is_loss else ()
+    as_they_are = operation.takes[1:] if operation.is_loss else operation.whole
     return {
-        name: np.array(array) if name in targets else float64_copy(name, array)
+        name: np.array(array) if name in as_they_are else float64_copy(name, array)
         for name, array in zip(names, args, strict=True)
     }

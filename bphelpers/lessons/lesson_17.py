@@ -1,0 +1,376 @@
+"""Exercises, predictions and pictures of lesson 17."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bphelpers import functional as F
+from bphelpers.functional.attention import attention_weights
+from bphelpers.numeric import Array
+from bphelpers.teaching import plots
+from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
+
+# --- Exercise 17.1: who lies how far from the average -------------------------------------------------------
+
+
+def _blame_mistakes(dp: Array, p: Array) -> Mistakes:
+    weighted = (p * dp).sum(axis=-1, keepdims=True)
+    return {
+        "the average is not subtracted": p * dp,
+        "the plain mean of dp is subtracted, where the average is weighted with p": (
+            p * (dp - dp.mean(axis=-1, keepdims=True))
+        ),
+        "the average is taken over all rows at once: each row has its own, axis=-1": p
+        * (dp - (p * dp).sum()),
+        "the average runs down the columns: a row holds the weights of one answer, axis=-1": (
+            p * (dp - (p * dp).sum(axis=-2, keepdims=True))
+        ),
+        "the distance from the average is not multiplied by the weight p": dp - weighted,
+        "each weight is said to depend on its own score alone, p * (1 - p)": p * (1 - p) * dp,
+        "the sign is turned: it is dp minus the average": p * (weighted - dp),
+        "dp is handed on as it came": dp,
+    }
+
+
+def _blame_cases() -> list[tuple[Array, Array]]:
+    rng = np.random.default_rng(17)
+    shapes = (1, 3), (4, 3), (2, 3, 5, 5)
+    cases = [(rng.normal(size=shape), F.softmax(rng.normal(size=shape))) for shape in shapes]
+    return [(np.array([[4.0, 0.0, 8.0]]), np.array([[0.5, 0.25, 0.25]])), *cases]
+
+
+# --- Exercise 17.2: attention, backwards --------------------------------------------------------------------
+
+
+def attention_backward(dout: Array, q: Array, k: Array, v: Array, p: Array) -> tuple[Array, Array, Array]:
+    """The backward of attention, as the lesson writes it."""
+    return F.scaled_dot_product_attention_backward(dout, q, k, v, p=p)
+
+
+def _turned(array: Array) -> Array:
+    return array.swapaxes(-1, -2)
+
+
+def _attention_mistakes(dout: Array, q: Array, k: Array, v: Array, p: Array) -> Mistakes:
+    dq, dk, dv = attention_backward(dout, q, k, v, p)
+    scale = np.sqrt(q.shape[-1])
+    ds = F.softmax_backward(dout @ _turned(v), p) / scale
+    return {
+        "neither ds nor p is turned: nothing is repaired yet": (dq, ds @ q, p @ dout),
+        "ds is not turned in dk: a key adds up over the queries that looked at it": (dq, ds @ q, dv),
+        "p is not turned in dv: a value adds up over the queries that listened to it": (dq, dk, p @ dout),
+        "dq is made of the queries, and dk of the keys": (ds @ q, _turned(ds) @ k, dv),
+        "ds is turned in dq as well": (_turned(ds) @ k, dk, dv),
+        "the scores' division by sqrt(d) is lost on the way back": (scale * dq, scale * dk, dv),
+        "dv is made of ds, where it should be made of p": (dq, dk, _turned(ds) @ dout),
+    }
+
+
+def _attention_cases() -> list[tuple[Array, ...]]:
+    rng = np.random.default_rng(18)
+    cases: list[tuple[Array, ...]] = []
+    for lead, t, d in (((), 4, 3), ((2, 2), 5, 3)):
+        q, k, v, dout = (rng.normal(size=(*lead, t, d)) for _ in range(4))
+        cases.append((dout, q, k, v, attention_weights(q, k, is_causal=True)))
+    return cases
+
+
+# --- Exercise 17.3: a row that is looked up twice -----------------------------------------------------------
+
+
+def _lookup_mistakes(dout: Array, x: Any, E: Array) -> Mistakes:
+    right = F.embedding_backward(dout, x, E)
+    lost, overwritten = np.zeros_like(E), np.zeros_like(E)
+    lost[x] += dout
+    overwritten[x] = dout
+    counts = np.bincount(x.ravel(), minlength=len(E))[:, None]
+    return {
+        "a row keeps its last visit only: dE[x] += dout adds once, however often x names a row": lost,
+        "a row's visits are averaged, where they should add up": right / np.maximum(counts, 1),
+        "E itself is where the adding begins: a gradient begins at 0": E + right,
+        "each visit gets what the last one got": counts * lost,
+    }
+
+
+def _lookup_cases() -> list[tuple[Array, Any, Array]]:
+    rng = np.random.default_rng(19)
+    shapes = (3,), (2, 6)
+    cases = [
+        (rng.normal(size=(*shape, 3)), rng.integers(0, 4, size=shape), rng.normal(size=(5, 3)))
+        for shape in shapes
+    ]
+    return [(np.array([[1.0], [10.0], [100.0]]), np.array([1, 0, 1]), np.zeros((2, 1))), *cases]
+
+
+EXERCISES = {
+    "17.1": Exercise(F.softmax_backward, _blame_mistakes, cases=_blame_cases),
+    "17.2": Exercise(attention_backward, _attention_mistakes, cases=_attention_cases),
+    "17.3": Exercise(F.embedding_backward, _lookup_mistakes, cases=_lookup_cases),
+}
+
+PREDICTIONS = {
+    "17.A": Prediction(
+        "Leave the average out of the way back, p * dp in place of p * (dp - average). How does it learn?",
+        ("a little slower", "as badly as without attention", "worse than without attention"),
+        explain="A scale factor would cost some speed. This mistake turns signs, so a score is pushed the "
+        "wrong way as easily as the right one.",
+    ),
+    "17.B": Prediction(
+        "Leave out the causal mask. How does the loss on the training text compare?",
+        ("higher", "about the same", "far lower"),
+        explain="Each place may now look one character ahead, and there it finds the answer.",
+    ),
+}
+
+# --- The balance --------------------------------------------------------------------------------------------
+
+SAID, SCORES = (4.0, 0.0, 8.0), (float(np.log(2.0)), 0.0, 0.0)
+
+
+def _balance(first: float, score: float) -> tuple[Array, Array, float, Array]:
+    v, s = np.array([first, *SAID[1:]]), np.array([score, *SCORES[1:]])
+    p = F.softmax(s[None])[0]
+    o = float(p @ v)
+    return v, p, o, p * (v - o)
+
+
+def _short(number: float, sign: str = "-") -> str:
+    """Two decimals, without the zeros at their end."""
+    return f"{round(float(number), 2) + 0.0:{sign}.4g}"
+
+
+BALANCE = (
+    "A line with three circles, as large as their weights: 0.25 at 0, 0.5 at 4, 0.25 at 8. It balances at 4. "
+    "An arrow of length 1 points down from the circle at 0 and one of length 1 up from the circle at 8. The "
+    "circle at 4 has no arrow."
+)
+
+
+def balance() -> Figure:
+    """The first screen."""
+    fig = plots.new_figure(7.0, 3.0)
+    draw_balance(fig, SAID[0], SCORES[0])
+    return fig
+
+
+def draw_balance(fig: Figure, first: float, score: float) -> None:
+    """Three values with their weights, the average, and an arrow for the blame of each score."""
+    v, p, o, blame = _balance(first, score)
+    ax = fig.add_axes((0.02, 0.0, 0.96, 0.9))
+    ax.set(xlim=(-1.2, 9.2), ylim=(-2.2, 2.2))
+    ax.set_axis_off()
+    ax.plot([-0.6, 8.6], [0, 0], color=plots.GREY, lw=2, zorder=1)
+    ax.plot(o, -0.42, "^", ms=16, color=plots.UPDATE, zorder=2)
+    ax.text(o, -1.05, f"average {_short(o)}", ha="center", va="top", color=plots.UPDATE)
+    for value, weight, slope in zip(v, p, blame, strict=True):
+        down = slope < -0.005
+        if abs(slope) > 0.005:
+            arrow = {"arrowstyle": "-|>", "lw": 3, "color": plots.BACKWARD, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", (value, slope), (value, 0), arrowprops=arrow, zorder=2)
+            ax.text(value + 0.2, slope, _short(slope, "+"), color=plots.BACKWARD, weight="bold",
+                    va="top" if down else "bottom")  # fmt: skip
+        ax.plot(value, 0, "o", ms=52 * np.sqrt(weight), mfc=plots.PAPER, mec=plots.FORWARD, mew=1.6, zorder=3)
+        ax.text(value, 0, _short(weight), ha="center", va="center", color=plots.FORWARD, fontsize=9,
+                zorder=4)  # fmt: skip
+        beside = (0.75, "bottom") if down or abs(slope) <= 0.005 else (-0.75, "top")
+        ax.text(value, beside[0], f"says {_short(value)}", ha="center", va=beside[1], color=plots.FORWARD,
+                fontsize=9)  # fmt: skip
+    fig.suptitle("A score is blamed by how far its value lies from the average", x=0.02, ha="left",
+                 weight="bold", fontsize=12)  # fmt: skip
+
+
+def describe_balance(first: float, score: float) -> str:
+    """The picture in words."""
+    v, p, o, blame = _balance(first, score)
+    each = "; ".join(
+        f"{_short(a)} with weight {_short(b)}, blame {_short(c, '+')}"
+        for a, b, c in zip(v, p, blame, strict=True)
+    )
+    return f"The values are {each}. The average is {_short(o)}."
+
+
+# --- Counted tables, and what we measured -------------------------------------------------------------------
+
+# Mean loss of updates 901 to 1,000 on the training text, smallest and largest of ten starts.
+TEN_STARTS = {
+    "right": (1.77, 1.84),
+    "a row of E keeps its last visit only (exercise 17.3)": (1.78, 1.84),
+    "ds and p not turned (exercise 17.2)": (2.21, 2.27),
+    "no attention": (2.34, 2.36),
+    "average not subtracted": (2.62, 2.77),
+}
+
+
+# Updates; loss on the training text, on the held-out text, and there from the ninth place on. One start.
+LONGER_RUN = (
+    (1000, 1.53, 1.60, 1.56),
+    (2000, 1.35, 1.52, 1.46),
+    (3000, 1.25, 1.48, 1.43),
+    (4000, 1.18, 1.46, 1.41),
+    (6000, 1.09, 1.46, 1.41),
+)
+
+
+def longer_run() -> str:
+    """The table of a longer run: width 64, windows of 32, two blocks, batches of 32, Adam 0.003."""
+    head = "updates  training  held out  from the ninth place on"
+    rows = (f"{n:>7,}  {train:8.2f}  {held:8.2f}  {late:23.2f}" for n, train, held, late in LONGER_RUN)
+    return "\n".join((head, *rows))
+
+
+def ten_starts() -> str:
+    """The table of what ten starts gave."""
+    width = max(map(len, TEN_STARTS))
+    return "\n".join(f"{name:<{width}}  {low:.2f} to {high:.2f}" for name, (low, high) in TEN_STARTS.items())
+
+
+def counted(training: Array, held_out: Array, length: int) -> float:
+    """Loss on held-out text of a table of so many characters in a row, with a rule for what is new.
+
+    Of the places where a context was seen, a part as large as its number of different followers goes to the
+    next shorter context. Source: I. Witten and T. Bell, The zero-frequency problem, 1991.
+    """
+    text, kinds = training.tolist(), int(training.max()) + 1
+    tables: list[dict[tuple[int, ...], dict[int, int]]] = [{} for _ in range(length)]
+    for i, character in enumerate(text):
+        for k in range(min(i, length - 1) + 1):
+            followers = tables[k].setdefault(tuple(text[i - k : i]), {})
+            followers[character] = followers.get(character, 0) + 1
+    text, total = held_out.tolist(), 0.0
+    for i in range(length - 1, len(text)):
+        p = 1 / kinds
+        for k in range(length):
+            if followers := tables[k].get(tuple(text[i - k : i]), {}):
+                n, different = sum(followers.values()), len(followers)
+                p = (followers.get(text[i], 0) + different * p) / (n + different)
+        total -= float(np.log(p))
+    return total / (len(text) - length + 1)
+
+
+# --- What training shows ------------------------------------------------------------------------------------
+
+
+def draw_reading(losses: Sequence[float], by_place: Array, tables: dict[str, float]) -> Figure:
+    """The loss while it trains, and held-out loss by place in the window, over what counted tables reach."""
+    fig = plots.new_figure(7.4, 3.4)
+    left, right = fig.subplots(1, 2, sharey=True)
+    window = 40
+    smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
+    left.plot(np.arange(window, len(losses) + 1), smooth, color=plots.FORWARD)
+    left.set(xlabel="update", ylabel="nats a character", title="While it trains", ylim=(1.2, 3.4))
+    right.plot(np.arange(1, len(by_place) + 1), by_place, "o-", color=plots.FORWARD, ms=4)
+    right.set(xlabel="place in the window", title="On text it has never seen", xticks=[1, 4, 8, 12, 16])
+    for ax in (left, right):
+        for name, value in tables.items():
+            ax.axhline(value, color=plots.GREY, lw=1, ls="--")
+            ax.text(ax.get_xlim()[1], value + 0.02, name, ha="right", fontsize=8, color=plots.GREY)
+    return fig
+
+
+READING = (
+    "Two curves over dashed lines for counted tables. Left, the loss falls past the table of pairs and then "
+    "that of triples. Right, at the first place of a window it lies at the table of pairs, at the second "
+    "near that of triples, and from the third on between the tables of triples and of fives."
+)
+
+
+def draw_texts(texts: dict[str, str]) -> Figure:
+    """What the network writes, in lines."""
+    fig = plots.new_figure(7.4, 0.5 + 0.95 * len(texts))
+    ax = fig.add_axes((0.02, 0.0, 0.96, 1.0))
+    ax.set(xlim=(0, 1), ylim=(0, len(texts)))
+    ax.set_axis_off()
+    for row, (name, text) in enumerate(texts.items()):
+        top = len(texts) - row - 0.08
+        ax.text(0, top, name, va="top", color=plots.GREY, fontsize=9)
+        lines = [text.replace("\n", " ")[k : k + 80] for k in range(0, min(len(text), 160), 80)]
+        ax.text(0, top - 0.25, "\n".join(lines), va="top", family="monospace", fontsize=9)
+    return fig
+
+
+TEXTS = (
+    "What the network writes after the word alice. Before training, letters at random. After 100 updates, "
+    "clumps as long as words. After 2,000, words, most of them English, that make no sense together."
+)
+
+
+def draw_broken(curves: dict[str, Sequence[float]], pairs: float) -> Figure:
+    """Training losses of several backward passes."""
+    fig = plots.new_figure(6.4, 3.4)
+    ax = fig.subplots()
+    window, looks = 40, zip((plots.FORWARD, plots.BACKWARD, plots.TARGET), ("-", "--", ":"), strict=True)
+    for (name, losses), (colour, style) in zip(curves.items(), looks, strict=False):
+        smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
+        ax.plot(np.arange(window, len(losses) + 1), smooth, style, color=colour)
+        ax.annotate(name, (len(losses), smooth[-1]), (4, 0), textcoords="offset points", va="center",
+                    color=colour, annotation_clip=False)  # fmt: skip
+    ax.axhline(pairs, color=plots.GREY, lw=1)
+    ax.text(0, pairs - 0.04, "table of pairs", fontsize=8, va="top", color=plots.GREY)
+    ax.set(
+        xlabel="update",
+        ylabel="nats a character",
+        ylim=(0, 3.4),
+        title="Without the average, worse than a table of pairs",
+    )
+    ax.set_xlim(0, 1.3 * max(len(losses) for losses in curves.values()))
+    return fig
+
+
+BROKEN = (
+    "Three training losses. The right one falls to about 1.8. Without the average it stays above 2.5, and so "
+    "above the table of pairs. Without the mask it falls below 0.3."
+)
+
+
+def draw_heads(weights: Array, text: str, titles: Sequence[str]) -> Figure:
+    """What each head looks at: a row for each place, dark where it listens."""
+    fig = plots.new_figure(7.2, 7.0)
+    letters = ["↵" if c == "\n" else "␣" if c == " " else c for c in text]
+    for ax, head, title in zip(fig.subplots(2, 2).ravel(), weights, titles, strict=True):
+        _pattern(ax, head, letters)
+        ax.set_title(title, fontsize=10)
+    return fig
+
+
+def _pattern(ax: Axes, head: Array, letters: list[str]) -> None:
+    t = len(letters)
+    ax.imshow(head, cmap="Oranges", vmin=0, vmax=1)
+    ax.set_xticks(range(t), letters, fontsize=8, family="monospace")
+    ax.set_yticks(range(t), letters, fontsize=8, family="monospace")
+    ax.set(xlabel="listens to", ylabel="place")
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+
+
+HEADS = (
+    "Four triangles, one for each head: a row for each character, darker where it listens more. In one of "
+    "them the dark squares form a line just below the diagonal: each character listens to the one before it."
+)
+
+
+def draw_tables(losses: Sequence[float]) -> Figure:
+    """Held-out loss over the length of the pieces that are counted."""
+    fig = plots.new_figure(5.6, 3.2)
+    ax = fig.subplots()
+    lengths = np.arange(1, len(losses) + 1)
+    ax.plot(lengths, losses, "o-", color=plots.FORWARD)
+    ax.set(
+        xlabel="characters in a row",
+        ylabel="nats a character",
+        title="Five is the best length",
+        ylim=(1.2, 3.2),
+    )
+    for length, loss in zip(lengths, losses, strict=True):
+        ax.annotate(
+            f"{loss:.2f}", (length, loss), (0, 7), textcoords="offset points", ha="center", fontsize=9
+        )
+    return fig
+
+
+TABLES = (
+    "Held-out loss over the length of counted pieces: 2.98 for one character, then 2.32, 1.81, 1.51, the "
+    "smallest at five, 1.44, and up again to 1.47 and 1.55."
+)
