@@ -107,10 +107,9 @@ class Step:
                 replaced[self.number], dout, self.values, self.out, **self.options
             ):
                 passed |= wrong
-        dx, *of_parameters = (array for name, array in passed.items() if name != "h0")
         if self.operation.whole and dout is not None:  # nobody asks for the gradient of whole numbers
             passed = {"x": dout, **passed}
-        dx, *of_parameters = passed.values()
+        dx, *of_parameters = (array for name, array in passed.items() if name != "h0")
         return dx, dict(zip((p.name for p in parameters), of_parameters, strict=False))
 
 
