@@ -77,7 +77,8 @@ def sunspots() -> tuple[Integers, Array]:
     """Sunspot numbers, one a year: ``years (309,)`` from 1700 to 2008, ``numbers (309,)`` [16].
 
     How many spots the Sun showed on average that year, as Zurich counted them. They come and go in about
-    eleven years. Source: NOAA National Geophysical Data Center; G. U. Yule forecast them first, 1927.
+    eleven years; G. U. Yule, 1927, explained each year by the two before. Source: NOAA National Geophysical
+    Data Center.
 
     >>> years, numbers = sunspots()
     >>> years[:3].tolist(), numbers[:3], float(numbers.max())

@@ -36,7 +36,7 @@ def rnn(x: Array, h0: Array, Wx: Array, Wh: Array, b: Array) -> Array:
     z = _steps(x).dot(Wx.T)  # one product for all steps
     z += b
     h = z.reshape(x.shape[1], *before.shape)  # overwritten step by step
-    turned, product = np.ascontiguousarray(Wh.T), np.empty_like(before)
+    turned, product = np.ascontiguousarray(Wh.T), np.empty(before.shape, before.dtype)
     for now in h:
         now += np.dot(before, turned, product)  # the one product that must wait for the step before
         before = np.tanh(now, now)
@@ -59,7 +59,7 @@ def rnn_backward(
     """
     dout, x, h0, h, Wx, Wh = _alike(dout, x, h0, h, Wx, Wh)
     n, t, d = x.shape
-    h, dh = h.transpose(1, 0, 2), np.zeros_like(h0)
+    h, dh = h.transpose(1, 0, 2), np.zeros(h0.shape, h0.dtype)
     dz = h * h
     np.subtract(1, dz, dz)  # the slopes, which become dz step by step
     for now, arriving in zip(dz[::-1], dout.transpose(1, 0, 2)[::-1], strict=True):

@@ -35,9 +35,9 @@ _CLAUSES = {
         "no step gets anything from the step after it: what it passed back has to be added to dout[:, t]"
     ),
     "slope missing in the loop": "dz is not multiplied by the slope of tanh, 1 - h[:, t] ** 2",
-    "slope of the step before": "the slope is that of the state before: step t made h[:, t]",
+    "slope of the step before": "the slope is taken at the state before: step t made h[:, t]",
     "recurrent weights transposed on the way back": (
-        "the gradient goes back through Wh.T: a row was multiplied by Wh.T forward, so it is Wh back"
+        "the gradient goes back through Wh.T: forward you multiplied by Wh.T, so on the way back it is Wh"
     ),
     "steps in forward order": (
         "the steps are visited from the first to the last: a step needs what the step after it passed back"
@@ -45,7 +45,7 @@ _CLAUSES = {
     "state after the step for the one before": (
         "dWh pairs dz with h[:, t]: what Wh multiplied in step t is the state before it"
     ),
-    "only one step counted": "only the first step counts for the weights: += is needed where = overwrites",
+    "only one step counted": "only one step counts for the weights: use +=, because = overwrites",
     "first state forgotten": "the first step is left out of dWh: there the state before is h0",
     "averaged over the steps": "the gradients of the weights are averaged over the steps: they add up",
 }
@@ -57,7 +57,7 @@ def _through_time(dout: Array, x: Array, h0: Array, h: Array, Wx: Array, Wh: Arr
     changed = {clause: known[name] for name, clause in _CLAUSES.items()} | {
         "dh0 is left at 0: it is what the first step passes back": {"h0": np.zeros_like(h0)},
         "dWh is transposed: a row of Wh belongs to a receiver, so dz.T comes first": {"Wh": right["Wh"].T},
-        "dWx and dWh change places": {"Wx": right["Wh"], "Wh": right["Wx"]},
+        "dWx and dWh are swapped": {"Wx": right["Wh"], "Wh": right["Wx"]},
     }
     return {clause: tuple((right | grads).values()) for clause, grads in changed.items()}
 
@@ -103,7 +103,7 @@ def _weight_mistakes(dz: Array, x: Array, h0: Array, h: Array) -> Mistakes:
         "h0 stands at the end: each step is paired with the state of the step after it": (
             (dWx, np.einsum("ntk,ntj->kj", dz, np.concatenate([h[:, 1:], h0[:, None]], axis=1)), db)
         ),
-        "h0 stands in front, but h has lost its first step and not its last": (
+        "h0 is in front, but you dropped the first step of h instead of the last": (
             (dWx, np.einsum("ntk,ntj->kj", dz, np.concatenate([h0[:, None], h[:, 1:]], axis=1)), db)
         ),
     }
@@ -141,11 +141,11 @@ def in_chunks(
 
 _CHUNK_FAULTS = {
     "carried": "the gradient crosses the cuts, so these are the gradients of the whole sequence",
-    "zeros": "every later chunk begins with a state of 0: the state is carried on, only the gradient is cut",
-    "h0": "every chunk begins with h0: a later one begins where the one before it ended, h[:, start - 1]",
-    "own": "a chunk begins with its own first state, h[:, start]: it begins with the one before that",
-    "first": "only the first chunk counts: += is needed where = overwrites",
-    "last": "only the last chunk counts: += is needed where = overwrites",
+    "zeros": "every later chunk begins with a state of 0: carry the state on, and cut only the gradient",
+    "h0": "every chunk begins with h0: a later one should begin where the last one ended, h[:, start - 1]",
+    "own": "a later chunk begins with its own first state, h[:, start]: it should be the one before",
+    "first": "only the first chunk counts: does the return stand inside the loop?",
+    "last": "only the last chunk counts: use +=, because = overwrites",
     "short": "the last chunk is left out because it is shorter than the others",
 }
 
@@ -161,7 +161,7 @@ def _chunk_mistakes(
 
 
 def _chunk_cases() -> list[tuple[Array | int, ...]]:
-    return [(*given, length) for given, length in zip(_backward_cases(), (2, 2), strict=True)]
+    return [(*given, length) for given, length in zip(_backward_cases(), (3, 2), strict=True)]
 
 
 EXERCISES = {
@@ -174,15 +174,16 @@ PREDICTIONS = {
     "16.A": Prediction(
         "Each step back makes the gradient 0.9 times as long. What is left of it after fifty steps?",
         ("about a half", "about a two-hundredth", "nothing that a computer can tell from 0"),
-        explain="A tenth less sounds harmless, but fifty of them multiply: 0.9 ** 50 is 0.005.",
+        explain="A tenth less sounds harmless, so a half is tempting. But you lose a tenth fifty times over, "
+        "and 0.9 ** 50 is 0.005.",
     ),
     "16.B": Prediction(
-        "The state is carried on for ever, the gradient only inside a chunk. What is the shortest chunk with "
-        "which the network learns to echo the bit of five steps ago?",
+        "The state is carried on from chunk to chunk, but the gradient stays inside its chunk. What is the "
+        "shortest chunk with which the network learns to echo the bit from five steps ago?",
         ("1 step", "5 steps", "6 steps"),
-        explain="1 step is tempting, because the state does carry the bit. But a network keeps a bit only if "
-        "a gradient has told it to. That gradient has to get from the answer to the step where the bit came "
-        "in, and those are six steps, both ends counted.",
+        explain="1 step is tempting, because the state does carry the bit. But to learn to use it, a "
+        "gradient has to get from the answer to the step where the bit came in, and that takes six steps, "
+        "counting both ends.",
     ),
 }
 
@@ -211,7 +212,7 @@ def unrolled() -> Figure:
             use = f"{states[k - 1]} · {slope} = {states[k - 1] * slope}"
             ax.text(x - 1.1, 0.62, use, ha="center", color=plots.BACKWARD, weight="bold")
     ax.text(4.3, 0.0, "4 + 4 + 4 = 12", ha="center", color=plots.BACKWARD, weight="bold", fontsize=13)
-    _titled(fig, "One weight, used three times: its derivative adds up over the uses")
+    _titled(fig, "One weight is used three times, and its three gradients add up")
     return fig
 
 
@@ -268,11 +269,11 @@ def _arrow(ax: Axes, begin: tuple[float, float], end: tuple[float, float], colou
 STEPS, UNITS = 50, 64
 
 
-def gradient_lengths(radius: float, tanh: bool) -> Array:
+def gradient_lengths(radius: float, tanh: bool, inputs: float = 1.0) -> Array:
     """Length of the gradient after 0, 1, ..., 50 steps back, 1 at the start; the same draws every time."""
     rng = np.random.default_rng(16)
     Wh = radius * np.linalg.qr(rng.normal(size=(UNITS, UNITS)))[0]
-    x, dh, h = rng.normal(size=(STEPS, UNITS)), rng.normal(size=UNITS), np.zeros(UNITS)
+    x, dh, h = inputs * rng.normal(size=(STEPS, UNITS)), rng.normal(size=UNITS), np.zeros(UNITS)
     slopes = []
     for step in x:
         h = np.tanh(step + Wh @ h)
@@ -284,18 +285,18 @@ def gradient_lengths(radius: float, tanh: bool) -> Array:
     return np.array(found) / found[0]
 
 
-def draw_lengths(fig: Figure, radius: float) -> None:
+def draw_lengths(fig: Figure, radius: float, inputs: float) -> None:
     """The gradient's length over the steps back, without and with tanh, on a logarithmic axis."""
     ax = fig.subplots()
     for tanh, style, name in ((False, "-", "without tanh"), (True, "--", "with tanh")):
-        found = gradient_lengths(radius, tanh)
+        found = gradient_lengths(radius, tanh, inputs)
         ax.plot(found, style, color=plots.BACKWARD, lw=2)
         ax.annotate(name, (30, found[30]), (0, 7), textcoords="offset points", color=plots.BACKWARD,
                     annotation_clip=True)  # fmt: skip
     left = _short(gradient_lengths(radius, tanh=False)[-1])
-    ax.set(yscale="log", ylim=(1e-18, 1e10), xlim=(0, STEPS), xlabel="steps back",
+    ax.set(yscale="log", ylim=(1e-25, 1e10), xlim=(0, STEPS), xlabel="steps back",
            ylabel="length of the gradient",
-           title=f"Radius {radius:g}: {left} is left after fifty steps")  # fmt: skip
+           title=f"Radius {radius:g}: after fifty steps, length 1 becomes {left} without tanh")  # fmt: skip
 
 
 def _short(number: float) -> str:
@@ -304,28 +305,30 @@ def _short(number: float) -> str:
     return f"{number:.0e}".replace("e-0", "e-").replace("e+0", "e")
 
 
-def describe_lengths(radius: float) -> str:
+def describe_lengths(radius: float, inputs: float) -> str:
     """The picture in words."""
-    without, with_tanh = (_short(gradient_lengths(radius, tanh)[-1]) for tanh in (False, True))
+    without, with_tanh = (_short(gradient_lengths(radius, tanh, inputs)[-1]) for tanh in (False, True))
     return (
-        f"A rotation times {radius:g}, so the spectral radius is {radius:g}. Of a gradient of length 1, "
-        f"{without} is left after fifty steps without tanh, and {with_tanh} with tanh."
+        f"Wh is an orthogonal matrix times {radius:g}, so its spectral radius is {radius:g}. The inputs have "
+        f"size {inputs:g}. After fifty steps back, a gradient of length 1 has length {without} without tanh "
+        f"and {with_tanh} with it."
     )
 
 
 # --- What the two networks learned
 
 CHUNKS = (
-    "Share of right echoes over the steps in a chunk. Chunks of 1 to 5 steps stay near a half, which is "
-    "guessing. Chunks of 6, 7 and 8 steps are right nearly always."
+    "Share of right echoes over the steps in a chunk. Where nothing comes back, more than eight in ten are "
+    "right. Chunks of 1 to 5 steps stay near a half, which is guessing. Chunks of 6, 7 and 8 steps are right "
+    "nearly always."
 )
 FORECASTS = (
     "Sunspots from 1921 to 1979, and two forecasts of them. The one of one year ahead follows every wave. "
     "The one made in 1920 has waves of its own, which are too low and soon come at the wrong time."
 )
 HORIZONS = (
-    "Error over the horizon. The network misses by 17 one year ahead, by 28 two years ahead, and by about 35 "
-    "from the third year on, as does the rule that repeats what was eleven years before."
+    "Error for each horizon. The network misses by 17 one year ahead, by 28 two years ahead, and by about 35 "
+    "from the third year on. Repeating the number from eleven years earlier misses by about 35 everywhere."
 )
 
 
@@ -334,10 +337,15 @@ def draw_chunks(lengths: Sequence[int], shares: Sequence[float]) -> Figure:
     fig = plots.new_figure(6.4, 3.2)
     ax = fig.subplots()
     ax.axhline(0.5, color=plots.INK, lw=1, ls="--")
-    ax.text(lengths[0] - 0.4, 0.52, "guessing", color=plots.INK, va="bottom")
-    ax.bar(lengths, shares, color=[plots.FORWARD if share > 0.9 else plots.BACKWARD for share in shares])
-    ax.set(ylim=(0, 1.05), xlabel="steps in a chunk", ylabel="right echoes", xticks=list(lengths),
-           title="Chunks of five learn nothing, chunks of six learn it all")  # fmt: skip
+    ax.text(lengths[-1] + 0.5, 0.51, "guessing", color=plots.INK, va="bottom")
+    colours = [
+        plots.FORWARD if share > 0.97 else plots.BACKWARD if k else plots.GREY
+        for k, share in zip(lengths, shares)
+    ]
+    ax.bar(lengths, shares, color=colours)
+    ax.set_xticks(list(lengths), ["nothing\ncomes back" if k == 0 else str(k) for k in lengths])
+    ax.set(ylim=(0, 1.05), xlim=(-0.6, lengths[-1] + 1.6), xlabel="steps in a chunk", ylabel="right echoes",
+           title="Chunks of five are worse than none; six are enough")  # fmt: skip
     return fig
 
 
@@ -373,7 +381,7 @@ def draw_forecasts(years: Array, numbers: Array, each_year: Array, once: Array) 
     ax.text(0.01, 0.97, "blue: one year ahead, told the truth every year\ndashed: made once, in 1920",
             transform=ax.transAxes, va="top", fontsize=9, color=plots.INK)  # fmt: skip
     ax.set(xlim=(years[0], years[-1]), ylim=(-10, 240), xlabel="year", ylabel="sunspot number",
-           title="A forecast that is made once loses the beat")  # fmt: skip
+           title="A forecast made only once loses the beat")  # fmt: skip
     return fig
 
 
