@@ -159,6 +159,12 @@ def check_known_values(F: ModuleType) -> None:
     same(F.max_pool2d_backward([[[[1, 2], [4, 8]]]], image, 2, 1), [[[[0, 1, 0], [4, 0, 10], [0, 0, 0]]]])
     close(F.rnn([[[5], [0]]], [[1]], [[log(2)]], [[-log(16)]], [0])[0, 0], [0.6])
     close(F.rnn([[[1], [0]]], [[0]], [[log(2)]], [[log(3) / 0.6]], [0]), [[[0.6], [0.8]]])
+    begins = np.array([[0.5, -0.5]])
+    for h0 in (np.broadcast_to(begins, (3, 2)), np.asfortranarray(np.repeat(begins, 3, axis=0))):
+        states = F.rnn(np.ones((3, 2, 1)), h0, [[1], [1]], np.eye(2), [0, 0])
+        close(states[0], states[2])
+        dh0 = F.rnn_backward(np.ones((3, 2, 2)), np.ones((3, 2, 1)), h0, states, [[1], [1]], np.eye(2))[1]
+        close(dh0[0], dh0[2])
     grads = F.rnn_backward([[[1], [1]]], [[[1], [2]]], [[5]], [[[0.5], [0]]], [[2]], [[4]])
     for found, right in zip(grads, ([[[7.5], [2]]], [[15]], [[5.75]], [[19.25]], [4.75]), strict=True):
         same(found, right)

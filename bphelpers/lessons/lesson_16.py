@@ -17,7 +17,7 @@ Given = tuple[Array, ...]
 _WEIGHTS = "Wx", "Wh", "b"
 
 # In the first case all lengths differ; in the second they agree, so a wrong transpose runs and can be named.
-_SIZES: dict[str, tuple[int, ...]] = {"n": (2, 3), "t": (5, 3), "d": (1, 3), "m": (3, 3)}
+_SIZES: dict[str, tuple[int, ...]] = {"n": (2, 3), "t": (7, 3), "d": (1, 3), "m": (3, 3)}
 
 
 def _backward_cases() -> list[Given]:
@@ -340,7 +340,7 @@ def draw_chunks(lengths: Sequence[int], shares: Sequence[float]) -> Figure:
     ax.text(lengths[-1] + 0.5, 0.51, "guessing", color=plots.INK, va="bottom")
     colours = [
         plots.FORWARD if share > 0.97 else plots.BACKWARD if k else plots.GREY
-        for k, share in zip(lengths, shares)
+        for k, share in zip(lengths, shares, strict=True)
     ]
     ax.bar(lengths, shares, color=colours)
     ax.set_xticks(list(lengths), ["nothing\ncomes back" if k == 0 else str(k) for k in lengths])
