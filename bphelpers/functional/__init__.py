@@ -116,6 +116,8 @@ def relu(z: Array) -> Array:
 def relu_backward(dout: Array, z: Array) -> Array:
     """``dout`` where ``z > 0``, else 0; at 0, where there is no derivative, 0 as in the frameworks [11].
 
+    ``dout`` must be finite: 0 times infinity is NaN.
+
     >>> relu_backward([5.0, 5.0], [-2.0, 3.0])
     array([0., 5.])
     """

@@ -20,7 +20,7 @@ def _blame_mistakes(dp: Array, p: Array) -> Mistakes:
     weighted = (p * dp).sum(axis=-1, keepdims=True)
     return {
         "the average is not subtracted": p * dp,
-        "the plain mean of dp is subtracted, where the average is weighted with p": (
+        "you subtract the plain mean of dp instead of the average weighted by p": (
             p * (dp - dp.mean(axis=-1, keepdims=True))
         ),
         "the average is taken over all rows at once: each row has its own, axis=-1": p
@@ -29,9 +29,9 @@ def _blame_mistakes(dp: Array, p: Array) -> Mistakes:
             p * (dp - (p * dp).sum(axis=-2, keepdims=True))
         ),
         "the distance from the average is not multiplied by the weight p": dp - weighted,
-        "each weight is said to depend on its own score alone, p * (1 - p)": p * (1 - p) * dp,
-        "the sign is turned: it is dp minus the average": p * (weighted - dp),
-        "dp is handed on as it came": dp,
+        "you treat each weight as if it depended on its own score alone, p * (1 - p)": p * (1 - p) * dp,
+        "the sign is flipped: it should be dp minus the average": p * (weighted - dp),
+        "dp is passed on unchanged": dp,
     }
 
 
@@ -59,22 +59,22 @@ def _attention_mistakes(dout: Array, q: Array, k: Array, v: Array, p: Array) -> 
     scale = np.sqrt(q.shape[-1])
     ds = F.softmax_backward(dout @ _turned(v), p) / scale
     return {
-        "neither ds nor p is turned: nothing is repaired yet": (dq, ds @ q, p @ dout),
-        "ds is not turned in dk: a key adds up over the queries that looked at it": (dq, ds @ q, dv),
-        "p is not turned in dv: a value adds up over the queries that listened to it": (dq, dk, p @ dout),
-        "dq is made of the queries, and dk of the keys": (ds @ q, _turned(ds) @ k, dv),
-        "ds is turned in dq as well": (_turned(ds) @ k, dk, dv),
-        "the scores' division by sqrt(d) is lost on the way back": (scale * dq, scale * dk, dv),
-        "dv is made of ds, where it should be made of p": (dq, dk, _turned(ds) @ dout),
+        "neither ds nor p is transposed: nothing is repaired yet": (dq, ds @ q, p @ dout),
+        "ds is not transposed in dk: a key adds up over the queries that looked at it": (dq, ds @ q, dv),
+        "p is not transposed in dv: a value adds up over the queries that listened to it": (dq, dk, p @ dout),
+        "q and k are swapped: dq needs the keys, and dk needs the queries": (ds @ q, _turned(ds) @ k, dv),
+        "ds is transposed in dq as well": (_turned(ds) @ k, dk, dv),
+        "the division by sqrt(d) is missing from the backward pass": (scale * dq, scale * dk, dv),
+        "dv is computed from ds instead of p": (dq, dk, _turned(ds) @ dout),
     }
 
 
 def _attention_cases() -> list[tuple[Array, ...]]:
     rng = np.random.default_rng(18)
     cases: list[tuple[Array, ...]] = []
-    for lead, t, d in (((), 4, 3), ((2, 2), 5, 3)):
+    for lead, t, d, is_causal in (((), 4, 3, True), ((2, 2), 5, 3, True), ((2,), 4, 2, False)):
         q, k, v, dout = (rng.normal(size=(*lead, t, d)) for _ in range(4))
-        cases.append((dout, q, k, v, attention_weights(q, k, is_causal=True)))
+        cases.append((dout, q, k, v, attention_weights(q, k, is_causal=is_causal)))
     return cases
 
 
@@ -88,10 +88,10 @@ def _lookup_mistakes(dout: Array, x: Any, E: Array) -> Mistakes:
     overwritten[x] = dout
     counts = np.bincount(x.ravel(), minlength=len(E))[:, None]
     return {
-        "a row keeps its last visit only: dE[x] += dout adds once, however often x names a row": lost,
-        "a row's visits are averaged, where they should add up": right / np.maximum(counts, 1),
-        "E itself is where the adding begins: a gradient begins at 0": E + right,
-        "each visit gets what the last one got": counts * lost,
+        "a row keeps only its last visit: dE[x] += dout adds once, however often x names the row": lost,
+        "a row's visits are averaged instead of added up": right / np.maximum(counts, 1),
+        "you start adding from E: a gradient starts from 0": E + right,
+        "every visit to a row counts as much as its last one": counts * lost,
     }
 
 
@@ -113,13 +113,13 @@ EXERCISES = {
 
 PREDICTIONS = {
     "17.A": Prediction(
-        "Leave the average out of the way back, p * dp in place of p * (dp - average). How does it learn?",
+        "In the backward pass, you write p * dp instead of p * (dp - average). How well does it learn?",
         ("a little slower", "as badly as without attention", "worse than without attention"),
-        explain="A scale factor would cost some speed. This mistake turns signs, so a score is pushed the "
-        "wrong way as easily as the right one.",
+        explain="A factor would cost some speed. This mistake flips signs, so some scores are pushed the "
+        "wrong way.",
     ),
     "17.B": Prediction(
-        "Leave out the causal mask. How does the loss on the training text compare?",
+        "You leave out the causal mask. How does the loss on the training text compare with the right one?",
         ("higher", "about the same", "far lower"),
         explain="Each place may now look one character ahead, and there it finds the answer.",
     ),
@@ -178,7 +178,7 @@ def draw_balance(fig: Figure, first: float, score: float) -> None:
         beside = (0.75, "bottom") if down or abs(slope) <= 0.005 else (-0.75, "top")
         ax.text(value, beside[0], f"says {_short(value)}", ha="center", va=beside[1], color=plots.FORWARD,
                 fontsize=9)  # fmt: skip
-    fig.suptitle("A score is blamed by how far its value lies from the average", x=0.02, ha="left",
+    fig.suptitle("Whoever says the average has no pull on it", x=0.02, ha="left",
                  weight="bold", fontsize=12)  # fmt: skip
 
 
@@ -186,7 +186,7 @@ def describe_balance(first: float, score: float) -> str:
     """The picture in words."""
     v, p, o, blame = _balance(first, score)
     each = "; ".join(
-        f"{_short(a)} with weight {_short(b)}, blame {_short(c, '+')}"
+        f"{_short(a)} with weight {_short(b)}, blame {_short(c, '+') if round(float(c), 2) else 0}"
         for a, b, c in zip(v, p, blame, strict=True)
     )
     return f"The values are {each}. The average is {_short(o)}."
@@ -196,9 +196,9 @@ def describe_balance(first: float, score: float) -> str:
 
 # Mean loss of updates 901 to 1,000 on the training text, smallest and largest of ten starts.
 TEN_STARTS = {
-    "right": (1.77, 1.84),
-    "a row of E keeps its last visit only (exercise 17.3)": (1.78, 1.84),
-    "ds and p not turned (exercise 17.2)": (2.21, 2.27),
+    "correct": (1.77, 1.84),
+    "a row of E keeps only its last visit (exercise 17.3)": (1.78, 1.84),
+    "ds and p not transposed (exercise 17.2)": (2.21, 2.27),
     "no attention": (2.34, 2.36),
     "average not subtracted": (2.62, 2.77),
 }
@@ -260,9 +260,14 @@ def draw_reading(losses: Sequence[float], by_place: Array, tables: dict[str, flo
     window = 40
     smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
     left.plot(np.arange(window, len(losses) + 1), smooth, color=plots.FORWARD)
-    left.set(xlabel="update", ylabel="nats a character", title="While it trains", ylim=(1.2, 3.4))
+    left.set(
+        xlabel="update",
+        ylabel="nats per character",
+        title="It overtakes pairs, then triples",
+        ylim=(1.2, 3.4),
+    )
     right.plot(np.arange(1, len(by_place) + 1), by_place, "o-", color=plots.FORWARD, ms=4)
-    right.set(xlabel="place in the window", title="On text it has never seen", xticks=[1, 4, 8, 12, 16])
+    right.set(xlabel="place in the window", title="New text: ahead from place 3", xticks=[1, 4, 8, 12, 16])
     for ax in (left, right):
         for name, value in tables.items():
             ax.axhline(value, color=plots.GREY, lw=1, ls="--")
@@ -311,16 +316,16 @@ def draw_broken(curves: dict[str, Sequence[float]], pairs: float) -> Figure:
     ax.text(0, pairs - 0.04, "table of pairs", fontsize=8, va="top", color=plots.GREY)
     ax.set(
         xlabel="update",
-        ylabel="nats a character",
+        ylabel="nats per character",
         ylim=(0, 3.4),
-        title="Without the average, worse than a table of pairs",
+        title="Leave out the average, and counting pairs does better",
     )
     ax.set_xlim(0, 1.3 * max(len(losses) for losses in curves.values()))
     return fig
 
 
 BROKEN = (
-    "Three training losses. The right one falls to about 1.8. Without the average it stays above 2.5, and so "
+    "Three training losses. The right one falls to about 1.8. Without the average it ends above 2.5, and so "
     "above the table of pairs. Without the mask it falls below 0.3."
 )
 
@@ -359,7 +364,7 @@ def draw_tables(losses: Sequence[float]) -> Figure:
     ax.plot(lengths, losses, "o-", color=plots.FORWARD)
     ax.set(
         xlabel="characters in a row",
-        ylabel="nats a character",
+        ylabel="nats per character",
         title="Five is the best length",
         ylim=(1.2, 3.2),
     )

@@ -9,8 +9,6 @@ from bphelpers.functional.attention import attention_weights, join_heads, split_
 from bphelpers.nn.layers import Linear, floats
 from bphelpers.nn.modules import Module, Parameter, shaped_as
 
-_attend_backward = F.scaled_dot_product_attention_backward.plain
-
 
 class Embedding(Module):
     """:func:`~bphelpers.functional.embedding` as a layer: whole numbers in, rows of ``E`` out [17].

@@ -25,7 +25,7 @@ def test_the_first_screen():
     slope = numerical_gradient(lambda s: float(F.softmax(s[None])[0] @ v), np.array(lesson_17.SCORES))
     np.testing.assert_allclose(slope, [0, -1, 1], atol=1e-8)
     assert lesson_17.describe_balance(4.0, lesson_17.SCORES[0]) == (
-        "The values are 4 with weight 0.5, blame +0; 0 with weight 0.25, blame -1; 8 with weight 0.25, "
+        "The values are 4 with weight 0.5, blame 0; 0 with weight 0.25, blame -1; 8 with weight 0.25, "
         "blame +1. The average is 4."
     )
 
@@ -88,7 +88,7 @@ def test_losses_by_place(lesson):
 
 
 def test_broken_passes_as_the_page_describes_them(lesson):
-    assert lesson.end["right"] < 1.9 < 2.5 < lesson.end["no average"]
+    assert lesson.end["correct"] < 1.9 < 2.5 < lesson.end["no average"]
     assert lesson.end["no mask"] < 0.3
     assert lesson.one_back.max() > 0.6
 
@@ -151,7 +151,7 @@ def test_the_broken_functions_of_the_page_are_wrong_without_a_sound(lesson):
     p = lesson.attention(q, k, v)[1]
     right = lesson_17.attention_backward(dout, q, k, v, p)
     wrongs = lesson_17._attention_mistakes(dout, q, k, v, p)
-    both = wrongs["neither ds nor p is turned: nothing is repaired yet"]
+    both = wrongs["neither ds nor p is transposed: nothing is repaired yet"]
     assert [np.allclose(a, b) for a, b in zip(right, both, strict=True)] == [True, False, False]
     assert [a.shape for a in both] == [a.shape for a in right]
     assert _last_visit(np.array([[1.0], [10.0], [100.0]]), np.array([1, 0, 1]), np.zeros((2, 1)))[1] == 100
