@@ -237,7 +237,7 @@ def test_a_slider_that_fails_at_one_end_is_found(mini):
 
 
 def test_a_slider_that_warns_is_found(mini):
-    _replace("[0, slope])", "[0, 1 / bp.nn.np.float64(slope)])")(mini)
+    _replace("[0, slope])", "[0, 1 / bp.functional.np.float64(slope)])")(mini)
     assert "RuntimeWarning" in slider_faults(run_solved(mini))[0]
 
 
