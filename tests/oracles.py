@@ -189,6 +189,10 @@ def check_attention(F: ModuleType) -> None:
         [[4, 8], [0, 0], [17, 34]],
     )
     rng = np.random.default_rng(14)
+    x = rng.normal(size=(2, 5, 6))
+    split = F.attention.split_heads(x, 3)
+    same(split[:, 1], x[:, :, 2:4])
+    same(F.attention.join_heads(split), x)
     q, k, v, dout = (rng.normal(size=(2, 3, t, d)) for t, d in [(4, 5), (6, 5), (6, 2), (4, 2)])
     causal = np.tri(4, 6, dtype=bool)
     holes = rng.random((2, 1, 4, 6)) < 0.5

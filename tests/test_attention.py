@@ -152,6 +152,22 @@ def test_embedding_begins_where_it_is_told():
     assert P.shape == (400, 50) and abs(P.std() - 1) < 0.03 and P.dtype == np.float32
 
 
+def test_tables_begin_with_standard_normal_numbers():
+    for table in (nn.Embedding(200, 50, rng=seeded()).E, nn.LearnedPositions(200, 50, rng=seeded()).P):
+        assert abs(table.data.std() - 1) < 0.02
+
+
+def test_places_that_no_sequence_reached_get_nothing():
+    layer = nn.LearnedPositions(6, 3, rng=seeded())
+    before = layer.P.data.copy()
+    layer(np.ones((2, 4, 3)))
+    dout = seeded(1).normal(size=(2, 4, 3))
+    np.testing.assert_array_equal(layer.backward(dout), dout)
+    np.testing.assert_allclose(layer.P.grad[:4], dout.sum(axis=0), rtol=1e-12)
+    assert not layer.P.grad[4:].any()
+    np.testing.assert_array_equal(layer.P.data, before)
+
+
 def test_errors_name_what_is_wrong():
     rng = seeded()
     embedding, positions = nn.Embedding(7, D, rng=rng), nn.LearnedPositions(4, D, rng=rng)

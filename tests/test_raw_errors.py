@@ -381,7 +381,7 @@ class Logarithm(layers.Module):
         return np.log(x)
 
     def backward(self, dout):
-        return dout / self._remembered()
+        return dout / self.remembered()
 
 
 def changed(net, **factors):

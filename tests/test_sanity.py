@@ -168,7 +168,7 @@ class Softmax(nn.Module):
         return self._kept
 
     def backward(self, dout):
-        p = self._remembered()
+        p = self.remembered()
         return p * (dout - (dout * p).sum(axis=1, keepdims=True))
 
 

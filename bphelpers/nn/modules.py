@@ -216,6 +216,7 @@ def shaped_as(kept: Array, dout: Array) -> Array:
 class Sequential(Module):
     """Layers one after another. Parameters are named by their layer: ``W1, b1, W2, b2, ...`` [05].
 
+    >>> from bphelpers.nn import Linear, Sigmoid
     >>> rng = np.random.default_rng(0)
     >>> net = Sequential(Linear(2, 3, rng=rng), Sigmoid(), Linear(3, 1, rng=rng))
     >>> [p.name for p in net.parameters()], net.flat
@@ -291,6 +292,7 @@ class Residual(Sequential):
 
     Source: K. He and others, Deep residual learning for image recognition, 2015.
 
+    >>> from bphelpers.nn import ReLU
     >>> Residual(ReLU())([[-1.0, 2.0]])
     array([[-1.,  4.]])
     """
