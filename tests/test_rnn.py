@@ -29,11 +29,15 @@ WEIGHTS = {"Wx": sines(M, D), "Wh": 0.5 * sines(M, M + 1)[:, 1:], "b": 0.3 * sin
 X, H0, DOUT = 2 * sines(N, T, D), sines(N, M), np.cos(np.arange(N * T * M)).reshape(N, T, M)
 
 
-@pytest.fixture
-def layer():
+def made():
     layer = nn.RNN(D, M, rng=np.random.default_rng(0))
     layer.load_state_dict(WEIGHTS)
     return layer
+
+
+@pytest.fixture
+def layer():
+    return made()
 
 
 def network(**options):
@@ -119,6 +123,22 @@ def test_the_last_state_is_a_copy_and_needs_a_forward_pass(layer):
     assert np.abs(out).max() < 1
     layer(X[:, :0])
     np.testing.assert_array_equal(layer.last, H0)
+
+
+def test_what_a_layer_is_given_alone(layer):
+    whole = layer(X)
+    np.testing.assert_array_equal(layer.last, whole[:, -1])
+    np.testing.assert_array_equal(layer.forward(X.tolist()), whole)
+    for wrong in (X[0], X[:, :, :1], np.ones((1, 2, 3, 4))):
+        with pytest.raises(ValueError, match="x must have shape"):
+            layer.forward(wrong)
+    narrow = nn.RNN(D, M, rng=np.random.default_rng(0), dtype=np.float32)
+    assert narrow.forward(X).dtype == np.float32
+    smallest = nn.RNN(1, 1, rng=np.random.default_rng(0))
+    assert smallest(np.ones((1, 1, 1))).shape == (1, 1, 1)
+    layer.h0 = H0[:, :1]
+    with pytest.raises(ValueError, match=r"h0 must have shape \(4, 5\), got \(4, 1\), beside x of shape"):
+        layer(X)
 
 
 def test_float32_stays():
