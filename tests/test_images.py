@@ -245,7 +245,7 @@ def test_a_mistake_in_a_layer_of_a_network_is_named_with_its_place():
     rng = np.random.default_rng(0)
     net = nn.Sequential(*net.layers[:3], Unturned(3, 4, 2, stride=2, bias=False, rng=rng), *net.layers[4:])
     report = gradcheck.check_network(net, nn.CrossEntropyLoss(), X, y)
-    assert "In layer 4, conv2d: these numbers come out when the kernel is not turned round" in str(report)
+    assert "In layer 4, conv2d: these numbers come out when the kernel is not flipped" in str(report)
     assert gradcheck.check_network(small_net(nn), nn.CrossEntropyLoss(), X, y).ok
 
 

@@ -10,17 +10,10 @@ from bphelpers.nn.layers import Linear, floats
 from bphelpers.nn.modules import Module, Parameter, shaped_as
 
 
-class Embedding(Module):
-    """:func:`~bphelpers.functional.embedding` as a layer: whole numbers in, rows of ``E`` out [17].
+class _Table(Module):
+    """A learned row for each of ``num_embeddings`` things, ``std`` times normal numbers at the start."""
 
-    ``E (num_embeddings, embedding_dim)`` begins at ``std`` times normal numbers; PyTorch's ``weight`` begins
-    at 1 times them. The numbers that come in have no gradient: ``backward`` returns ``dout``.
-
-    >>> Embedding(39, 48, rng=np.random.default_rng(0))([[3, 1, 4]]).shape
-    (1, 3, 48)
-    """
-
-    pair = F.embedding, F.embedding_backward
+    name: str
 
     def __init__(
         self,
@@ -31,7 +24,29 @@ class Embedding(Module):
         std: float = 1.0,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        self.E = Parameter(_normal(num_embeddings, embedding_dim, rng, std, dtype), "E")
+        shape = whole("num_embeddings", num_embeddings, 1), whole("embedding_dim", embedding_dim, 1)
+        rows = std * generator("rng", rng).normal(size=shape)
+        self.table = Parameter(rows.astype(floats(dtype)), self.name)
+
+    def parameters(self) -> list[Parameter]:
+        return [self.table]
+
+    def __repr__(self) -> str:
+        return "{}({}, {})".format(type(self).__name__, *self.table.data.shape)
+
+
+class Embedding(_Table):
+    """:func:`~bphelpers.functional.embedding` as a layer: whole numbers in, rows of ``E`` out [17].
+
+    ``E (num_embeddings, embedding_dim)`` begins at ``std`` times normal numbers; PyTorch's ``weight`` begins
+    at 1 times them. The numbers that come in have no gradient: ``backward`` returns ``dout``.
+
+    >>> Embedding(39, 48, rng=np.random.default_rng(0))([[3, 1, 4]]).shape
+    (1, 3, 48)
+    """
+
+    pair = F.embedding, F.embedding_backward
+    name, E = "E", property(lambda self: self.table)
 
     def entering(self, x: ArrayLike) -> Array:
         return F.embedding.look(x, self.E.data)["x"]
@@ -46,19 +61,8 @@ class Embedding(Module):
         self.E.grad = self.gradient(dout.astype(E.dtype, copy=False), x, E)
         return dout
 
-    def parameters(self) -> list[Parameter]:
-        return [self.E]
 
-    def __repr__(self) -> str:
-        return "Embedding({}, {})".format(*self.E.data.shape)
-
-
-def _normal(rows: int, d: int, rng: np.random.Generator, std: float, dtype: DTypeLike) -> Array:
-    shape = whole("num_embeddings", rows, 1), whole("embedding_dim", d, 1)
-    return (std * generator("rng", rng).normal(size=shape)).astype(floats(dtype))
-
-
-class LearnedPositions(Module):
+class LearnedPositions(_Table):
     """Adds a learned row to each place, ``x + P[:t]``, so that attention can tell places apart [17].
 
     ``P (num_embeddings, embedding_dim)`` has a row for each place up to the longest sequence.
@@ -67,16 +71,7 @@ class LearnedPositions(Module):
     (2, 10, 48)
     """
 
-    def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        *,
-        rng: np.random.Generator,
-        std: float = 1.0,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        self.P = Parameter(_normal(num_embeddings, embedding_dim, rng, std, dtype), "P")
+    name, P = "P", property(lambda self: self.table)
 
     def entering(self, x: ArrayLike) -> Array:
         most, d = self.P.data.shape
@@ -94,12 +89,6 @@ class LearnedPositions(Module):
         dP[: dout.shape[1]] = dout.sum(axis=0)
         self.P.grad = dP
         return dout
-
-    def parameters(self) -> list[Parameter]:
-        return [self.P]
-
-    def __repr__(self) -> str:
-        return "LearnedPositions({}, {})".format(*self.P.data.shape)
 
 
 class MultiheadAttention(Module):

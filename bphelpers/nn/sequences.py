@@ -44,7 +44,7 @@ class RNN(Module):
     def last(self) -> Array:
         """The states after the last step of the latest forward pass, ``(n, hidden_size)``: a copy."""
         _, h0, h = self.remembered()
-        return np.array(h[:, -1]) if h.shape[1] else h0
+        return np.array(h[:, -1] if h.shape[1] else h0)
 
     def entering(self, x: ArrayLike) -> Array:
         Wx = self.Wx.data

@@ -532,8 +532,8 @@ TABLE = (
     ),
     # --- in convolution and pooling ---
     Mistake(
-        "kernel not turned",
-        "These numbers come out when the kernel is not turned round: dx[k] adds up dout[i] * W[k - i], so on "
+        "kernel not flipped",
+        "These numbers come out when the kernel is not flipped: dx[k] adds up dout[i] * W[k - i], so on "
         "the way back the kernel is read from its end, in height and in width.",
         {"conv2d": _convolved(lambda W: W[:, :, ::-1, ::-1])},
     ),
@@ -565,8 +565,8 @@ TABLE = (
         {"conv2d": _put_back(np.add, cut=0)},
     ),
     Mistake(
-        "kernel's gradient turned",
-        "This is the right dW turned round: only dx reads the kernel from its end, dW[i] adds up dout[y] * "
+        "kernel's gradient flipped",
+        "This is the right dW, flipped: only dx reads the kernel from its end, dW[i] adds up dout[y] * "
         "x[y + i].",
         {"conv2d": _of_kernels(lambda dW, dout: dW[:, :, ::-1, ::-1])},
     ),
