@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bphelpers.autodiff import Value, topological_order
-from bphelpers.lessons.shared import titled
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
@@ -309,7 +308,7 @@ def _draw(fig: Figure, walk: str, step: int, title: str) -> None:
                 mew=2.5 if now else 1.2)  # fmt: skip
         ax.text(x, y, f"{name} = {VALUES[name]}", ha="center", va="center", color=plots.FORWARD, fontsize=9)
         ax.text(x, y - 0.58, str(grads[name]), ha="center", va="center", color=plots.BACKWARD, weight="bold")
-    titled(fig, title)
+    plots.titled(fig, title)
 
 
 def _title(walk: str, step: int) -> str:

@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from bphelpers import functional as F
 from bphelpers import nn
-from bphelpers.lessons.shared import drawn, titled
+from bphelpers.lessons.shared import drawn
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
@@ -234,7 +234,7 @@ def wires() -> Figure:
     ax.text(
         2, -0.75, "3 · 1 + 2 · (−1) + 1 · 2 = 3", ha="center", color=plots.BACKWARD, size=12, weight="bold"
     )
-    titled(fig, "The middle pixel meets the weights in the order 3, 2, 1")
+    plots.titled(fig, "The middle pixel meets the weights in the order 3, 2, 1")
     return fig
 
 
@@ -256,7 +256,7 @@ def band() -> Figure:
     ax.add_patch(Rectangle((2.03, 0.03), 0.94, 2.94, fill=False, ec=plots.BACKWARD, lw=3))
     ax.text(-0.2, 2.5, "an output's row", ha="right", va="center", color=plots.UPDATE)
     ax.text(2.5, -0.4, "a pixel's column", ha="center", va="center", color=plots.BACKWARD)
-    titled(fig, "Across a row you read 1 2 3, down a column 3 2 1")
+    plots.titled(fig, "Across a row you read 1 2 3, down a column 3 2 1")
     return fig
 
 
@@ -290,7 +290,7 @@ def draw_windows(fig: Figure, row: int, column: int, stride: int, padding: int) 
     names = "the kernel", "the image and your pixel", "the outputs that saw the pixel"
     for ax, name in zip(panels, names, strict=True):
         ax.text(2.5, -1.25, name, ha="center", va="bottom", color=plots.INK)
-    titled(fig, _windows_title(found))
+    plots.titled(fig, _windows_title(found))
 
 
 def _grid(ax: Axes, size: int, weights: dict[tuple[int, int], int], shift: float, ring: int = 0) -> None:
@@ -327,7 +327,7 @@ def describe_windows(row: int, column: int, stride: int, padding: int) -> str:
 def feature_maps(image: Array, maps: Array) -> Figure:
     """An image and what the first layer makes of it, one picture a kernel."""
     fig = plots.new_figure(7.0, 1.45, layout=None)
-    titled(fig, "One five, and the eight feature maps of the first layer")
+    plots.titled(fig, "One five, and the eight feature maps of the first layer")
     for k, picture in enumerate([image, *maps]):
         ax = fig.add_axes((0.01 + 0.108 * k + 0.02 * (k > 0), 0.03, 0.1, 0.6))
         ax.imshow(picture, cmap="Greys" if k == 0 else "Blues", vmin=0 if k else None)
@@ -355,5 +355,5 @@ def draw_scores(scores: dict[str, tuple[float, float]]) -> Figure:
     ax.set_yticks(range(len(scores)), list(scores))
     ax.set(ylim=(len(scores) - 0.4, -0.6), xlim=(0.78, 1.0), xlabel="share of held-out digits read")
     fig.legend(loc="outside lower left", ncols=2)
-    titled(fig, "Shuffling the pixels hurts only the convolutional network")
+    plots.titled(fig, "Shuffling the pixels hurts only the convolutional network")
     return fig

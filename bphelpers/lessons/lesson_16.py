@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bphelpers import functional as F
-from bphelpers.lessons.shared import drawn, titled
+from bphelpers.lessons.shared import drawn
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
@@ -212,7 +212,7 @@ def unrolled() -> Figure:
             use = f"{states[k - 1]} · {slope} = {states[k - 1] * slope}"
             ax.text(x - 1.1, 0.62, use, ha="center", color=plots.BACKWARD, weight="bold")
     ax.text(4.3, 0.0, "4 + 4 + 4 = 12", ha="center", color=plots.BACKWARD, weight="bold", fontsize=13)
-    titled(fig, "One weight is used three times, and its three gradients add up")
+    plots.titled(fig, "One weight is used three times, and its three gradients add up")
     return fig
 
 
@@ -240,7 +240,7 @@ def one_step() -> Figure:
             _arrow(ax, (x, 1.88), (x - 3.8, 1.88), plots.BACKWARD)
             ax.text(x - 1.9, 2.26, "$W_h$", ha="center", color=plots.FORWARD)
             ax.text(x - 1.9, 1.45, f"dz$_{{{name}}}$ $W_h$", ha="center", color=plots.BACKWARD)
-    titled(fig, "Two gradients come back to a state")
+    plots.titled(fig, "Two gradients come back to a state")
     return fig
 
 

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from bphelpers import functional as F
 from bphelpers.functional.attention import attention_weights
-from bphelpers.lessons.shared import titled
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
@@ -179,7 +178,7 @@ def draw_balance(fig: Figure, first: float, score: float) -> None:
         beside = (0.75, "bottom") if down or abs(slope) <= 0.005 else (-0.75, "top")
         ax.text(value, beside[0], f"says {_short(value)}", ha="center", va=beside[1], color=plots.FORWARD,
                 fontsize=9)  # fmt: skip
-    titled(fig, "Whoever says the average has no pull on it")
+    plots.titled(fig, "Whoever says the average has no pull on it")
 
 
 def describe_balance(first: float, score: float) -> str:

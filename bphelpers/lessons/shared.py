@@ -1,7 +1,6 @@
 """What the exercises of several lessons are made with."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from bphelpers.numeric import Array
 
@@ -16,8 +15,3 @@ def drawn(seed: int, shapes: str, **sizes: tuple[int, ...]) -> list[tuple[Array,
     cases = [dict(zip(sizes, case, strict=True)) for case in zip(*sizes.values(), strict=True)]
     letters = [shape.split() for shape in shapes.split(",")]
     return [tuple(rng.normal(size=[size[name] for name in shape]) for shape in letters) for size in cases]
-
-
-def titled(fig: Figure, title: str) -> None:
-    """The title of a picture without axes of its own, where that of a plot would stand."""
-    fig.suptitle(title, x=0.02, ha="left", weight="bold", fontsize=12)

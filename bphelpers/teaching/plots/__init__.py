@@ -28,6 +28,7 @@ from bphelpers.teaching.plots.style import (
     png_bytes,
     rendered,
     show,
+    titled,
     use_style,
 )
 from bphelpers.teaching.plots.tiles import CLASS_0, CLASS_1, image_gallery, plane_maps, weight_images
@@ -35,6 +36,6 @@ from bphelpers.teaching.plots.tiles import CLASS_0, CLASS_1, image_gallery, plan
 __all__ = [
     "BACKWARD", "CLASS_0", "CLASS_1", "DPI", "FORWARD", "GREY", "INK", "LIGHT", "PAPER", "STYLE", "TARGET",
     "UPDATE", "bars_compared", "computation_graph", "confusion_matrix", "image_gallery", "learning_curves",
-    "network_diagram", "new_figure", "plane_maps", "png_bytes", "rendered", "show", "use_style",
-    "weight_images",
+    "network_diagram", "new_figure", "plane_maps", "png_bytes", "rendered", "show", "titled",
+    "use_style", "weight_images",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ from bphelpers.teaching.plots.style import (
     UPDATE,
     new_figure,
     styled,
+    titled,
 )
 
 
@@ -176,5 +177,5 @@ def confusion_matrix(counts: ArrayLike, *, title: str) -> Figure:
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel="the network says", ylabel="the label says")
-    fig.suptitle(title, x=0.02, ha="left", weight="bold", size=12)
+    titled(fig, title)
     return fig

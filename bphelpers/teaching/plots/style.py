@@ -105,6 +105,11 @@ def new_figure(width: float, height: float, layout: str | None = "constrained") 
     return fig
 
 
+def titled(fig: Figure, title: str) -> None:
+    """The title of a picture without axes of its own, where that of a plot would stand."""
+    fig.suptitle(title, x=0.02, ha="left", weight="bold", size=12)
+
+
 def rendered(fig: Figure) -> Image.Image:
     """The figure as pixels."""
     canvas = FigureCanvasAgg(fig)
