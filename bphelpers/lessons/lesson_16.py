@@ -191,8 +191,8 @@ PREDICTIONS = {
 
 UNROLLED = (
     "Four circles in a row, h0 = 1, h1 = 2, h2 = 4 and h3 = 8, joined by three arrows, each marked times w. "
-    "Below the circles how fast L moves with each of them: 8, 4, 2, 1. Below the arrows what each use of w "
-    "adds to its derivative: 1 · 4 = 4, 2 · 2 = 4, 4 · 1 = 4. Together 12."
+    "Below h1, h2 and h3 what comes back to them: 4, 2, 1. Below the arrows what each use of w adds to its "
+    "derivative, the state that went in times what comes back: 1 · 4 = 4, 2 · 2 = 4, 4 · 1 = 4. Together 12."
 )
 _ARROW = {"arrowstyle": "-|>", "shrinkA": 22, "shrinkB": 22, "lw": 1.6}
 
@@ -200,46 +200,51 @@ _ARROW = {"arrowstyle": "-|>", "shrinkA": 22, "shrinkB": 22, "lw": 1.6}
 def unrolled() -> Figure:
     """The first screen: one weight, three uses."""
     fig = plots.new_figure(7.0, 2.9)
-    ax = _empty(fig, (0, 8.6), (-0.2, 3.0))
+    ax = _empty(fig, (-1.2, 8.6), (-0.2, 3.0))
     states, back = [1, 2, 4, 8], [8, 4, 2, 1]
     for k, (state, slope) in enumerate(zip(states, back, strict=True)):
         x = 1.0 + 2.2 * k
         _circle(ax, x, 2.0, f"$h_{k}$ = {state}")
-        ax.text(x, 1.28, str(slope), ha="center", color=plots.BACKWARD)
         if k:
+            ax.text(x, 1.28, str(slope), ha="center", color=plots.BACKWARD)
             _arrow(ax, (x - 2.2, 2.0), (x, 2.0), plots.FORWARD)
             ax.text(x - 1.1, 2.2, "· w", ha="center", color=plots.FORWARD)
             use = f"{states[k - 1]} · {slope} = {states[k - 1] * slope}"
             ax.text(x - 1.1, 0.62, use, ha="center", color=plots.BACKWARD, weight="bold")
+    for y, name in ((1.28, "comes back"), (0.62, "product")):
+        ax.text(-1.1, y, name, color=plots.BACKWARD)
     ax.text(4.3, 0.0, "4 + 4 + 4 = 12", ha="center", color=plots.BACKWARD, weight="bold", fontsize=13)
     plots.titled(fig, "One weight is used three times, and its three gradients add up")
     return fig
 
 
 STEP = (
-    "Three states in a row. Forward, in blue, a state goes through Wh into the next one, and the input "
-    "of each step goes in through Wx. Backward, in orange, two arrows arrive at the state of step t: dout of "
-    "its own step, and dz of the next step times Wh."
+    "Three states in a row. Forward, in blue, a state goes through Wh into the z of the next step, where the "
+    "input comes in through Wx, and tanh makes the next state out of z. Backward, in orange, two arrows "
+    "arrive at the state of step t: dout from above, of its own step, and dz of the next step times Wh."
 )
 
 
 def one_step() -> Figure:
     """What goes in and out of a step, and what comes back."""
-    fig = plots.new_figure(7.0, 3.5)
-    ax = _empty(fig, (0, 9.4), (-0.1, 3.9))
+    fig = plots.new_figure(7.0, 3.6)
+    ax = _empty(fig, (-1.9, 9.9), (-0.1, 3.9))
     for k, name in enumerate(("t-1", "t", "t+1")):
-        x = 0.9 + 3.8 * k
-        _circle(ax, x, 2.0, f"$h_{{{name}}}$")
-        ax.text(x + 0.12, 3.0, f"dout$_{{{name}}}$", color=plots.BACKWARD, va="center")
-        ax.annotate("", (x, 2.0), (x, 3.6), arrowprops=_ARROW | {"color": plots.BACKWARD, "shrinkA": 0})
+        z, h = 3.8 * k - 0.9, 3.8 * k + 0.9
+        _circle(ax, z, 2.0, f"$z_{{{name}}}$")
+        _circle(ax, h, 2.0, f"$h_{{{name}}}$")
+        _arrow(ax, (z, 2.0), (h, 2.0), plots.FORWARD)
+        ax.text(3.8 * k, 2.16, "tanh", ha="center", color=plots.FORWARD, fontsize=9)
+        _arrow(ax, (h, 3.75), (h, 2.0), plots.BACKWARD)
+        ax.text(h + 0.12, 3.0, f"dout$_{{{name}}}$", color=plots.BACKWARD)
+        _arrow(ax, (z, 0.0), (z, 2.0), plots.FORWARD)
+        ax.text(z, -0.02, f"$x_{{{name}}}$", ha="center", va="center", color=plots.FORWARD)
+        ax.text(z + 0.12, 0.85, "$W_x$", color=plots.FORWARD)
         if k:
-            ax.annotate("", (x, 2.0), (x, 0.1), arrowprops=_ARROW | {"color": plots.FORWARD, "shrinkA": 8})
-            ax.text(x, -0.02, f"$x_{{{name}}}$", ha="center", va="center", color=plots.FORWARD)
-            ax.text(x + 0.12, 0.85, "$W_x$", color=plots.FORWARD)
-            _arrow(ax, (x - 3.8, 2.12), (x, 2.12), plots.FORWARD)
-            _arrow(ax, (x, 1.88), (x - 3.8, 1.88), plots.BACKWARD)
-            ax.text(x - 1.9, 2.26, "$W_h$", ha="center", color=plots.FORWARD)
-            ax.text(x - 1.9, 1.45, f"dz$_{{{name}}}$ $W_h$", ha="center", color=plots.BACKWARD)
+            _arrow(ax, (h - 3.8, 2.12), (z, 2.12), plots.FORWARD)
+            _arrow(ax, (z, 1.88), (h - 3.8, 1.88), plots.BACKWARD)
+            ax.text(z - 1.0, 2.3, "$W_h$", ha="center", color=plots.FORWARD)
+            ax.text(z - 1.0, 1.4, f"dz$_{{{name}}}$ $W_h$", ha="center", color=plots.BACKWARD)
     plots.titled(fig, "Two gradients come back to a state")
     return fig
 
@@ -292,7 +297,7 @@ def draw_lengths(fig: Figure, radius: float, inputs: float) -> None:
     left = _short(gradient_lengths(radius, tanh=False)[-1])
     ax.set(yscale="log", ylim=(1e-25, 1e10), xlim=(0, STEPS), xlabel="steps back",
            ylabel="length of the gradient",
-           title=f"Radius {radius:g}: after fifty steps, length 1 becomes {left} without tanh")  # fmt: skip
+           title=f"Radius {radius:g}: after fifty steps, {left} is left without tanh")  # fmt: skip
 
 
 def _short(number: float) -> str:
@@ -314,17 +319,12 @@ def describe_lengths(radius: float, inputs: float) -> str:
 # --- What the two networks learned
 
 CHUNKS = (
-    "Share of right echoes over the steps in a chunk. Where nothing comes back, more than eight in ten are "
-    "right. Chunks of 1 to 5 steps stay near a half, which is guessing. Chunks of 6, 7 and 8 steps are right "
-    "nearly always."
+    "Share of right echoes over the steps in a chunk. Chunks of 1 to 5 steps stay near a half, which is "
+    "guessing. Chunks of 6, 7 and 8 steps are right nearly always."
 )
 FORECASTS = (
     "Sunspots from 1921 to 1979, and two forecasts of them. The one of one year ahead follows every wave. "
     "The one made in 1920 has waves of its own, which are too low and soon come at the wrong time."
-)
-HORIZONS = (
-    "Error for each horizon. The network misses by 17 one year ahead, by 28 two years ahead, and by about 35 "
-    "from the third year on. Repeating the number from eleven years earlier misses by about 35 everywhere."
 )
 
 
@@ -334,14 +334,10 @@ def draw_chunks(lengths: Sequence[int], shares: Sequence[float]) -> Figure:
     ax = fig.subplots()
     ax.axhline(0.5, color=plots.INK, lw=1, ls="--")
     ax.text(lengths[-1] + 0.5, 0.51, "guessing", color=plots.INK, va="bottom")
-    colours = [
-        plots.FORWARD if share > 0.97 else plots.BACKWARD if k else plots.GREY
-        for k, share in zip(lengths, shares, strict=True)
-    ]
-    ax.bar(lengths, shares, color=colours)
-    ax.set_xticks(list(lengths), ["nothing\ncomes back" if k == 0 else str(k) for k in lengths])
-    ax.set(ylim=(0, 1.05), xlim=(-0.6, lengths[-1] + 1.6), xlabel="steps in a chunk", ylabel="right echoes",
-           title="Chunks of five are worse than none; six are enough")  # fmt: skip
+    ax.bar(lengths, shares, color=[plots.FORWARD if share > 0.97 else plots.BACKWARD for share in shares])
+    ax.set_xticks(list(lengths))
+    ax.set(ylim=(0, 1.05), xlim=(0.4, lengths[-1] + 1.6), xlabel="steps in a chunk", ylabel="right echoes",
+           title="Five steps are not enough, and six are")  # fmt: skip
     return fig
 
 
@@ -378,23 +374,6 @@ def draw_forecasts(years: Array, numbers: Array, each_year: Array, once: Array) 
             transform=ax.transAxes, va="top", fontsize=9, color=plots.INK)  # fmt: skip
     ax.set(xlim=(years[0], years[-1]), ylim=(-10, 240), xlabel="year", ylabel="sunspot number",
            title="A forecast made only once loses the beat")  # fmt: skip
-    return fig
-
-
-def draw_horizons(network: Sequence[float], repeated: Sequence[float]) -> Figure:
-    """Error over the horizon, beside that of the rule "as eleven years before"."""
-    fig = plots.new_figure(6.4, 3.2)
-    ax = fig.subplots()
-    ahead = np.arange(1, len(network) + 1)
-    ax.plot(ahead, network, "o-", color=plots.FORWARD)
-    ax.plot(ahead, repeated, "--", color=plots.GREY)
-    ax.annotate(
-        "the network", (ahead[0], network[0]), (12, -2), textcoords="offset points", color=plots.FORWARD
-    )
-    ax.annotate("as eleven years before", (ahead[0], repeated[0]), (2, 6), textcoords="offset points",
-                color=plots.GREY)  # fmt: skip
-    ax.set(ylim=(0, 60), xlabel="years ahead", ylabel="error, in sunspots", xticks=list(ahead),
-           title="Beyond two years, the network is no better than the rule")  # fmt: skip
     return fig
 
 
