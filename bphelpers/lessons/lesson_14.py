@@ -29,6 +29,9 @@ def _graph(names: list[int], skips: dict[int, list[int]], last_first: bool = Fal
         used = [*skips.get(position, []), *([position - 1] if position else [])]
         return [names[k] for k in (reversed(used) if last_first else used)]
 
+    if len(names) < 10:  # what a wrong answer was called with
+        shown = ", ".join(f"{name}: {parents_of(name)}" for name in names)
+        parents_of.__name__ = f"parents_of, which gives {shown}"
     return names[-1], parents_of
 
 
@@ -55,17 +58,18 @@ def _with_repeats(root: int, parents_of: Parents) -> list[int]:
     return order
 
 
-def _seen_when_pushed(root: int, parents_of: Parents) -> list[int]:
+def _seen_when_pushed(root: int, parents_of: Parents, mark: bool = True) -> list[int]:
     order, stack, seen = [], [(root, False)], {root}
     while stack:
         node, parents_are_in = stack.pop()
         if parents_are_in:
             order.append(node)
+            seen.add(node)
             continue
         stack.append((node, True))
         for parent in parents_of(node):
             if parent not in seen:
-                seen.add(parent)
+                seen |= {parent} if mark else set()
                 stack.append((parent, False))
     return order
 
@@ -98,6 +102,9 @@ def _order_mistakes(root: int, parents_of: Parents) -> Mistakes:
         "a node is marked as seen when it is pushed, and not when it comes off the stack": (
             _seen_when_pushed(root, parents_of)
         ),
+        "a node that was pushed twice gets in twice: ask `seen` when a pair comes off the stack": (
+            _seen_when_pushed(root, parents_of, mark=False)
+        ),
         "nothing gets in, because a node that waits with True has been seen by then": [],
         "the root is left out": right[:-1],
     }
@@ -108,16 +115,25 @@ def _order_mistakes(root: int, parents_of: Parents) -> Mistakes:
 
 
 def _handed_back(
-    order: list[Value], *, add: bool = True, zero: str = "all", product: bool = True, turned: bool = True
+    order: list[Value],
+    *,
+    add: bool = True,
+    zero: str = "all",
+    one: str = "before",
+    product: bool = True,
+    turned: bool = True,
 ) -> list[float]:
-    for node in order:
-        if zero == "all" or (zero == "inner" and node.parents):
+    for node in order[:-1] if one == "old" else order:
+        if zero == "all" or (zero == "inner" and node.parents) or (zero == "leaves" and not node.parents):
             node.grad = 0.0
-    order[-1].grad = 1.0
+    if one == "before":
+        order[-1].grad = 1.0
     for node in reversed(order) if turned else order:
         for parent, slope in zip(node.parents, node.slopes, strict=True):
             part = node.grad * slope if product else slope
             parent.grad = parent.grad + part if add else part
+    if one == "after":
+        order[-1].grad = 1.0
     return [node.grad for node in order]
 
 
@@ -132,8 +148,12 @@ def _used_graphs() -> list[tuple[list[Value]]]:
         f = u * v
         order = [x, y, u, one, v, f]
         f.backward()
+        f.grad = 5.0
         cases.append((order,))
-    return cases
+    z = Value(3.0)
+    doubled = z + z
+    squared = doubled * doubled
+    return [*cases, ([z, doubled, squared],)]
 
 
 def _grads_mistakes(order: list[Value]) -> Mistakes:
@@ -150,6 +170,11 @@ def _grads_mistakes(order: list[Value]) -> Mistakes:
         "only the inner nodes are set to 0, so the others keep their grads from the pass before": (
             made(zero="inner")
         ),
+        "only the leaves are set to 0, so the inner nodes keep their grads from the pass before": (
+            made(zero="leaves")
+        ),
+        "the last node keeps the grad that it had: give it the 1 before you go back": made(one="old"),
+        "the last node gets its 1 after the walk, when it is too late": made(one="after"),
         "each node passes on only the slope, without multiplying it by its own grad": made(product=False),
         "the nodes are visited in forward order, when the walk should begin at the end": made(turned=False),
         "the 1 at the loss is missing, or grads are set to 0 again before they have been passed on": (
@@ -188,10 +213,12 @@ EXERCISES = {
         cases=lambda: [
             _graph([7, 2, 5], {2: [0]}),
             _graph([7, 2, 5], {2: [0]}, last_first=True),
+            _graph([7, 2, 5], {2: [0, 0]}),
+            _graph([7, 2, 5], {2: [0, 0]}, last_first=True),
             _graph([4, 0, 3, 1, 2], {2: [0], 3: [1], 4: [0, 2]}),
             _graph([4, 0, 3, 1, 2], {2: [0], 3: [1], 4: [0, 2]}, last_first=True),
             _graph([9, 6, 8, 1], {3: [1]}),
-            _graph(list(range(3000)), {}),
+            _graph(list(range(5000)), {}),
         ],
     ),
     "14.2": Exercise(_handed_back, _grads_mistakes, cases=_used_graphs),
@@ -206,9 +233,10 @@ PREDICTIONS = {
         " every doubling doubles the number of paths.",
     ),
     "14.B": Prediction(
-        "Twelve weights and biases, one error. How many walks from the front give the whole gradient?",
-        ("1", "2", "12"),
-        explain="A walk from the front answers for one weight only. From the back, one is enough.",
+        "One input, 100 outputs. From which end do you find all 100 rates, and with how many walks?",
+        ("from the back, with one walk", "from the back, with 100 walks", "from the front, with one walk"),
+        explain="One walk from the back is right for one loss, but here it would answer for one output only,"
+        " so you would need 100. A walk from the front answers for all outputs at once.",
     ),
 }
 
@@ -218,30 +246,34 @@ GRAPH = {"x": (), "y": (), "u": ("x", "y"), "v": ("u",), "f": ("u", "v")}
 VALUES = {"x": 1, "y": 2, "u": 3, "v": 4, "f": 12}
 SLOPES = {("u", "x"): 1, ("u", "y"): 1, ("v", "u"): 1, ("f", "u"): 4, ("f", "v"): 3}
 PLACES = {"x": (0.6, 2.3), "y": (0.6, 0.7), "u": (2.6, 1.5), "v": (4.6, 2.5), "f": (6.4, 1.5)}
-WALKS = ("in topological order", "at once, whenever met", "at once, each node once", "level by level")
+WALKS = ("waiting for every user", "at once, at every visit", "at once, first visit only", "level by level")
 
 
-def visits(walk: str) -> list[str]:
+PRODUCTS = "u * v", "v * u"
+
+
+def visits(walk: str, product: str = "u * v") -> list[str]:
     """Which node reports, one after another."""
+    factors = product.split(" * ")
     if walk == WALKS[0]:
         return ["f", "v", "u", "y", "x"]
     if walk == WALKS[3]:
-        return ["f", "u", "v", "x", "y"]
+        return ["f", *factors, "x", "y"]
 
     def met(node: str, seen: set[str] | None) -> Iterator[str]:
         if seen is None or node not in seen:
             if seen is not None:
                 seen.add(node)
             yield node
-            for parent in GRAPH[node]:
+            for parent in factors if node == "f" else GRAPH[node]:
                 yield from met(parent, seen)
 
     return list(met("f", set() if walk == WALKS[2] else None))
 
 
-def state(walk: str, step: int) -> tuple[dict[str, int], str | None]:
+def state(walk: str, product: str, step: int) -> tuple[dict[str, int], str | None]:
     """Gradients after so many visits, and who reports next."""
-    grads, turn = dict.fromkeys(GRAPH, 0) | {"f": 1}, visits(walk)
+    grads, turn = dict.fromkeys(GRAPH, 0) | {"f": 1}, visits(walk, product)
     for node in turn[:step]:
         for parent in GRAPH[node]:
             grads[parent] += grads[node] * SLOPES[node, parent]
@@ -257,7 +289,7 @@ WHOLE_PASS = (
 def whole_pass() -> Figure:
     """The graph with all that comes back."""
     fig = plots.new_figure(7.0, 3.6)
-    _draw(fig, WALKS[0], 5, "u is used twice, so what comes back adds up: 4 + 3 = 7")
+    _draw(fig, *state(WALKS[0], PRODUCTS[0], 5), "u is used twice, so what comes back adds up: 4 + 3 = 7")
     return fig
 
 
@@ -281,13 +313,13 @@ def draw_visits(doublings: list[int], once: list[int], along_paths: list[int]) -
     return fig
 
 
-def draw_walk(fig: Figure, walk: str, step: int) -> None:
+def draw_walk(fig: Figure, walk: str, product: str, step: int) -> None:
     """The graph after ``step`` visits: values in the circles, what has come back so far below them."""
-    _draw(fig, walk, step, _title(walk, step))
+    grads, following = state(walk, product, step)
+    _draw(fig, grads, following, _title(grads, following))
 
 
-def _draw(fig: Figure, walk: str, step: int, title: str) -> None:
-    grads, following = state(walk, step)
+def _draw(fig: Figure, grads: dict[str, int], following: str | None, title: str) -> None:
     ax = fig.add_axes((0.0, 0.0, 1.0, 0.9))
     ax.set(xlim=(0, 7.0), ylim=(-0.15, 3.1), aspect="equal")
     ax.set_axis_off()
@@ -311,8 +343,7 @@ def _draw(fig: Figure, walk: str, step: int, title: str) -> None:
     plots.titled(fig, title)
 
 
-def _title(walk: str, step: int) -> str:
-    grads, following = state(walk, step)
+def _title(grads: dict[str, int], following: str | None) -> str:
     if following is None:
         verdict = "right" if grads["x"] == 7 else "wrong, it should be 7"
         return f"x has {grads['x']}: {verdict}"
@@ -325,13 +356,15 @@ def _title(walk: str, step: int) -> str:
     return f"{following} reports, and has {grads[following]}"
 
 
-def describe_walk(walk: str, step: int) -> str:
+def describe_walk(walk: str, product: str, step: int) -> str:
     """The picture in words."""
-    grads, _ = state(walk, step)
-    count = min(step, len(visits(walk)))
+    grads, following = state(walk, product, step)
+    every = len(visits(walk, product))
     have = ", ".join(f"{name} {grads[name]}" for name in ("v", "u", "x", "y"))
-    return (f"The walk {walk}, after {count} of {len(visits(walk))} visits. {_title(walk, step)}. "
-            f"Gradients so far: {have}.")  # fmt: skip
+    return (
+        f"f = {product}, {walk}, after {min(step, every)} of {every} visits. {_title(grads, following)}. "
+        f"Gradients so far: {have}."
+    )
 
 
 # --- The pictures of the deeper page: deeper/14_forward_mode_and_arrays.ipynb ---------------------------

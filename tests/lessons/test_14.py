@@ -104,19 +104,30 @@ def lesson_text():
     return Lesson.read(NOTEBOOKS / "14_autodiff.ipynb").words
 
 
+@pytest.mark.parametrize("product", lesson_14.PRODUCTS)
 @pytest.mark.parametrize(
-    ("walk", "end"), zip(lesson_14.WALKS, (7, 11, 4, 4), strict=True)
-)  # the picture follows the same walks
-def test_the_picture_ends_where_the_walk_does(walk, end):
-    steps = len(lesson_14.visits(walk))
-    assert lesson_14.state(walk, steps) == (lesson_14.state(walk, steps + 5)[0], None)
-    assert lesson_14.state(walk, steps)[0]["x"] == end
-    assert f"x {end}" in lesson_14.describe_walk(walk, steps)
-    assert ("right" in lesson_14.describe_walk(walk, steps)) == (end == 7)
+    ("walk", "ends"), zip(lesson_14.WALKS, ((7, 7), (11, 14), (4, 7), (4, 7)), strict=True)
+)
+def test_the_picture_ends_where_the_walk_does(walk, ends, product):
+    """The picture follows the walks of the table, in both spellings, and the table has their names."""
+    end, steps = ends[lesson_14.PRODUCTS.index(product)], len(lesson_14.visits(walk, product))
+    assert steps <= 8  # where the slider ends
+    grads, following = lesson_14.state(walk, product, steps)
+    assert (grads, following) == lesson_14.state(walk, product, steps + 5)
+    assert following is None and grads["x"] == end == SHOWN[NAMES[walk]][lesson_14.PRODUCTS.index(product)]
+    assert f"x {end}" in lesson_14.describe_walk(walk, product, steps)
+    assert ("right" in lesson_14.describe_walk(walk, product, steps)) == (end == 7)
+
+
+NAMES = dict(zip(lesson_14.WALKS, ("in order", "at once", "each once", "level by level"), strict=True))
+
+
+def test_table_and_picture_call_the_walks_by_the_same_names(lesson_text):
+    assert all(f"| {walk}" in lesson_text for walk in lesson_14.WALKS)
 
 
 def test_the_right_walk_waits():
-    assert "u has 4 and has to wait" in lesson_14.describe_walk(lesson_14.WALKS[0], 1)
+    assert "u has 4 and has to wait" in lesson_14.describe_walk(lesson_14.WALKS[0], "u * v", 1)
     assert lesson_14.visits(lesson_14.WALKS[1]) == ["f", "u", "x", "y", "v", "u", "x", "y"]
 
 
@@ -284,3 +295,44 @@ def test_nothing_set_back_to_zero_gives_24():
     f.grad = 1.0
     _in_order(f)
     assert x.grad == 24
+
+
+def _kahn_with_sets(root, parents_of):
+    """Right on most graphs, wrong where a node is a parent twice of the same one."""
+    users, todo = {root: set()}, [root]
+    for node in todo:
+        for parent in parents_of(node):
+            users.setdefault(parent, set()).add(node)
+            todo += [parent] if parent not in todo else []
+    order, left = [], {node: len(found) for node, found in users.items()}
+    ready = [root]
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for parent in parents_of(node):
+            left[parent] -= 1
+            ready += [parent] if left[parent] == 0 else []
+    return order[::-1]
+
+
+def _one_report_for_each_parent(order):
+    for node in order:
+        node.grad = 0.0
+    order[-1].grad = 1.0
+    for node in reversed(order):
+        for parent, slope in dict(zip(node.parents, node.slopes, strict=True)).items():
+            parent.grad += node.grad * slope
+    return [node.grad for node in order]
+
+
+def test_a_parent_that_is_used_twice_is_asked_for(capsys):
+    check("14.1", _kahn_with_sets)
+    assert "parents_of, which gives 7: [], 2: [7], 5: [2, 7, 7]" in capsys.readouterr().out
+    check("14.2", _one_report_for_each_parent)
+    assert "right:" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("one", "says"), [("old", "keeps the grad that it had"), ("after", "too late")])
+def test_the_one_at_the_loss_is_asked_for(one, says, capsys):
+    check("14.2", lambda order: lesson_14._handed_back(order, one=one))
+    assert says in capsys.readouterr().out
