@@ -688,3 +688,18 @@ def test_numbers_in_the_lessons_are_judged_as_their_questions_ask(said, key, gue
 def test_a_reveal_that_nobody_could_guess_is_the_authors_error(reply, prediction, truth):
     with pytest.raises(ValueError, match=r"reveal of 00\.Z must be"):
         reply(prediction, reveal=truth)
+
+
+def test_a_gap_between_lines_that_run_is_no_answer_yet(capsys):
+    def topological_order(root, parents_of):
+        order, seen, stack = [], set(), [(root, False)]
+        while stack:
+            node, parents_are_in = stack.pop()
+            if parents_are_in:
+                ...  # what do you do with it?
+            elif node not in seen:
+                ...  # what has to be done first?
+        return order
+
+    check("14.1", topological_order)
+    assert "not answered yet" in capsys.readouterr().out

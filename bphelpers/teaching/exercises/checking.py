@@ -62,6 +62,8 @@ def _verdict(key: str, exercise: Exercise, answer: Any) -> str:
         except Unreadable as reason:
             raise Unreadable(_listed_mistake(exercise, outcomes) or str(reason)) from None
         if difference is not None:
+            if _left_open(answer):
+                raise _Unanswered
             called = f" Called with {_shapes(arguments)}." if by_function else ""
             return "not right yet. " + _explanation(key, exercise, outcomes, difference, called)
     if by_function:
@@ -110,12 +112,10 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
 
 def _left_open(function: Callable[..., Any]) -> bool:
     """Whether a ``...`` stands in its code that is no index, as in ``x[..., 0]``."""
-    if ... not in getattr(getattr(function, "__code__", None), "co_consts", ()):
-        return False
     try:
         nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
     except (OSError, TypeError, SyntaxError):  # the source is not known
-        return True
+        return ... in getattr(getattr(function, "__code__", None), "co_consts", ())
     indices = [node.slice if isinstance(node, ast.Subscript) else node for node in nodes
                if isinstance(node, ast.Subscript | ast.Tuple)]  # fmt: skip
     inside = {id(part) for index in indices for part in ast.walk(index)}
