@@ -1,4 +1,4 @@
-"""Places for the nodes of a graph: in columns, so that every line leads to the right and few of them cross."""
+"""Places for the nodes of a graph: in columns, so that lines lead to the right and few of them cross."""
 
 from collections.abc import Sequence
 from itertools import combinations, pairwise
@@ -33,8 +33,8 @@ def layered(parents: Sequence[Sequence[int]]) -> tuple[list[Point], dict[Line, l
     ways = {}
     for k, ps in enumerate(parents):
         for slot, p in enumerate(ps):
-            bends = [(k, slot, c) for c in range(column[p] + 1, column[k])]
-            ways[k, slot] = [(p, -1, column[p]), *bends, (k, -1, column[k])]
+            between = ((k, slot, c) for c in range(column[p] + 1, column[k]))
+            ways[k, slot] = [(p, -1, column[p]), *between, (k, -1, column[k])]
     pieces = [piece for way in ways.values() for piece in pairwise(way)]
     nodes = [(k, -1, c) for k, c in enumerate(column)]
     items = dict.fromkeys([*nodes, *(end for piece in pieces for end in piece)])
@@ -52,7 +52,7 @@ def layered(parents: Sequence[Sequence[int]]) -> tuple[list[Point], dict[Line, l
     best, least = dict(row), tangled()
     for sweep in range(SWEEPS):
         for one in columns[:: -1 if sweep % 2 else 1]:
-            beside = {item: [] for item in one}
+            beside: dict[tuple[int, int, int], list[float]] = {item: [] for item in one}
             for piece in pieces:
                 item, other = piece if sweep % 2 else piece[::-1]
                 if item in beside:
@@ -63,7 +63,6 @@ def layered(parents: Sequence[Sequence[int]]) -> tuple[list[Point], dict[Line, l
         if (now := tangled()) < least:
             best, least = dict(row), now
     top = min(best.values())
-    at = {item: (item[2], best[item] - top) for item in items}
-    return [at[node] for node in nodes], {
-        line: [at[bend] for bend in way[1:-1]] for line, way in ways.items()
-    }
+    at: dict[tuple[int, int, int], Point] = {item: (item[2], best[item] - top) for item in items}
+    bends = {line: [at[bend] for bend in way[1:-1]] for line, way in ways.items()}
+    return [at[node] for node in nodes], bends

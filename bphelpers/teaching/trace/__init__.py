@@ -18,5 +18,5 @@ from bphelpers.teaching.trace.layers import HalfSquares, Layer, layers, running_
 from bphelpers.teaching.trace.steps import Step, trace
 from bphelpers.teaching.trace.values import ValueGraph, value_graph
 
-__all__ = ["HalfSquares", "Layer", "Step", "ValueGraph", "layers", "running_example", "running_names", "trace",
-           "value_graph"]  # fmt: skip
+__all__ = ["HalfSquares", "Layer", "Step", "ValueGraph", "layers", "running_example", "running_names",
+           "trace", "value_graph"]  # fmt: skip

@@ -118,26 +118,16 @@ class ValueGraph:
         for k in range(end, -1, -1):
             for slot, (p, slope) in enumerate(zip(self.parents[k], self.values[k].slopes, strict=True)):
                 before, grads[p], come[p] = grads[p], grads[p] + grads[k] * slope, come[p] + 1
-                words = (
-                    f"{self.said(k)} reports {said(grads[k])} times {said(slope)}, which is "
-                    f"{said(grads[k] * slope)}, to {self.said(p)}. {self._so_far(p, come[p], before, grads[p])}"
-                )
+                report = f"{said(grads[k])} times {said(slope)}, which is {said(grads[k] * slope)}"
+                words = f"{self.said(k)} reports {report}, to {self.said(p)}. "
+                words += self._so_far(p, come[p], before, grads[p])
                 slope_symbol = f.fraction(*(f.symbol("∂") + self.symbol(one) for one in (k, p)))
-                symbols = (
-                    self._grad(p)
-                    + f.BECOMES
-                    + self._grad(p)
-                    + f.PLUS
-                    + self._grad(k)
-                    + f.TIMES
-                    + slope_symbol
-                )
-                sum_ = f.number(before) + f.PLUS + f.product(f.number(grads[k]), f.number(slope))
-                numbers = sum_ + f.EQUALS + f.number(grads[p])
-                name = f"{self.names[p]}.grad"
-                yield Step(
-                    name, "d_report", symbols, numbers, words, {name: grads[p]}, ((k,), (p,)), ((k, slot),)
-                )
+                symbols = self._grad(p) + f.PLUS + self._grad(k) + f.TIMES + slope_symbol
+                symbols = self._grad(p) + f.BECOMES + symbols
+                numbers = f.number(before) + f.PLUS + f.product(f.number(grads[k]), f.number(slope))
+                numbers += f.EQUALS + f.number(grads[p])
+                name, places = f"{self.names[p]}.grad", ((k,), (p,))
+                yield Step(name, "d_report", symbols, numbers, words, {name: grads[p]}, places, ((k, slot),))
 
     def _grad(self, k: int) -> str:
         return self.symbol(k) + "<mi>.grad</mi>"
@@ -147,12 +137,9 @@ class ValueGraph:
         grad, users = f"{self.said(p)}.grad", self.users(p)
         if users == 1:
             return f"{self.said(p)} is used once, so {grad} is {said(now)} and complete."
-        reports = f"{come} of {users} reports in"
-        if come < users:
-            return f"So far {grad} is {said(now)}. That is partial, with {reports}."
-        return (
-            f"With the {said(before)} from before, {grad} is {said(now)}. That is complete, with {reports}."
-        )
+        since = "So far" if come == 1 else f"With the {said(before)} from before,"
+        partial = "complete" if come == users else "partial"
+        return f"{since} {grad} is {said(now)}. That is {partial}, with {come} of {users} reports in."
 
 
 def _written(op: str, operands: list[str]) -> str:

@@ -75,7 +75,7 @@ def scrubber(
 
 
 def scrubber(
-    net: nn.Sequential | Value,
+    net: Any,
     loss: nn.Loss | None = None,
     x: Any = None,
     y: Any = None,
@@ -98,7 +98,8 @@ def scrubber(
 
     A Value alone is shown with all that it was made of, up to 30 values [14]: they appear one by one, then
     the gradients arrive in topological order. That of a value which is used several times is partial until
-    the last report has come. ``names`` are Values by name, such as ``globals()``; the Values stay as they are.
+    the last report has come. ``names`` are Values by name, such as ``globals()``. The Values stay as they
+    are.
 
     >>> a, b = Value(2.0), Value(-3.0)
     >>> scrubber(a * b + a, names={"a": a, "b": b})
@@ -108,9 +109,7 @@ def scrubber(
     if loss is None:
         graph = value_graph(net, names)
         if any(one is not None for one in (x, y, lr)) or example or fixed:
-            raise TypeError(
-                "a Value is shown without loss, x, y, lr, example and fixed: names may go with it"
-            )
+            raise TypeError("a Value is shown without loss, x, y, lr, example and fixed, names may be given")
         steps = graph.steps()
         return Scrubber(steps, _ValuePicture(graph).frames(steps))
     steps = trace(net, loss, x, y, lr, example=example, fixed=fixed, names=names)
@@ -367,8 +366,8 @@ class _ValuePicture:
         places, bends = layered(graph.parents)
         columns = 1 + max(round(column) for column, _ in places)
         self.crowded = len(places) > MOST_ROOMY_VALUES or columns > MOST_ROOMY_COLUMNS
-        self.r, self.digits = (22, 2) if self.crowded else (28, 3)
-        gap, row = (88, 88) if self.crowded else (158, 112)
+        self.r, self.digits = (24, 2) if self.crowded else (28, 3)
+        gap, row = (88, 92) if self.crowded else (158, 112)
         beside, above = self.r + 28, self.r + 22
         lowest = max(height for _, height in [*places, *(bend for way in bends.values() for bend in way)])
         self.width, self.height = 2 * beside + gap * (columns - 1), round(row * lowest + 2 * above + 4)
@@ -388,8 +387,8 @@ class _ValuePicture:
             self.labels += [
                 _label(f"name {name}", x, y - r - 7, text=text),
                 _label(name, x, inside, "inside"),
+                _label(f"{name}.grad", x, y + r + 15),
             ]
-            self.labels.append(_label(f"{name}.grad", x, y + r + 15))
             boxes += [(x - r, y - r, x + r, y + r), (x - 30, y - r - 20, x + 30, y + r + 18)]
         segments = [segment for way in self.lines.values() for segment in pairwise(way)]
         for line, way in self.lines.items():
@@ -405,26 +404,27 @@ class _ValuePicture:
         """From the rim of the parent to that of the user. Lines to the same two circles lie side by side."""
         user, slot = line
         parents = self.graph.parents[user]
-        twice = 14 * (slot - (len(parents) - 1) / 2) if len(set(parents)) < len(parents) else 0.0
-        way = np.array([self.at[parents[slot]], *bends, self.at[user]], dtype=float) + [0.0, twice]
+        often = len(set(parents)) < len(parents)
+        aside = 1.6 * self.r * ((slot + 0.5) / len(parents) - 0.5) * often
+        way = np.array([self.at[parents[slot]], *bends, self.at[user]], dtype=float) + [0.0, aside]
         for end, beside in ((0, 1), (-1, -2)):
             along = way[beside] - way[end]
-            way[end] += along / np.hypot(*along) * (np.sqrt(self.r**2 - twice**2) + 2)
+            way[end] += along / np.hypot(*along) * (np.sqrt(self.r**2 - aside**2) + 2)
         return [(x, y) for x, y in np.round(way).astype(int).tolist()]
 
     def frames(self, steps: list[Step]) -> Frames:
         """Everything that the browser needs."""
         known, come, frames = dict[str, float](), Counter[int](), []
         for step in steps:
-            texts = {name: short(value, self.digits) for name, value in step.finds.items()}
+            texts = {name: self._short(value) for name, value in step.finds.items()}
             for k, slot in step.weights:
                 slope, line = self.graph.values[k].slopes[slot], _line_name((k, slot))
                 if step.kind == "value":
-                    texts[line] = f"slope {short(slope, self.digits)}"
+                    texts[line] = f"slope {self._short(slope)}"
                     continue
                 parent, grad = self.graph.parents[k][slot], step.name
                 come[parent] += 1
-                texts[line] = f"+ {short(known[f'{self.graph.names[k]}.grad'] * slope, self.digits)}"
+                texts[line] = f"+ {self._short(known[f'{self.graph.names[k]}.grad'] * slope)}"
                 if come[parent] < self.graph.users(parent):
                     texts[grad] += f" ({come[parent]} of {self.graph.users(parent)})"
             known |= step.finds
@@ -441,9 +441,12 @@ class _ValuePicture:
             "steps": frames,
         }
 
+    def _short(self, value: float) -> str:
+        return short(value, 4 if float(value).is_integer() else self.digits)
+
     def _circle(self, k: int, x: float, y: float) -> dict[str, Any]:
         op, numbers = self.graph.operation(k)
-        shown = f"{op}{short(*numbers)}" if op == "**" else OPERATIONS.get(op, op)
+        shown = f"{op}{short(numbers[0])}" if op == "**" else OPERATIONS.get(op, op)
         return {"id": str(k), "x": round(x), "y": round(y), "r": self.r, "name": shown, "sub": ""}
 
     def _edge(self, line: tuple[int, int], way: list[Point]) -> dict[str, Any]:
@@ -457,8 +460,8 @@ class _ValuePicture:
         grads = (f"{name.replace('_', '')}.grad is {short(known[f'{name}.grad'], 6)}" for name in inputs)
         return (
             f"The graph of {graph.said(-1)}, with {len(graph.values)} values, in {len(steps)} steps: "
-            f"{count['forward']} forward to {short(known[graph.names[-1]], 6)}, {count['backward']} backward. "
-            f"At the end {', '.join(grads)}."
+            f"{count['forward']} forward to {short(known[graph.names[-1]], 6)}, {count['backward']} backward."
+            f" At the end {', '.join(grads)}."
         )
 
 
