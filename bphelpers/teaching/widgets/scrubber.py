@@ -442,7 +442,8 @@ class _ValuePicture:
         }
 
     def _short(self, value: float) -> str:
-        return short(value, 4 if float(value).is_integer() else self.digits)
+        whole = float(value).is_integer() and abs(value) < 1e4
+        return short(value, 4 if whole else self.digits)
 
     def _circle(self, k: int, x: float, y: float) -> dict[str, Any]:
         op, numbers = self.graph.operation(k)
