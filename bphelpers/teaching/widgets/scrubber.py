@@ -408,8 +408,9 @@ class _ValuePicture:
         aside = 1.6 * self.r * ((slot + 0.5) / len(parents) - 0.5) * often
         way = np.array([self.at[parents[slot]], *bends, self.at[user]], dtype=float) + [0.0, aside]
         for end, beside in ((0, 1), (-1, -2)):
-            along = way[beside] - way[end]
-            way[end] += along / np.hypot(*along) * (np.sqrt(self.r**2 - aside**2) + 2)
+            along = (way[beside] - way[end]) / np.hypot(*(way[beside] - way[end]))
+            off = along[1] * aside  # how far the shifted line begins beyond the centre, in its own direction
+            way[end] += along * (np.sqrt((self.r + 2) ** 2 - aside**2 + off**2) - off)
         return [(x, y) for x, y in np.round(way).astype(int).tolist()]
 
     def frames(self, steps: list[Step]) -> Frames:
