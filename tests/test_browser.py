@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Page
 
 from bphelpers import nn
+from bphelpers.autodiff import Value
 from bphelpers.teaching.trace import HalfSquares, running_example
 from bphelpers.teaching.widgets import Scrubber, scrubber
 
@@ -350,13 +351,15 @@ def expected(frames: dict[str, Any], k: int) -> dict[str, Any]:
     for one in frames["steps"][: k + 1]:
         known |= {name: (text, one["direction"]) for name, text in one["sets"]}
     fresh = {name for name, _ in step["sets"]} | set(step["edges"])
-    hidden = {name for name in known if frames["crowded"] and name.strip("d")[0] == "W"} - fresh
+    of_lines = {label["id"] for label in frames["labels"] if label["kind"] == "edge"}
+    hidden = of_lines - fresh if frames["crowded"] else set()
     edges = [e for e in frames["edges"] if e["id"] in step["edges"]]
+    ways = [[(e["x1"], e["y1"]), *e.get("via", []), (e["x2"], e["y2"])] for e in edges]
     neurons = [n for n in frames["neurons"] if n["id"] in step["neurons"]]
     head = "back" if step["direction"] == "backward" else "ahead"
     phase, count = step["direction"].capitalize(), f"step {k + 1} of {last + 1}"
     return {
-        "edges": sorted(f"{e['x1']},{e['y1']},{e['x2']},{e['y2']}" for e in edges),
+        "edges": sorted(f"{x1},{y1},{x2},{y2}" for way in ways for (x1, y1), (x2, y2) in pairwise(way)),
         "neurons": sorted(f"{n['x']},{n['y']}" for n in neurons),
         "directions": [step["direction"]],
         "heads": [head] if edges else [],
@@ -380,13 +383,30 @@ def alone(browser: Browser, tmp_path: Path, example: Scrubber) -> Iterator[Page]
         assert seen.errors == []
 
 
-@pytest.mark.parametrize("hidden", [2, 5])
-def test_a_scrubber_draws_its_frames_and_nothing_else(browser: Browser, tmp_path: Path, hidden: int) -> None:
-    """Each step, forth and back: what is lit, written and said is what the frame holds."""
+def of_network(hidden: int) -> Scrubber:
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Linear(2, hidden, rng=rng), nn.Tanh(), nn.Linear(hidden, 2, rng=rng))
-    drawn = scrubber(net, HalfSquares(), [0.3, -0.7], [0.1, 0.9], lr=0.5)
-    assert drawn.data["crowded"] == (hidden == 5)
+    return scrubber(net, HalfSquares(), [0.3, -0.7], [0.1, 0.9], lr=0.5)
+
+
+def of_values(doublings: int) -> Scrubber:
+    """An expression whose first value is used again at the end, so that a line goes around the others."""
+    a = z = Value(1.5)
+    for _ in range(doublings):
+        z = z + z
+    return scrubber(z * a, names={"a": a})
+
+
+@pytest.mark.parametrize(
+    ("make", "size", "crowded"),
+    [(of_network, 2, False), (of_network, 5, True), (of_values, 3, False), (of_values, 8, True)],
+)
+def test_a_scrubber_draws_its_frames_and_nothing_else(
+    browser: Browser, tmp_path: Path, make: Any, size: int, crowded: bool
+) -> None:
+    """Each step, forth and back: what is lit, written and said is what the frame holds."""
+    drawn = make(size)
+    assert drawn.data["crowded"] == crowded
     last = len(drawn.steps) - 1
     with saved_page(browser, shown_alone(drawn, tmp_path / "page.html")) as (page, seen):
         root = page.locator(".bp-scrubber")
@@ -403,20 +423,46 @@ def test_each_way_has_its_colour_and_its_arrowheads(alone: Page, example: Scrubb
         alone.locator("input").fill(str(step))
         colours.append(alone.locator(".phase").evaluate("e => getComputedStyle(e).color"))
     assert colours == ["rgb(0, 114, 178)", "rgb(196, 85, 0)", "rgb(0, 125, 91)"]
-    tips = alone.locator("g.edge").evaluate_all("""edges => edges.flatMap(edge => {
-        const at = name => Number(edge.firstChild.getAttribute(name));
-        const ends = {back: [at('x1'), at('y1')], ahead: [at('x2'), at('y2')]};
-        return Object.keys(ends).map(end => {
-            const head = edge.querySelector(`.${end}`);
-            const turned = head.transform.baseVal.consolidate().matrix;
-            const points = [...head.points].map(point => point.matrixTransform(turned));
-            const [tip, ...wings] = points.map(({x, y}) => [x, y]);
-            const other = ends[end === 'back' ? 'ahead' : 'back'];
-            const far = ([x, y]) => Math.hypot(x - other[0], y - other[1]);
-            return tip.join() === ends[end].join() && wings.every(wing => far(wing) < far(tip));
-        });
-    })""")
+    tips = alone.locator("g.edge").evaluate_all(_TIPS)
     assert len(tips) == 2 * len(example.data["edges"]) and all(tips), "a tip lies at its end of the line"
+
+
+_TIPS = """edges => edges.flatMap(edge => {
+    const lines = edge.querySelectorAll('line');
+    const at = (line, end) => ['x', 'y'].map(name => Number(line.getAttribute(name + end)));
+    const [first, last] = [lines[0], lines[lines.length - 1]];
+    const ends = {back: [at(first, 1), at(first, 2)], ahead: [at(last, 2), at(last, 1)]};
+    return Object.entries(ends).map(([name, [end, before]]) => {
+        const head = edge.querySelector(`.${name}`);
+        const turned = head.transform.baseVal.consolidate().matrix;
+        const points = [...head.points].map(point => point.matrixTransform(turned));
+        const [tip, ...wings] = points.map(({x, y}) => [x, y]);
+        const far = ([x, y]) => Math.hypot(x - before[0], y - before[1]);
+        return tip.join() === end.join() && wings.every(wing => far(wing) < far(tip));
+    });
+})"""
+
+
+def test_a_graph_of_values_fits_and_keeps_what_is_lit_in_view(browser: Browser, tmp_path: Path) -> None:
+    """A long one is not shrunk until nobody can read it. It scrolls by itself, so that keys are enough."""
+    drawn = of_values(20)
+    with saved_page(browser, shown_alone(drawn, tmp_path / "page.html")) as (page, seen):
+        assert scrub(page.locator(".bp-scrubber")) == []
+        assert all(page.locator("g.edge").evaluate_all(_TIPS))
+        for width, theme in product((320, 600, 1180), ("light", "dark")):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)
+            for step in range(0, len(drawn.steps), 3):
+                page.locator("input").fill(str(step))
+                assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+                user = drawn.data["steps"][step]["neurons"][0]
+                x = next(n["x"] for n in drawn.data["neurons"] if n["id"] == user)
+                seen_at = page.locator(f".neuron.lit circle[cx='{x}']").first.bounding_box()
+                assert seen_at is not None and 0 < seen_at["x"] < width - seen_at["width"]
+                assert seen_at["width"] > 30, "large enough to be read"
+            assert lowest_contrast(page, ".bp-scrubber", TEXTS) > 4.5
+        assert page.locator("svg").get_attribute("aria-label") == repr(drawn)
+        assert seen.errors == []
 
 
 _TIMERS = """

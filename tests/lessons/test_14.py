@@ -8,7 +8,7 @@ import pytest
 from bphelpers import autodiff
 from bphelpers.lessons import lesson_14
 from bphelpers.numeric import numerical_gradient
-from bphelpers.teaching import check, yours
+from bphelpers.teaching import check, widgets, yours
 from tools.course.lesson import NOTEBOOKS, Lesson
 from tools.course.solved import solved
 
@@ -166,6 +166,30 @@ def test_xor_is_learned_from_twenty_starts(lesson):
         assert losses[-1] < 0.1 < 0.9 < losses[0]
         assert max(np.diff(losses)) < 0
     assert len(lesson.in_order(lesson.xor_loss(params))) == 182
+
+
+def test_the_scrubber_shows_what_the_page_says(lesson):
+    one = widgets.scrubber(lesson.g, names=vars(lesson))
+    autodiff.Value.backward(lesson.g)
+    found = {step.name: step.value for step in one.steps}
+    names = "abcdg"
+    assert [found[f"{name}.grad"] for name in names] == [getattr(lesson, name).grad for name in names]
+    assert (found["a.grad"], found["b.grad"]) == (24, -20)
+    under_c = [text for frame in one.data["steps"] for name, text in frame["sets"] if name == "c.grad"]
+    assert under_c == ["−4 (1 of 2)", "−10"]
+    said = [str(step) for step in one.steps if step.name == "c.grad"]
+    assert said[0].startswith("g reports ") and said[1].startswith("d reports ")
+
+
+def test_the_scrubber_follows_the_lessons_own_class(lesson):
+    """Without operations, which the page's class doesn't keep, and without touching its gradients."""
+    x, y = lesson.Value(1.0), lesson.Value(2.0)
+    u = x + y
+    f = u * (u + 1)
+    steps = widgets.scrubber(f, names={"x": x, "y": y, "u": u, "f": f}).steps
+    assert steps[1].sentence == "u is made of x and y: 3. Its note: the slope towards x 1, towards y 1."
+    assert {step.name: step.value for step in steps}["x.grad"] == 7
+    assert x.grad == 0
 
 
 # --- The deeper page ----------------------------------------------------------------------------------------

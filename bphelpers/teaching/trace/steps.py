@@ -33,7 +33,8 @@ class Step:
     ``name`` is what it finds, counted from 1: ``"z1_2"`` is the weighted sum of neuron 2 in layer 1,
     ``"dW2_13"`` the derivative for the weight to its neuron 1 from neuron 3 of the layer before, ``"W2_13
     new"`` that weight after the update. ``kind`` is ``input, sum, activation, probability, loss,
-    d_activation, d_sum, d_weight, d_bias`` or ``update``.
+    d_activation, d_sum, d_weight, d_bias`` or ``update``; in an expression of Values, whose numbers it goes
+    by, ``input, value, d_start`` or ``d_report``.
     """
 
     name: str
@@ -42,10 +43,9 @@ class Step:
     numbers: str  # with the numbers put in
     sentence: str  # in plain words
     finds: Mapping[str, float]  # name of each quantity that is now known to its value
-    neurons: tuple[
-        Neuron, ...
-    ]  # those at work, as (layer, number): inputs are layer 0, the loss stands after the last
-    weights: tuple[Weight, ...] = ()  # those at work, as (layer, receiver, sender)
+    # Those at work, as (layer, number): inputs are layer 0, the loss stands after the last.
+    neurons: tuple[tuple[int, ...], ...]
+    weights: tuple[tuple[int, ...], ...] = ()  # those at work, as (layer, receiver, sender)
 
     @property
     def direction(self) -> str:

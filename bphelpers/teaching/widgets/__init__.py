@@ -1,7 +1,7 @@
 """Pictures that move.
 
 `live_figure` redraws a figure of your own for every move of a slider. `scrubber` takes one training iteration
-apart, step by step. `playground` trains a small network before your eyes.
+apart, step by step, or an expression of Values. `playground` trains a small network before your eyes.
 
 >>> import bphelpers as bp
 >>> def draw(fig, slope):

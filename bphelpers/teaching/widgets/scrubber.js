@@ -23,12 +23,16 @@ function setClass(node, name) {
   if (node.getAttribute("class") !== name) node.setAttribute("class", name);
 }
 
-function drawEdge({ x1, y1, x2, y2 }) {
-  const turn = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
-  const head = (name, x, y, angle) =>
-    svg("polygon", { class: name, points: "0,0 -12,5 -12,-5", transform: `translate(${x} ${y}) rotate(${angle})` });
-  const heads = [head("ahead", x2, y2, turn), head("back", x1, y1, turn + 180)];
-  return svg("g", { class: "edge" }, [svg("line", { x1, y1, x2, y2 }), ...heads]);
+// A line with a head at either end; in a graph it may bend on its way, at `via`.
+function drawEdge({ x1, y1, x2, y2, via = [] }) {
+  const points = [[x1, y1], ...via, [x2, y2]];
+  const lines = points.slice(1).map(([x2, y2], k) => svg("line", { x1: points[k][0], y1: points[k][1], x2, y2 }));
+  const head = (name, [x, y], [fromX, fromY]) => {
+    const turn = (Math.atan2(y - fromY, x - fromX) * 180) / Math.PI;
+    return svg("polygon", { class: name, points: "0,0 -12,5 -12,-5", transform: `translate(${x} ${y}) rotate(${turn})` });
+  };
+  const heads = [head("ahead", points.at(-1), points.at(-2)), head("back", points[0], points[1])];
+  return svg("g", { class: "edge" }, [...lines, ...heads]);
 }
 
 function drawNeuron({ x, y, r, name, sub }) {
@@ -78,6 +82,8 @@ export function mount(el, data) {
   const box = `0 0 ${data.width} ${data.height}`;
   const picture = svg("svg", { viewBox: box, role: "img", "aria-label": data.summary, class: kind }, groups);
   picture.style.maxWidth = `${data.width * 1.1}px`;
+  picture.style.minWidth = `${data.least ?? 0}px`; // a long graph is not shrunk further: it scrolls
+  const stage = make("div", { class: "stage" }, [picture]);
 
   const clamp = (k) => Math.max(0, Math.min(last, k));
   const jumps = [
@@ -91,7 +97,7 @@ export function mount(el, data) {
   play.className = "play";
   buttons.splice(2, 0, play);
 
-  const range = { type: "range", max: last, "aria-label": "Step of the training iteration" };
+  const range = { type: "range", max: last, "aria-label": "Step" };
   const slider = make("input", { ...range, ...QUIET });
   slider.addEventListener("input", () => go(Number(slider.value)));
   slider.addEventListener("keydown", (event) => {
@@ -107,7 +113,7 @@ export function mount(el, data) {
   const root = make("div", { class: "bp-scrubber", ...QUIET }, [
     make("div", { class: "controls" }, [...buttons, slider]),
     make("div", { class: "where" }, [phase, what, count]),
-    picture, symbols, numbers, sentence,
+    stage, symbols, numbers, sentence,
     make("details", {}, [make("summary", {}, ["All steps in words"]), make("ol", {}, words)]),
   ]);
 
@@ -123,6 +129,7 @@ export function mount(el, data) {
     const step = steps[at];
     light(edges, step.edges, "edge", step.direction);
     light(neurons, step.neurons, "neuron", step.direction);
+    if (data.least) bringIntoView(data.neurons.find(({ id }) => id === step.neurons[0]));
     writeLabels(step);
     setFormula(symbols, step.symbols, "");
     setFormula(numbers, step.numbers, '<mo form="infix">=</mo>');
@@ -136,6 +143,10 @@ export function mount(el, data) {
     slider.setAttribute("aria-valuetext", `${PHASES[step.direction]}, ${step.what}, ${where}`);
     // Not `disabled`: that would take the focus from the button just pressed.
     for (const [node, to] of jumps) node.setAttribute("aria-disabled", clamp(to()) === at);
+  }
+
+  function bringIntoView({ x }) {
+    stage.scrollLeft = (x / data.width) * stage.scrollWidth - stage.clientWidth / 2;
   }
 
   // What is known by now: what was given, overwritten by each step up to this one.

@@ -1,4 +1,4 @@
-"""The scrubber: one training iteration, step by step, on a drawing of the network.
+"""The scrubber: one training iteration, step by step, on a drawing of the network, or of an expression.
 
 Python computes every frame once, from :func:`~bphelpers.teaching.trace.trace`, and hands all of them over.
 Moving the slider asks no kernel, so it works in a saved page as well: beside the anywidget view, the output
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from importlib.resources import files
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, overload
 
 import anywidget
 import numpy as np
@@ -20,13 +20,16 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from bphelpers import nn
+from bphelpers.autodiff import Value
 from bphelpers.teaching.numbers import number
-from bphelpers.teaching.plots.labels import Box, Line, free_place
-from bphelpers.teaching.trace import Layer, Step, layers, trace
+from bphelpers.teaching.plots.labels import Box, Line, Point, free_place
+from bphelpers.teaching.plots.layered import layered
+from bphelpers.teaching.trace import Layer, Step, ValueGraph, layers, trace, value_graph
 
 #: Parts of a line that its label may stand at, best first.
 ALONG = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8)
 MOST_LABELLED_WEIGHTS, MOST_ROOMY_NEURONS, MOST_ROOMY_LAYERS = 24, 4, 3
+MOST_ROOMY_VALUES, MOST_ROOMY_COLUMNS, LONGEST_NAME = 12, 6, 12
 KINDS = {
     "input": "the inputs",
     "sum": "weighted sum",
@@ -38,7 +41,11 @@ KINDS = {
     "d_weight": "derivative for a weight",
     "d_bias": "derivative for a bias",
     "update": "new value",
+    "value": "a value and its note",
+    "d_start": "where the way back begins",
+    "d_report": "a report to a parent",
 }
+OPERATIONS = {"*": "×", "-": "−", "negative": "−", "/": "÷", "sigmoid": "σ", "relu": "ReLU"}  # as in a circle
 BEFORE_VALUE = {"x": "", "a": "", "L": "", "dW": "∂", "dz": "δ"}  # in a label; other quantities have names
 _MODULE, *_STYLES = (
     files("bphelpers.teaching.widgets").joinpath(name).read_text(encoding="utf-8")
@@ -49,6 +56,11 @@ _STYLE = "".join(_STYLES)
 Frames = dict[str, Any]
 
 
+@overload
+def scrubber(net: Value, *, names: Mapping[str, Any] | None = None) -> "Scrubber": ...
+
+
+@overload
 def scrubber(
     net: nn.Sequential,
     loss: nn.Loss,
@@ -59,6 +71,19 @@ def scrubber(
     example: int = 0,
     fixed: Collection[str] = (),
     names: Mapping[str, str] | None = None,
+) -> "Scrubber": ...
+
+
+def scrubber(
+    net: Any,
+    loss: nn.Loss | None = None,
+    x: Any = None,
+    y: Any = None,
+    lr: float | None = None,
+    *,
+    example: int = 0,
+    fixed: Collection[str] = (),
+    names: Mapping[str, Any] | None = None,
 ) -> "Scrubber":
     """One training iteration with a slider over its steps: forward, backward, update [05].
 
@@ -70,13 +95,29 @@ def scrubber(
     >>> scrubber(net, HalfSquares(), x, y, lr)
     One training iteration of a 2-2-2 network in 42 steps: 10 forward to the loss 0.298371, 20 backward,
     12 to update.
+
+    A Value alone is shown with all that it was made of, up to 30 values [14]: they appear one by one, then
+    the gradients arrive in topological order. That of a value which is used several times is partial until
+    the last report has come. ``names`` are Values by name, such as ``globals()``. The Values stay as they
+    are.
+
+    >>> a, b = Value(2.0), Value(-3.0)
+    >>> scrubber(a * b + a, names={"a": a, "b": b})
+    The graph of v2, with 4 values, in 8 steps: 3 forward to −4, 5 backward. At the end a.grad is −2, b.grad
+    is 2.
     """
+    if loss is None:
+        graph = value_graph(net, names)
+        if any(one is not None for one in (x, y, lr)) or example or fixed:
+            raise TypeError("a Value is shown without loss, x, y, lr, example and fixed, names may be given")
+        steps = graph.steps()
+        return Scrubber(steps, _ValuePicture(graph).frames(steps))
     steps = trace(net, loss, x, y, lr, example=example, fixed=fixed, names=names)
-    return Scrubber(steps, _Picture(layers(net), loss, names or {}).frames(steps, y, example))
+    return Scrubber(steps, _NetworkPicture(layers(net), loss, names or {}).frames(steps, y, example))
 
 
 class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
-    """What `scrubber` returns: a network with a slider in Jupyter, a sentence where it is printed [05].
+    """What `scrubber` returns: a picture with a slider in Jupyter, a sentence where it is printed [05].
 
     ``steps`` are the `Step` objects that are shown; ``data`` is all that the browser gets: ``neurons``,
     ``edges`` and ``labels`` with where they stand, ``steps`` with what is lit and the texts that each sets.
@@ -132,7 +173,7 @@ def short(value: float, significant: int = 3) -> str:
     return number(float(value), significant, "label")
 
 
-class _Picture:
+class _NetworkPicture:
     """Where everything stands, in units that are pixels at full width.
 
     A place is (layer, neuron), a weight (layer, receiver, sender), counted from 1; the inputs are layer 0,
@@ -182,7 +223,7 @@ class _Picture:
                 self.lines[l, j, k] = start, end
 
     def _label(self, key: str, x: float, y: float, kind: str = "", text: str = "") -> None:
-        self.labels[key] = {"id": key, "x": round(x), "y": round(y), "kind": kind, "text": text}
+        self.labels[key] = _label(key, x, y, kind, text)
 
     def _add_neuron(self, l: int, j: int, x: int, y: int) -> None:
         r = self.r
@@ -290,18 +331,142 @@ class _Picture:
         if step.kind == "sum" and self.network[step.neurons[0][0] - 1].activation is None:
             found |= {f"a{name[1:]}": z for name, z in found.items()}  # the sum is what stands in the circle
         values = {name.removesuffix(" new"): value for name, value in found.items()}
-        return {
-            "direction": step.direction,
-            "what": KINDS[step.kind],
-            "symbols": step.formula.split("\n"),
-            "numbers": step.numbers.split("\n"),
-            "sentence": step.sentence,
-            "neurons": [f"{l}_{j}" for l, j in step.neurons],
-            "edges": [_name(weight) for weight in lit],
-            "sets": [[name, self._text(name, v)] for name, v in values.items() if name in self.labels],
-        }
+        sets = [[name, self._text(name, v)] for name, v in values.items() if name in self.labels]
+        return _frame(step, [_name(weight) for weight in lit], sets)
 
 
-def _name(weight: tuple[int, int, int]) -> str:
+def _name(weight: tuple[int, ...]) -> str:
     """As a trace calls it; a line to the loss is named alike."""
     return "W{}_{}{}".format(*weight)
+
+
+def _label(key: str, x: float, y: float, kind: str = "", text: str = "") -> dict[str, Any]:
+    return {"id": key, "x": round(x), "y": round(y), "kind": kind, "text": text}
+
+
+def _frame(step: Step, edges: list[str], sets: list[list[str]]) -> Frames:
+    """What the browser shows at a step: what is lit, the texts, and the labels that it sets."""
+    return {
+        "direction": step.direction,
+        "what": KINDS[step.kind],
+        "symbols": step.formula.split("\n"),
+        "numbers": step.numbers.split("\n"),
+        "sentence": step.sentence,
+        "neurons": ["_".join(map(str, place)) for place in step.neurons],
+        "edges": edges,
+        "sets": sets,
+    }
+
+
+class _ValuePicture:
+    """The graph of an expression: a circle for each value, its name above it and its gradient below."""
+
+    def __init__(self, graph: ValueGraph) -> None:
+        self.graph = graph
+        places, bends = layered(graph.parents)
+        columns = 1 + max(round(column) for column, _ in places)
+        self.crowded = len(places) > MOST_ROOMY_VALUES or columns > MOST_ROOMY_COLUMNS
+        self.r, self.digits = (24, 2) if self.crowded else (28, 3)
+        gap, row = (88, 92) if self.crowded else (158, 112)
+        beside, above = self.r + 28, self.r + 22
+        lowest = max(height for _, height in [*places, *(bend for way in bends.values() for bend in way)])
+        self.width, self.height = 2 * beside + gap * (columns - 1), round(row * lowest + 2 * above + 4)
+
+        def at(place: Point) -> Point:
+            return beside + gap * place[0], above + row * place[1]
+
+        self.at = [at(place) for place in places]
+        self.lines = {line: self._line(line, [at(bend) for bend in way]) for line, way in bends.items()}
+        self.labels: list[dict[str, Any]] = []
+        boxes = []
+        for k, (x, y) in enumerate(self.at):
+            name, r = graph.names[k], self.r
+            text = graph.said(k)
+            text = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+            inside = y + (0.42 * r if graph.parents[k] and graph.operation(k)[0] else 5)
+            self.labels += [
+                _label(f"name {name}", x, y - r - 7, text=text),
+                _label(name, x, inside, "inside"),
+                _label(f"{name}.grad", x, y + r + 15),
+            ]
+            boxes += [(x - r, y - r, x + r, y + r), (x - 30, y - r - 20, x + 30, y + r + 18)]
+        segments = [segment for way in self.lines.values() for segment in pairwise(way)]
+        for line, way in self.lines.items():
+            longest = max(pairwise(way), key=lambda ends: np.hypot(*np.subtract(*ends)))
+            others = [segment for segment in segments if segment not in pairwise(way)]
+            (x, y), box = free_place(
+                longest, (-28, -9, 28, 9), boxes, others, along=ALONG, area=4 / 300, detour=1 / 3
+            )
+            boxes.append(box)
+            self.labels.append(_label(_line_name(line), x, y + 5, "edge"))
+
+    def _line(self, line: tuple[int, int], bends: list[Point]) -> list[Point]:
+        """From the rim of the parent to that of the user. Lines to the same two circles lie side by side."""
+        user, slot = line
+        parents = self.graph.parents[user]
+        often = len(set(parents)) < len(parents)
+        aside = 1.6 * self.r * ((slot + 0.5) / len(parents) - 0.5) * often
+        way = np.array([self.at[parents[slot]], *bends, self.at[user]], dtype=float) + [0.0, aside]
+        for end, beside in ((0, 1), (-1, -2)):
+            along = (way[beside] - way[end]) / np.hypot(*(way[beside] - way[end]))
+            off = along[1] * aside  # how far the shifted line begins beyond the centre, in its own direction
+            way[end] += along * (np.sqrt((self.r + 2) ** 2 - aside**2 + off**2) - off)
+        return [(x, y) for x, y in np.round(way).astype(int).tolist()]
+
+    def frames(self, steps: list[Step]) -> Frames:
+        """Everything that the browser needs."""
+        known, come, frames = dict[str, float](), Counter[int](), []
+        for step in steps:
+            texts = {name: self._short(value) for name, value in step.finds.items()}
+            for k, slot in step.weights:
+                slope, line = self.graph.values[k].slopes[slot], _line_name((k, slot))
+                if step.kind == "value":
+                    texts[line] = f"slope {self._short(slope)}"
+                    continue
+                parent, grad = self.graph.parents[k][slot], step.name
+                come[parent] += 1
+                texts[line] = f"+ {self._short(known[f'{self.graph.names[k]}.grad'] * slope)}"
+                if come[parent] < self.graph.users(parent):
+                    texts[grad] += f" ({come[parent]} of {self.graph.users(parent)})"
+            known |= step.finds
+            frames.append(_frame(step, [*map(_line_name, step.weights)], [*map(list, texts.items())]))
+        return {
+            "summary": self._summary(steps, known),
+            "width": self.width,
+            "height": self.height,
+            "least": round(0.8 * self.width),
+            "crowded": self.crowded,
+            "neurons": [self._circle(k, *at) for k, at in enumerate(self.at)],
+            "edges": [self._edge(line, way) for line, way in self.lines.items()],
+            "labels": self.labels,
+            "steps": frames,
+        }
+
+    def _short(self, value: float) -> str:
+        whole = float(value).is_integer() and abs(value) < 1e4
+        return short(value, 4 if whole else self.digits)
+
+    def _circle(self, k: int, x: float, y: float) -> dict[str, Any]:
+        op, numbers = self.graph.operation(k)
+        shown = f"{op}{short(numbers[0])}" if op == "**" else OPERATIONS.get(op, op)
+        return {"id": str(k), "x": round(x), "y": round(y), "r": self.r, "name": shown, "sub": ""}
+
+    def _edge(self, line: tuple[int, int], way: list[Point]) -> dict[str, Any]:
+        (x1, y1), *via, (x2, y2) = way
+        return {"id": _line_name(line), "x1": x1, "y1": y1, "x2": x2, "y2": y2, "via": via}
+
+    def _summary(self, steps: list[Step], known: Mapping[str, float]) -> str:
+        graph = self.graph
+        count = Counter(step.direction for step in steps)
+        inputs = [graph.names[k] for k, parents in enumerate(graph.parents) if not parents]
+        grads = (f"{name.replace('_', '')}.grad is {short(known[f'{name}.grad'], 6)}" for name in inputs)
+        return (
+            f"The graph of {graph.said(-1)}, with {len(graph.values)} values, in {len(steps)} steps: "
+            f"{count['forward']} forward to {short(known[graph.names[-1]], 6)}, {count['backward']} backward."
+            f" At the end {', '.join(grads)}."
+        )
+
+
+def _line_name(line: tuple[int, ...]) -> str:
+    """By the number of the user and which of its parents."""
+    return "to {} from parent {}".format(*line)
