@@ -6,6 +6,8 @@ import pytest
 from bphelpers import functional as F
 from bphelpers import nn, optim
 from bphelpers.lessons import lesson_15
+from tools.course.lesson import NOTEBOOKS
+from tools.course.solved import solved
 
 
 def test_the_first_screen(lesson):
@@ -148,3 +150,23 @@ def test_ten_starts(lesson, capsys):
     for name, (found, least, most) in table.items():
         assert least < min(found) <= max(found) < most, name
     assert min(table["right, five epochs"][0]) > max(table["dense"][0])
+
+
+@pytest.mark.ten_starts
+@pytest.mark.timeout(1800)
+def test_moved_digits_from_ten_starts():
+    page = solved(NOTEBOOKS / "deeper" / "15_strides_and_speed.ipynb").variables
+    assert (page.moved(page.X_test, 2, -3)[:, :, 2:, :-3] == page.X_test[:, :, :-2, 3:]).all()
+    found = {
+        convolutional: np.array(
+            [page.read_after_moving(page.trained(seed, convolutional)) for seed in range(10)]
+        )
+        for convolutional in (True, False)
+    }
+    conv, dense = found[True], found[False]
+    for shares, name in ((conv, "Convolutional"), (dense, "Dense")):
+        listed = lesson_15.MOVED.split(f"{name}: ")[1].split(".\n")[0].split(" for")[0].rstrip(".")
+        np.testing.assert_allclose(shares[0], [float(part) for part in listed.split(", ")], atol=0.02)
+    assert 0.72 < conv[:, 2].min() <= conv[:, 2].max() < 0.84
+    assert 0.58 < dense[:, 2].min() <= dense[:, 2].max() < 0.66
+    assert max(conv[:, 4].max(), dense[:, 4].max()) < 0.5 and (conv[:, 1:] > dense[:, 1:]).all()
