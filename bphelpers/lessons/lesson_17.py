@@ -379,14 +379,14 @@ def draw_silenced(one_back: Array, lost: Sequence[float]) -> Figure:
     ax.plot(*others, "o", color=plots.GREY, ms=5, alpha=0.5, mew=0, label="the heads of ten starts")
     ax.plot(one_back, lost, "o", color=plots.BACKWARD, ms=8, label="this network")
     for head, place in enumerate(zip(one_back, lost, strict=True)):
-        ax.annotate(f"head {head + 1}", place, (0, 7), textcoords="offset points", ha="center",
+        ax.annotate(f"head {head + 1}", place, (0, -16), textcoords="offset points", ha="center",
                     color=plots.BACKWARD, fontsize=9)  # fmt: skip
     ax.set(
         xlabel="weight on the character before",
         ylabel="nats lost when silenced",
         title="The head that looks one back is missed most",
         xlim=(0, 1),
-        ylim=(0, 0.7),
+        ylim=(-0.04, 0.7),
     )
     ax.legend(loc="upper left", frameon=False, fontsize=9)
     return fig

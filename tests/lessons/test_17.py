@@ -292,7 +292,7 @@ def test_every_relation_has_its_inverse(families):
 
 def test_who_may_share_a_code(families):
     """Asked the same of grandfather and grandmother, or of brother and sister, the answers are the same."""
-    people, facts = families
+    _, facts = families
     alike = [
         ("Christopher", "Penelope"),
         ("Andrew", "Christine"),
