@@ -560,6 +560,7 @@ def draw_codes(codes: Array) -> Figure:
         ax.grid(visible=False)
         for border in (3.5, 9.5):
             ax.axvline(border, color=plots.PAPER, lw=3)
+    plots.titled(fig, "Unit 3 knows the nationality, unit 6 something of the generation")
     return fig
 
 
