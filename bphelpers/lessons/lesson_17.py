@@ -380,7 +380,8 @@ def draw_silenced(one_back: Array, lost: Sequence[float]) -> Figure:
     ax.plot(one_back, lost, "o", color=plots.BACKWARD, ms=8, label="this network")
     for head, place in enumerate(zip(one_back, lost, strict=True)):
         ax.annotate(f"head {head + 1}", place, (0, -16), textcoords="offset points", ha="center",
-                    color=plots.BACKWARD, fontsize=9)  # fmt: skip
+                    color=plots.BACKWARD, fontsize=9,
+                    bbox={"fc": plots.PAPER, "ec": "none", "alpha": 0.8, "pad": 0.5})  # fmt: skip
     ax.set(
         xlabel="weight on the character before",
         ylabel="nats lost when silenced",
@@ -388,7 +389,7 @@ def draw_silenced(one_back: Array, lost: Sequence[float]) -> Figure:
         xlim=(0, 1),
         ylim=(-0.04, 0.7),
     )
-    ax.legend(loc="upper left", frameon=False, fontsize=9)
+    ax.legend(loc="upper left", fontsize=9)
     return fig
 
 
