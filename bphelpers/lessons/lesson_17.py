@@ -381,7 +381,7 @@ def draw_silenced(one_back: Array, lost: Sequence[float]) -> Figure:
     for head, place in enumerate(zip(one_back, lost, strict=True)):
         ax.annotate(f"head {head + 1}", place, (0, -16), textcoords="offset points", ha="center",
                     color=plots.BACKWARD, fontsize=9,
-                    bbox={"fc": plots.PAPER, "ec": "none", "alpha": 0.8, "pad": 0.5})  # fmt: skip
+                    bbox={"fc": plots.PAPER, "ec": "none", "alpha": 0.5, "pad": 0.5})  # fmt: skip
     ax.set(
         xlabel="weight on the character before",
         ylabel="nats lost when silenced",
