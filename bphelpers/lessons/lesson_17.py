@@ -355,6 +355,51 @@ HEADS = (
 )
 
 
+# For each of ten starts, its four heads: the weight on the character before, and how much the held-out loss
+# rises when the head is silenced.
+SILENCED = (
+    ((0.92, 0.45), (0.30, 0.07), (0.47, 0.10), (0.13, 0.15)),
+    ((0.28, 0.06), (0.80, 0.44), (0.35, 0.10), (0.42, 0.24)),
+    ((0.51, 0.11), (0.17, 0.09), (0.92, 0.54), (0.23, 0.20)),
+    ((0.84, 0.33), (0.17, 0.11), (0.21, 0.09), (0.69, 0.16)),
+    ((0.33, 0.16), (0.48, 0.09), (0.87, 0.42), (0.25, 0.08)),
+    ((0.68, 0.09), (0.06, 0.26), (0.20, 0.05), (0.93, 0.50)),
+    ((0.84, 0.31), (0.32, 0.08), (0.51, 0.18), (0.31, 0.12)),
+    ((0.19, 0.12), (0.32, 0.10), (0.88, 0.58), (0.50, 0.12)),
+    ((0.94, 0.51), (0.07, 0.18), (0.56, 0.09), (0.26, 0.12)),
+    ((0.45, 0.16), (0.15, 0.07), (0.15, 0.11), (0.93, 0.62)),
+)
+
+
+def draw_silenced(one_back: Array, lost: Sequence[float]) -> Figure:
+    """What each head of this network is worth, over the heads of ten starts."""
+    fig = plots.new_figure(6.4, 3.4)
+    ax = fig.subplots()
+    others = np.reshape(SILENCED, (-1, 2)).T
+    ax.plot(*others, "o", color=plots.GREY, ms=5, alpha=0.5, mew=0, label="the heads of ten starts")
+    ax.plot(one_back, lost, "o", color=plots.BACKWARD, ms=8, label="this network")
+    for head, place in enumerate(zip(one_back, lost, strict=True)):
+        ax.annotate(f"head {head + 1}", place, (0, -16), textcoords="offset points", ha="center",
+                    color=plots.BACKWARD, fontsize=9,
+                    bbox={"fc": plots.PAPER, "ec": "none", "alpha": 0.5, "pad": 0.5})  # fmt: skip
+    ax.set(
+        xlabel="weight on the character before",
+        ylabel="nats lost when silenced",
+        title="The head that looks one back is missed most",
+        xlim=(0, 1),
+        ylim=(-0.04, 0.7),
+    )
+    ax.legend(loc="upper left", fontsize=9)
+    return fig
+
+
+SILENCED_HEADS = (
+    "Dots for 40 heads of ten starts, and larger ones for the four of this network. Heads with at most 0.7 "
+    "of their weight on the character before cost up to 0.3 nats when they are silenced. Ten heads, one of "
+    "each start, lie at 0.8 or more, and cost 0.3 to 0.6."
+)
+
+
 def draw_tables(losses: Sequence[float]) -> Figure:
     """Held-out loss over the length of the pieces that are counted."""
     fig = plots.new_figure(5.6, 3.2)
@@ -377,4 +422,151 @@ def draw_tables(losses: Sequence[float]) -> Figure:
 TABLES = (
     "Held-out loss over the length of counted pieces: 2.98 for one character, then 2.32, 1.81, 1.51, the "
     "smallest at five, 1.44, and up again to 1.47 and 1.55."
+)
+
+# --- Two families that have the same shape (deeper page) ----------------------------------------------------
+
+# Husband, wife and, where they have children, son and daughter. The same place in both lists is the same
+# place in both trees. Source: G. Hinton, Learning distributed representations of concepts, 1986.
+FAMILIES = (
+    (
+        ("Christopher", "Penelope", "Arthur", "Victoria"),
+        ("Andrew", "Christine", "James", "Jennifer"),
+        ("Arthur", "Margaret"),
+        ("James", "Victoria", "Colin", "Charlotte"),
+        ("Charles", "Jennifer"),
+    ),
+    (
+        ("Roberto", "Maria", "Emilio", "Lucia"),
+        ("Pierro", "Francesca", "Marco", "Angela"),
+        ("Emilio", "Gina"),
+        ("Marco", "Lucia", "Alfonso", "Sophia"),
+        ("Tomaso", "Angela"),
+    ),
+)
+RELATIONS = (
+    *("husband", "wife", "father", "mother", "son", "daughter"),
+    *("brother", "sister", "uncle", "aunt", "nephew", "niece"),
+)
+Facts = dict[tuple[str, str], list[str]]
+
+
+def family_facts(couples: Sequence[tuple[str, ...]]) -> Facts:
+    """All that follows from who married whom and who are their children: (person, relation) to answers."""
+    facts: Facts = {}
+    men = {couple[0] for couple in couples} | {couple[2] for couple in couples if len(couple) > 2}
+    for husband, wife, *children in couples:
+        facts[wife, "husband"], facts[husband, "wife"] = [husband], [wife]
+        if children:
+            son, daughter = children
+            facts[daughter, "brother"], facts[son, "sister"] = [son], [daughter]
+        for child in children:
+            facts[child, "father"], facts[child, "mother"] = [husband], [wife]
+            for parent in (husband, wife):
+                facts[parent, "son" if child in men else "daughter"] = [child]
+
+    def ask(person: str, *relations: str) -> list[str]:
+        return [other for relation in relations for other in facts.get((person, relation), [])]
+
+    for child in sorted({child for child, relation in facts if relation == "father"}):
+        for parent in ask(child, "father", "mother"):
+            for sibling in ask(parent, "brother", "sister"):
+                for other in (sibling, *ask(sibling, "husband", "wife")):
+                    facts.setdefault((child, "uncle" if other in men else "aunt"), []).append(other)
+                    facts.setdefault((other, "nephew" if child in men else "niece"), []).append(child)
+    return facts
+
+
+def families() -> tuple[list[str], Facts]:
+    """The 24 names, twelve of each family in the same order, and the 104 facts of both."""
+    people = [list(dict.fromkeys(name for couple in couples for name in couple)) for couples in FAMILIES]
+    return people[0] + people[1], family_facts(FAMILIES[0]) | family_facts(FAMILIES[1])
+
+
+# Where each name of the first family stands in the tree: generation from the top, column from the left.
+PLACES = {
+    "Christopher": (1, 0.5), "Penelope": (1, 1.5), "Andrew": (1, 3.5), "Christine": (1, 4.5),
+    "Margaret": (2, 0), "Arthur": (2, 1), "Victoria": (2, 2), "James": (2, 3), "Jennifer": (2, 4),
+    "Charles": (2, 5), "Colin": (3, 2), "Charlotte": (3, 3),
+}  # fmt: skip
+
+
+def traits() -> dict[str, Array]:
+    """What is true of the 24 people, a number for each; only marriages and children stand in the facts."""
+    people, facts = families()
+    generation, column = np.array([PLACES[name] for name in people[:12]] * 2, dtype=float).T
+    women = {name for (_, what), names in facts.items() if what in ("wife", "daughter") for name in names}
+    side = column - 2.5  # Victoria, James and their children belong to both branches
+    return {
+        "nationality": np.repeat([-1.0, 1.0], 12),
+        "generation": generation,
+        "branch": np.sign(side) * (abs(side) >= 1),
+        "sex": np.array([1.0 if name in women else -1.0 for name in people]),
+    }
+
+
+def readable(codes: Array, trait: Array) -> tuple[float, float]:
+    """How well a trait can be read off the best unit (a correlation), and off all units (R squared)."""
+    one = max(abs(np.corrcoef(unit, trait)[0, 1]) for unit in codes.T)
+    X = np.column_stack([codes, np.ones(len(codes))])
+    missed = trait - X @ np.linalg.lstsq(X, trait, rcond=None)[0]
+    return float(one), float(1 - missed @ missed / ((trait - trait.mean()) ** 2).sum())
+
+
+def draw_families() -> Figure:
+    """One tree with two names at each place."""
+    fig = plots.new_figure(7.4, 3.3)
+    ax = fig.add_axes((0.0, 0.0, 1.0, 0.9))
+    ax.set(xlim=(-0.6, 5.6), ylim=(-3.45, -0.6))
+    ax.set_axis_off()
+    people = families()[0]
+    for english, italian in zip(people[:12], people[12:], strict=True):
+        row, column = PLACES[english]
+        ax.text(column, -row, english, ha="center", va="bottom", color=plots.FORWARD, fontsize=10)
+        ax.text(column, -row, italian, ha="center", va="top", color=plots.BACKWARD, fontsize=10)
+    for husband, wife, *children in FAMILIES[0]:
+        row, middle = PLACES[husband][0], (PLACES[husband][1] + PLACES[wife][1]) / 2
+        ax.text(middle, -row, "=", ha="center", va="center", color=plots.GREY, fontsize=13)
+        if children:
+            ends = [PLACES[child][1] for child in children]
+            ax.plot([middle, middle], [-row - 0.15, -row - 0.5], "-", color=plots.GREY, lw=1)
+            ax.plot([ends[0], *ends, ends[1]], [-row - 0.72, -row - 0.5, -row - 0.5, -row - 0.72],
+                    "-", color=plots.GREY, lw=1)  # fmt: skip
+    plots.titled(fig, "Two families, one tree")
+    return fig
+
+
+FAMILY_TREE = (
+    "A family tree with two names at each place, English and Italian. Christopher and Penelope have Arthur "
+    "and Victoria, Andrew and Christine have James and Jennifer. Arthur is married to Margaret, Jennifer to "
+    "Charles, and Victoria to James; their children are Colin and Charlotte. The Italian names are, in the "
+    "same order, Roberto and Maria, Emilio and Lucia, Pierro and Francesca, Marco and Angela, Gina, Tomaso, "
+    "Alfonso and Sophia."
+)
+
+
+def draw_codes(codes: Array) -> Figure:
+    """Six units, and for each two rows of twelve: what a unit is for each person, English above Italian."""
+    fig = plots.new_figure(7.4, 5.0)
+    people = families()[0]
+    order = sorted(range(12), key=lambda k: PLACES[people[k]])
+    limit = float(abs(codes).max())
+    for unit, ax in enumerate(fig.subplots(3, 2, sharex=True).ravel()):
+        rows = codes[:, unit].reshape(2, 12)[:, order]
+        ax.imshow(rows, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+        ax.set_title(f"unit {unit + 1}", fontsize=10)
+        ax.set_yticks([0, 1], ["English", "Italian"], fontsize=8)
+        ax.set_xticks(range(12), [people[k] for k in order], fontsize=8, rotation=90)
+        ax.tick_params(length=0)
+        ax.grid(visible=False)
+        for border in (3.5, 9.5):
+            ax.axvline(border, color=plots.PAPER, lw=3)
+    plots.titled(fig, "Unit 3 knows the nationality, unit 6 something of the generation")
+    return fig
+
+
+CODES = (
+    "Six panels of two rows and twelve columns, coloured from red to blue. In unit 3 the English row is red "
+    "and the Italian row blue. In unit 6 the first generation is red and the third blue. In most panels the "
+    "columns of the grandparents in a couple, and of Colin and Charlotte, have nearly the same colour."
 )

@@ -1,4 +1,6 @@
-"""Lesson 17: the first screen, the tables, ten starts, the picture, what the exercises break."""
+"""Lesson 17: the first screen, the tables, ten starts, heads, what the exercises break; two families."""
+
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ from bphelpers import data, nn, optim
 from bphelpers import functional as F
 from bphelpers.lessons import lesson_17
 from bphelpers.teaching.gradcheck import directional_check, numerical_gradient
+from tools.course.lesson import NOTEBOOKS
+from tools.course.solved import solved
 
 STARTS = range(10)
 
@@ -44,7 +48,7 @@ def test_blames_of_a_row_add_up_to_0_and_equal_values_have_none():
 
 
 def test_what_is_subtracted_is_dout_times_out():
-    """What FlashAttention uses, and the page says under Sources."""
+    """What FlashAttention uses, and the deeper page says."""
     rng = np.random.default_rng(1)
     q, k, v, dout = (rng.normal(size=(5, 3)) for _ in range(4))
     p = F.softmax(q @ k.T / np.sqrt(3))
@@ -55,8 +59,10 @@ def test_what_the_page_says_of_the_book(lesson):
     assert len(lesson.text) == 139_394 and len(lesson.alphabet) == 38
     assert round(np.log(38), 1) == 3.6
     rounded = {name: round(loss, 2) for name, loss in lesson.tables.items()}
-    assert rounded == {"pairs": 2.32, "triples": 1.82, "fives": 1.44}
-    assert round(np.exp(lesson.tables["pairs"])) == 10 and round(np.exp(1.7), 1) == 5.5
+    assert rounded == {"pairs": 2.32, "triples": 1.81, "fives": 1.44}
+    assert round(np.exp(lesson.tables["pairs"])) == 10
+    fives = Counter(lesson.text[k : k + 5] for k in range(len(lesson.training) - 4))
+    assert round(np.mean([count == 1 for count in fives.values()]), 2) == 0.51
 
 
 def test_counted_tables(text):
@@ -85,6 +91,84 @@ def test_losses_by_place(lesson):
     assert abs(by_place[1] - tables["triples"]) < 0.15
     assert ((by_place[2:] < tables["triples"]) & (by_place[2:] > tables["fives"])).all()
     assert 1.66 < lesson.costs.mean() < 1.74
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4, 8])
+def test_several_heads_in_eight_lines(lesson, heads):
+    """The page's function and the package's layer, and x gets the blame of three uses."""
+    rng = np.random.default_rng(heads)
+    layer = nn.MultiheadAttention(8, heads, is_causal=True, bias=False, rng=rng)
+    weights = *np.split(layer.in_proj.W.data, 3), layer.out_proj.W.data
+    x, dout = rng.normal(size=(2, 2, 5, 8))
+    np.testing.assert_allclose(layer(x), lesson.multi_head(x, *weights, heads), rtol=1e-12, atol=1e-14)
+    dx = numerical_gradient(lambda x: float(np.sum(dout * lesson.multi_head(x, *weights, heads))), x)
+    np.testing.assert_allclose(layer.backward(dout), dx, rtol=1e-5, atol=1e-8)
+    joined = dout @ weights[-1]
+    q, k, v = (lesson.split(x @ W.T, heads) for W in weights[:3])
+    parts = F.scaled_dot_product_attention_backward(lesson.split(joined, heads), q, k, v, is_causal=True)
+    uses = [part.transpose(0, 2, 1, 3).reshape(x.shape) @ W for part, W in zip(parts, weights, strict=False)]
+    np.testing.assert_allclose(sum(uses), layer.backward(dout), rtol=1e-10, atol=1e-12)
+
+
+def _silenced(lesson, net):
+    """The weight of each head on the character before, and the held-out loss that it saves."""
+    x, y = lesson.windows(lesson.held_out, np.arange(0, len(lesson.held_out) - 16, 16))
+    loss, W = nn.CrossEntropyLoss(), net[2][1].out_proj.W
+    whole, lost = loss(net(x), y), []
+    one_back = np.diagonal(net[2][1].weights, -1, axis1=2, axis2=3)[..., 5:].mean(axis=(0, 2))
+    for head in np.split(np.arange(48), 4):
+        kept = W.data.copy()
+        W.data[:, head] = 0
+        lost.append(loss(net(x), y) - whole)
+        W.data = kept
+    assert loss(net(x), y) == whole
+    return one_back, np.array(lost)
+
+
+def _one_head_is_missed_most(one_back, lost):
+    best = np.argmax(one_back)
+    assert best == np.argmax(lost) and one_back[best] > 0.6 and 0.25 < lost[best] < 0.7
+    assert (np.delete(lost, best) < 0.3).all() and (lost > 0).all()
+
+
+def test_one_head_is_missed_most(lesson):
+    one_back, lost = _silenced(lesson, lesson.net)
+    np.testing.assert_allclose(lesson.lost, lost, atol=1e-5)
+    np.testing.assert_allclose(lesson.one_back, one_back, atol=1e-6)
+    _one_head_is_missed_most(one_back, lost)
+
+
+def test_a_silenced_head_says_nothing(lesson):
+    """Zeros in the columns of the last matrix are zeros in the output of the head."""
+    rng = np.random.default_rng(0)
+    *weights, Wo = rng.normal(size=(4, 8, 8))
+    x, heard = rng.normal(size=(2, 5, 8)), lesson.multi_head
+    without = heard(x, *weights, np.where(np.arange(8) // 2 == 1, 0, Wo), 4)
+    q, k, v = (lesson.split(x @ W.T, 4) for W in weights)
+    out = lesson.attention(q, k, v)[0]
+    out[:, 1] = 0
+    np.testing.assert_allclose(without, out.transpose(0, 2, 1, 3).reshape(x.shape) @ Wo.T, rtol=1e-12)
+
+
+def test_the_stored_heads_are_as_the_page_says():
+    for one_back, lost in np.moveaxis(lesson_17.SILENCED, 2, 1):
+        _one_head_is_missed_most(one_back, lost)
+        assert 0.8 <= one_back.max() <= 0.94 and 0.3 < lost.max() < 0.65
+    assert np.shape(lesson_17.SILENCED) == (10, 4, 2)
+    alike = np.sort(np.reshape(lesson_17.SILENCED, (-1, 2)), axis=0)
+    assert len(np.unique(alike, axis=0)) > 30
+
+
+@pytest.mark.ten_starts
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", STARTS)
+def test_ten_starts_of_heads(lesson, seed):
+    net = lesson.transformer(seed)
+    lesson.train(net, seed, 2000)
+    one_back, lost = _silenced(lesson, net)
+    _one_head_is_missed_most(one_back, lost)
+    stored = np.array(lesson_17.SILENCED[seed])
+    assert abs(one_back.max() - stored[:, 0].max()) < 0.2 and abs(lost.max() - stored[:, 1].max()) < 0.2
 
 
 def test_broken_passes_as_the_page_describes_them(lesson):
@@ -155,3 +239,124 @@ def test_the_broken_functions_of_the_page_are_wrong_without_a_sound(lesson):
     assert [np.allclose(a, b) for a, b in zip(right, both, strict=True)] == [True, False, False]
     assert [a.shape for a in both] == [a.shape for a in right]
     assert _last_visit(np.array([[1.0], [10.0], [100.0]]), np.array([1, 0, 1]), np.zeros((2, 1)))[1] == 100
+
+
+# --- The deeper page on two families ---
+
+
+@pytest.fixture(scope="module")
+def families():
+    return lesson_17.families()
+
+
+def test_104_facts(families):
+    people, facts = families
+    assert len(set(people)) == 24 and len(facts) == 104
+    assert sum(map(len, facts.values())) == 112
+    assert {relation for _, relation in facts} == set(lesson_17.RELATIONS) and len(lesson_17.RELATIONS) == 12
+    assert set(facts["Colin", "aunt"]) == {"Jennifer", "Margaret"}
+    assert set(facts["Sophia", "uncle"]) == {"Emilio", "Tomaso"}
+    assert facts["Charles", "niece"] == ["Charlotte"] and ("Charles", "sister") not in facts
+    assert all(len(set(names)) == len(names) for names in facts.values())
+
+
+def test_the_families_are_one_tree_twice(families):
+    people, facts = families
+    twin = dict(zip(people[:12], people[12:], strict=True))
+    english = {key: names for key, names in facts.items() if key[0] in twin}
+    italian = {key: names for key, names in facts.items() if key[0] not in twin}
+    assert {
+        (twin[who], what): [twin[name] for name in names] for (who, what), names in english.items()
+    } == italian
+    assert len(english) == len(italian) == 52
+
+
+def test_every_relation_has_its_inverse(families):
+    """Whoever has a father is somebody's son or daughter, and so on; and answers have the right sex."""
+    people, facts = families
+    told = {(who, what, name) for (who, what), names in facts.items() for name in names}
+    women = {name for name, sex in zip(people, lesson_17.traits()["sex"], strict=True) if sex > 0}
+    back = {
+        ("husband", "wife"): ("husband", "wife"),
+        ("father", "mother"): ("son", "daughter"),
+        ("son", "daughter"): ("father", "mother"),
+        ("brother", "sister"): ("brother", "sister"),
+        ("uncle", "aunt"): ("nephew", "niece"),
+        ("nephew", "niece"): ("uncle", "aunt"),
+    }
+    for who, what, name in told:
+        ((pair, inverse),) = [(pair, inverse) for pair, inverse in back.items() if what in pair]
+        assert (name in women) == (what == pair[1])
+        assert (name, inverse[who in women], who) in told
+
+
+def test_who_may_share_a_code(families):
+    """Asked the same of grandfather and grandmother, or of brother and sister, the answers are the same."""
+    _, facts = families
+    alike = [
+        ("Christopher", "Penelope"),
+        ("Andrew", "Christine"),
+        ("Roberto", "Maria"),
+        ("Pierro", "Francesca"),
+    ]
+    alike += [(names[0], who) for (who, what), names in facts.items() if what == "brother"]
+    assert len(alike) == 10
+    for who, other in alike:
+        both = [what for what in lesson_17.RELATIONS if (who, what) in facts and (other, what) in facts]
+        assert len(both) >= 2
+        assert all(set(facts[who, what]) == set(facts[other, what]) for what in both)
+    assert facts["James", "father"] != facts["Victoria", "father"]
+
+
+def test_traits_and_how_readable_they_are():
+    people, _ = lesson_17.families()
+    told = {name: dict(zip(people, trait, strict=True)) for name, trait in lesson_17.traits().items()}
+    assert told["generation"]["Roberto"] == 1 and told["generation"]["Charlotte"] == 3
+    assert [told["branch"][name] for name in ("Penelope", "Gina", "James", "Sophia", "Charles")] == [
+        -1,
+        -1,
+        0,
+        0,
+        1,
+    ]
+    assert sum(told["sex"].values()) == sum(told["nationality"].values()) == 0
+    rng = np.random.default_rng(0)
+    codes, trait = rng.normal(size=(24, 6)), lesson_17.traits()["branch"]
+    turned = codes @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    one, six = lesson_17.readable(codes, trait)
+    other, again = lesson_17.readable(turned, trait)
+    assert np.isclose(six, again) and not np.isclose(one, other)
+    codes[:, 2] = 3 - 2 * trait
+    np.testing.assert_allclose(lesson_17.readable(codes, trait), 1)
+
+
+def test_what_the_page_says_of_ten_starts():
+    page = solved(NOTEBOOKS / "deeper" / "17_family_trees.ipynb").variables
+    assert sum(page.seen) == 1000
+    without = sum(page.trained(seed, 0.0)[2] for seed in STARTS)
+    assert 12 < without < 20 <= 23 < sum(page.new) <= 31
+    low = {
+        name: np.min([lesson_17.readable(code, trait) for code in page.codes], axis=0)
+        for name, trait in lesson_17.traits().items()
+    }
+    high = np.max([lesson_17.readable(code, lesson_17.traits()["sex"]) for code in page.codes], axis=0)
+    chance_of_one, chance_of_six = np.mean(page.chance, axis=0)
+    assert low["nationality"][1] > 0.9 and low["nationality"][0] > 0.65
+    assert low["generation"][1] > 0.65 and low["branch"][1] < low["generation"][1]
+    assert low["branch"][0] < chance_of_one + 0.1
+    assert high[0] < chance_of_one and high[1] < chance_of_six
+    assert all(page.nearest(code)[page.people.index("Christopher")] == "Penelope" for code in page.codes)
+    nationality, generation = (lesson_17.traits()[name] for name in ("nationality", "generation"))
+    assert abs(np.corrcoef(page.codes[0][:, 2], nationality)[0, 1]) > 0.8
+    assert abs(np.corrcoef(page.codes[0][:, 5], generation)[0, 1]) > 0.6
+
+
+def test_pictures_of_the_families(families):
+    said = [words.get_text() for words in lesson_17.draw_families().axes[0].texts]
+    assert sorted(said) == sorted([*families[0], *"====="])
+    assert all(name in lesson_17.FAMILY_TREE for name in families[0])
+    axes = lesson_17.draw_codes(np.arange(144.0).reshape(24, 6)).axes
+    # Charles is the last of the second generation.
+    labels = [label.get_text() for label in axes[-1].get_xticklabels()]
+    assert labels[9] == "Charles" and labels[:2] == ["Christopher", "Penelope"] and len(axes) == 6
+    assert axes[2].images[0].get_array()[1, 9] == 6 * (12 + families[0].index("Charles")) + 2
