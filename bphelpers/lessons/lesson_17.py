@@ -144,8 +144,8 @@ def _short(number: float, sign: str = "-") -> str:
 
 BALANCE = (
     "A line with three circles, as large as their weights: 0.25 at 0, 0.5 at 4, 0.25 at 8. It balances at 4. "
-    "An arrow of length 1 points down from the circle at 0 and one of length 1 up from the circle at 8. The "
-    "circle at 4 has no arrow."
+    "Above the circle at 0 an arrow of length 1 points to the left, above the circle at 8 one of length 1 to "
+    "the right. The circle at 4 has no arrow."
 )
 
 
@@ -160,24 +160,24 @@ def draw_balance(fig: Figure, first: float, score: float) -> None:
     """Three values with their weights, the average, and an arrow for the blame of each score."""
     v, p, o, blame = _balance(first, score)
     ax = fig.add_axes((0.02, 0.0, 0.96, 0.9))
-    ax.set(xlim=(-1.2, 9.2), ylim=(-2.2, 2.2))
+    ax.set(xlim=(-2.4, 10.4), ylim=(-2.0, 2.3))
     ax.set_axis_off()
     ax.plot([-0.6, 8.6], [0, 0], color=plots.GREY, lw=2, zorder=1)
     ax.plot(o, -0.42, "^", ms=16, color=plots.UPDATE, zorder=2)
-    ax.text(o, -1.05, f"average {_short(o)}", ha="center", va="top", color=plots.UPDATE)
-    for value, weight, slope in zip(v, p, blame, strict=True):
-        down = slope < -0.005
+    ax.text(o, -1.3, f"average {_short(o)}", ha="center", va="top", color=plots.UPDATE)
+    for k, (value, weight, slope) in enumerate(zip(v, p, blame, strict=True)):
+        level = 1.45 if k == 0 else 0.85  # neighbours may stand close
         if abs(slope) > 0.005:
             arrow = {"arrowstyle": "-|>", "lw": 3, "color": plots.BACKWARD, "shrinkA": 0, "shrinkB": 0}
-            ax.annotate("", (value, slope), (value, 0), arrowprops=arrow, zorder=2)
-            ax.text(value + 0.2, slope, _short(slope, "+"), color=plots.BACKWARD, weight="bold",
-                    va="top" if down else "bottom")  # fmt: skip
+            ax.annotate("", (value + slope, level), (value, level), arrowprops=arrow, zorder=2)
+            ax.plot([value, value], [0, level], ":", color=plots.BACKWARD, lw=1, zorder=1)
+            ax.text(value + slope / 2, level + 0.12, _short(slope, "+"), color=plots.BACKWARD, weight="bold",
+                    ha="center", va="bottom")  # fmt: skip
         ax.plot(value, 0, "o", ms=52 * np.sqrt(weight), mfc=plots.PAPER, mec=plots.FORWARD, mew=1.6, zorder=3)
         ax.text(value, 0, _short(weight), ha="center", va="center", color=plots.FORWARD, fontsize=9,
                 zorder=4)  # fmt: skip
-        beside = (0.75, "bottom") if down or abs(slope) <= 0.005 else (-0.75, "top")
-        ax.text(value, beside[0], f"says {_short(value)}", ha="center", va=beside[1], color=plots.FORWARD,
-                fontsize=9)  # fmt: skip
+        ax.text(value, -0.72, f"says {_short(value)}", ha="center", va="top",
+                color=plots.FORWARD, fontsize=9)  # fmt: skip
     plots.titled(fig, "Whoever says the average has no pull on it")
 
 
@@ -189,6 +189,49 @@ def describe_balance(first: float, score: float) -> str:
         for a, b, c in zip(v, p, blame, strict=True)
     )
     return f"The values are {each}. The average is {_short(o)}."
+
+
+# --- The block ----------------------------------------------------------------------------------------------
+
+BLOCK = (
+    "From left to right: characters, then a table of characters plus a table of places, layer norm and "
+    "attention, a plus, layer norm and a small network for each place, a plus, layer norm and a linear "
+    "layer, which gives scores for the next character. One arrow leads around attention to the first plus, "
+    "another around the small network to the second. Only attention looks at other places."
+)
+
+
+def draw_block() -> Figure:
+    """What a transformer with one block is made of, with the two ways around."""
+    fig = plots.new_figure(7.4, 2.3)
+    ax = fig.add_axes((0.0, 0.0, 1.0, 0.88))
+    ax.set(xlim=(0, 16.4), ylim=(-0.9, 2.5))
+    ax.set_axis_off()
+    straight = {"arrowstyle": "-|>", "lw": 1.4, "color": plots.FORWARD, "shrinkA": 0, "shrinkB": 0}
+    boxes = (
+        (1.5, "table of\ncharacters\n+ table of\nplaces"),
+        (4.9, "norm,\nattention"),
+        (9.1, "norm, linear,\nReLU, linear"),
+        (13.1, "norm,\nlinear"),
+    )
+    for x, words in boxes:
+        mixes = "attention" in words
+        ax.text(x, 0.5, words, ha="center", va="center", fontsize=9, color=plots.INK, zorder=3,
+                bbox={"boxstyle": "round,pad=0.5", "fc": plots.PAPER,
+                      "ec": plots.TARGET if mixes else plots.FORWARD, "lw": 2 if mixes else 1.2})  # fmt: skip
+    for begin, end in ((2.65, 4.0), (5.85, 6.65), (7.0, 7.85), (10.4, 11.15), (11.5, 12.4), (13.8, 14.6)):
+        ax.annotate("", (end, 0.5), (begin, 0.5), arrowprops=straight)
+    circle = {"boxstyle": "circle,pad=0.15", "fc": plots.PAPER, "ec": plots.INK, "lw": 1}
+    for leave, plus in ((3.2, 6.82), (7.3, 11.32)):
+        ax.plot([leave, leave, plus, plus], [0.5, 1.75, 1.75, 0.72], color=plots.FORWARD, lw=1.4)
+        ax.annotate("", (plus, 0.68), (plus, 0.9), arrowprops=straight)
+        ax.text(plus, 0.5, "+", ha="center", va="center", fontsize=11, color=plots.INK, bbox=circle, zorder=4)
+        ax.text((leave + plus) / 2, 1.82, "residual connection", ha="center", fontsize=8, color=plots.FORWARD)
+    ax.text(0.1, -0.75, "in: 16 characters", fontsize=8, color=plots.GREY)
+    ax.text(4.9, -0.75, "the one box that looks at other places", ha="center", fontsize=8, color=plots.TARGET)
+    ax.text(14.7, 0.5, "scores for\nthe next\ncharacter", va="center", fontsize=9, color=plots.INK)
+    plots.titled(fig, "A transformer with one block")
+    return fig
 
 
 # --- Counted tables, and what we measured -------------------------------------------------------------------

@@ -360,3 +360,9 @@ def test_pictures_of_the_families(families):
     labels = [label.get_text() for label in axes[-1].get_xticklabels()]
     assert labels[9] == "Charles" and labels[:2] == ["Christopher", "Penelope"] and len(axes) == 6
     assert axes[2].images[0].get_array()[1, 9] == 6 * (12 + families[0].index("Charles")) + 2
+
+
+def test_without_the_mask_the_last_place_alone_does_not_know(lesson):
+    x, y = lesson.windows(lesson.training, np.arange(0, 20_000, 16))
+    costs = -F.log_softmax(lesson.sees_all(x))[np.arange(len(y)), y].reshape(-1, 16)
+    assert costs.mean() < 0.2 and costs[:, -1].sum() > 0.9 * costs.sum()
