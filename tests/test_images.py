@@ -93,11 +93,11 @@ def test_an_array_of_another_shape_after_one_that_fitted(nn):
         assert layer.backward(np.ones_like(out)).shape == shape
     pool = nn.MaxPool2d(2)
     pool.forward(np.ones((1, 1, 4, 4)))
-    with pytest.raises(ValueError, match=r"dout must have \(2, 2\) places, got \(1, 1\)"):
+    with pytest.raises(ValueError, match=r"dout must have shape \(1, 1, 2, 2\), got \(1, 1, 1, 1\)"):
         pool.backward(np.ones((1, 1, 1, 1)))
     with pytest.raises(ValueError, match=r"x must have shape \(n, 2, h, w\), got \(4, 3, 8, 9\)"):
         layer.forward(np.ones((4, 3, 8, 9)))
-    with pytest.raises(ValueError, match=r"dout must have \(2, 2\) places, got \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"dout must have shape \(4, 3, 2, 2\), got \(4, 3, 2, 1\)"):
         layer.backward(np.ones((4, 3, 2, 1)))
 
 

@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -377,12 +378,33 @@ def _set_aside(name: str) -> Iterator[None]:
 
 
 def runnable_tests(test_module: ModuleType, argument: str) -> list[Check]:
-    """The tests that take the module under test and nothing else: they can be run on a broken one."""
+    """The tests that take the module under test, and besides it only what ``parametrize`` gives them."""
     return [
-        (name, test)
+        (name, partial(_with_each, test, argument))
         for name, test in vars(test_module).items()
-        if name.startswith("test_") and list(inspect.signature(test).parameters) == [argument]
+        if name.startswith("test_") and _taken(test) == [argument]
     ]
+
+
+def _parametrized(test: Callable[..., Any]) -> list[dict[str, Any]]:
+    """The arguments that ``parametrize`` gives a test, all combinations."""
+    rows: list[dict[str, Any]] = [{}]
+    for mark in getattr(test, "pytestmark", []):
+        if mark.name == "parametrize":
+            names, values = mark.args
+            names = [names] if isinstance(names, str) else names
+            given = [getattr(value, "values", value if len(names) > 1 else [value]) for value in values]
+            rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in given]
+    return rows
+
+
+def _taken(test: Callable[..., Any]) -> list[str]:
+    return [name for name in inspect.signature(test).parameters if name not in _parametrized(test)[0]]
+
+
+def _with_each(test: Callable[..., Any], argument: str, value: Any) -> None:
+    for given in _parametrized(test):
+        test(**given, **{argument: value})
 
 
 def on_another(test_module: ModuleType, argument: str) -> list[Check]:
@@ -391,20 +413,20 @@ def on_another(test_module: ModuleType, argument: str) -> list[Check]:
     Those are left out that hand layers to what knows the types of the real ones.
     """
 
-    def with_it(test: Callable[[], Any]) -> Callable[[ModuleType], Any]:
+    def with_it(test: Callable[..., Any]) -> Callable[[ModuleType], Any]:
         def check(module: ModuleType) -> None:
             with mock.patch.object(test_module, argument, module):
-                test(*(test_module.made() for _ in inspect.signature(test).parameters))
+                for given in _parametrized(test):
+                    test(**given, **{name: test_module.made() for name in _taken(test)})
 
         return check
 
     tests = {name: test for name, test in vars(test_module).items() if name.startswith("test_")}
-    knowing = ("check_network", "fit(", "transformer(", "import torch", "pytorchs")
+    knowing = ("check_network", "check_op", "fit(", "transformer(", "import torch", "pytorchs")
     return [
         (name, with_it(test))
         for name, test in tests.items()
-        if list(inspect.signature(test).parameters) in ([], ["layer"])
-        and not any(k in inspect.getsource(test) for k in knowing)
+        if _taken(test) in ([], ["layer"]) and not any(k in inspect.getsource(test) for k in knowing)
     ]
 
 

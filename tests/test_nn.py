@@ -818,7 +818,7 @@ def test_nobody_asks_the_first_layer(nn):
 
 def test_inside_a_network_nothing_is_looked_at_again(nn):
     net, loss, x, y = small_net(nn), nn.MSELoss(), seeded(1).normal(size=(5, 2)), np.ones((5, 4))
-    for room in (nn.modules, nn.layers, arguments):
+    for room in (nn.modules, arguments):
         with mock.patch.object(room, "shaped", side_effect=AssertionError):
             loss.forward(net.forward(x), y)
             net.backward(loss.backward())

@@ -208,9 +208,16 @@ def leaves(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
         yield net
 
 
-def shaped_as(kept: Array, dout: Array) -> Array:
+def fitting(name: str, array: ArrayLike, shape: str, like: Array, **lengths: Any) -> Array:
+    """An array of that shape, in the type of ``like``."""
+    return np.asarray(shaped(name, array, shape, lengths), like.dtype)
+
+
+def shaped_as(kept: Array, dout: ArrayLike) -> Array:
     """``dout`` as an array of the shape and type of what was kept."""
-    return shaped("dout", dout, "...", {"...": kept.shape}).astype(kept.dtype, copy=False)
+    if type(dout) is ndarray and dout.shape == kept.shape and dout.dtype == kept.dtype:
+        return dout
+    return fitting("dout", dout, "...", kept, **{"...": kept.shape})
 
 
 class Sequential(Module):
@@ -308,7 +315,7 @@ class Residual(Sequential):
         if found.shape != x.shape:
             wanted = f"layers must keep the shape of x, {x.shape}, to be added to it"
             raise ValueError(f"{wanted}, got {found.shape}")
-        return found + x.astype(found.dtype, copy=False)
+        return found + np.asarray(x, found.dtype)
 
     def backward(self, dout: Array) -> Array:
         dout = real("dout", dout)

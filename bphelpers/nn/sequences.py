@@ -1,13 +1,12 @@
 """Layers of sequences, ``(n, t, d)``: examples, steps, features [16]."""
 
 import numpy as np
-from numpy import ndarray
 from numpy.typing import ArrayLike, DTypeLike
 
 from bphelpers import functional as F
 from bphelpers.arguments import Array, shaped, whole
 from bphelpers.nn.layers import Initializer, drawn
-from bphelpers.nn.modules import Module, Parameter, shaped_as
+from bphelpers.nn.modules import Module, Parameter, fitting, shaped_as
 
 
 class RNN(Module):
@@ -48,12 +47,11 @@ class RNN(Module):
 
     def entering(self, x: ArrayLike) -> Array:
         Wx = self.Wx.data
-        return shaped("x", x, "n t d", {"d": Wx.shape[1]}).astype(Wx.dtype, copy=False)
+        return fitting("x", x, "n t d", Wx, d=Wx.shape[1])
 
     def forward(self, x: Array) -> Array:
         Wx, Wh, b = (p.data for p in self.parameters())
-        if type(x) is not ndarray or x.ndim != 3 or x.shape[2] != Wx.shape[1] or x.dtype != Wx.dtype:
-            x = self.entering(x)
+        x = self.entering(x)
         if self.h0 is None:
             h0 = np.zeros((len(x), len(Wh)), Wh.dtype)
         else:
