@@ -180,7 +180,7 @@ COMPARISON = {
 }
 TWINS = {"max": "min", "min": "max", "maximum": "minimum", "exp": "exp2", "random": "standard_normal"}
 CONSTANTS = {0: [1], 1: [2, 0], 2: [1]}
-COMMUTING = {"maximum", "minimum", "max", "min", "equal"}
+COMMUTING = {"maximum", "minimum", "max", "min", "equal", "logical_and", "swapaxes"}
 
 
 def edits(place: Place) -> Iterator[tuple[str, ast.AST]]:
@@ -422,7 +422,7 @@ def on_another(test_module: ModuleType, argument: str) -> list[Check]:
         return check
 
     tests = {name: test for name, test in vars(test_module).items() if name.startswith("test_")}
-    knowing = ("check_network", "check_op", "fit(", "transformer(", "import torch", "pytorchs")
+    knowing = ("check_network", "check_op", "training.fit(", "optim.", "import torch", "pytorchs")
     return [
         (name, with_it(test))
         for name, test in tests.items()
