@@ -56,6 +56,23 @@ PROVED: dict[str, dict[str, str]] = {
         },
         "if mean is None or var is None: | and <-> or": "one without the other has been refused",
     },
+    "functional/attention.py": {
+        "a in (1, b) for a, b in zip(mask.shape[::-1], scores[::-1], strict=False) | drop strict= of zip": (
+            "False without being told"
+        ),
+        "if is_causal or attn_mask is not None: | always": "nothing is masked; skipped for speed",
+        **{
+            f"{line} | 1 -> 2": "any negative length is the one that is left"
+            for line in (
+                "rows = p.reshape(-1, p.shape[-1])  "
+                "# down the columns of a copy, a maximum takes a third of the time",
+                "return p.reshape(-1, p.shape[-1]).dot(np.ones(p.shape[-1], p.dtype))"
+                ".reshape(*p.shape[:-1], 1)",
+            )
+        },
+        "p -= np.maximum.reduce(np.ascontiguousarray(rows.T), 0).reshape(*p.shape[:-1], 1) "
+        "| drop ascontiguousarray": "the same numbers in another order in memory: slower",
+    },
     "functional/convolution.py": {
         **{
             f"{line} | {edit}": "two sides each, and as many views"
@@ -92,6 +109,35 @@ PROVED: dict[str, dict[str, str]] = {
             f"| {edit}": "as many steps"
             for edit in ("drop strict= of zip", "True -> False")
         },
+    },
+    "nn/attention.py": {
+        "self.out_proj = Linear(d, d, rng=rng, bias=bias, dtype=dtype) | arguments 1 and 2 of Linear swapped": (
+            "the same number"
+        ),
+    },
+    "nn/layers.py": {
+        "return F.dropout_backward.plain(shaped_as(mask, dout), mask) | arguments 1 and 2 of plain swapped": (
+            "a product"
+        ),
+        'return fitting("x", x, self.pair[0].shapes["x"], gamma, d=len(gamma)) | 0 -> 1': "the same x in both",
+    },
+    "nn/losses.py": {
+        'look = getattr(self.pair[0], "look", None) | 0 -> 1': "both functions look at the same two arrays",
+    },
+    "nn/modules.py": {
+        "if values is not place:  # p.data -= step has written already | always": "a copy onto itself",
+        "present = 0  # how many of the parts are here: one may have moved into another network | 0 -> 1": (
+            "lay_out sets it"
+        ),
+        **{
+            f"for p, place in zip(self.parts, self.places(), strict=True): | {edit}": "as many places as parts"
+            for edit in ("drop strict= of zip", "True -> False")
+        },
+    },
+    "nn/sequences.py": {
+        'self.Wh = Parameter(drawn(init, m, m, rng, dtype), "Wh") | arguments 2 and 3 of drawn swapped': (
+            "the same number"
+        ),
     },
     "optim.py": {
         "if not self.momentum: | never": "with momentum 0 the velocity is 0 * v + g = g; skipped for speed",

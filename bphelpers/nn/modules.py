@@ -78,7 +78,7 @@ class Joined(Parameter):
     present = 0  # how many of the parts are here: one may have moved into another network
 
     def __init__(self, parts: list[Parameter]) -> None:
-        kinds = sorted({str(p.data.dtype) for p in parts})
+        kinds = dict.fromkeys(str(p.data.dtype) for p in parts)
         if len(kinds) > 1 or len(set(parts)) < len(parts):
             found = " and ".join(kinds) if len(kinds) > 1 else "one of them twice"
             raise ValueError(f"flat must have parameters that fit into one array, got {found}")
