@@ -111,33 +111,31 @@ PROVED: dict[str, dict[str, str]] = {
         },
     },
     "nn/attention.py": {
-        "self.out_proj = Linear(d, d, rng=rng, bias=bias, dtype=dtype) | arguments 1 and 2 of Linear swapped": (
-            "the same number"
-        ),
+        "self.out_proj = Linear(d, d, rng=rng, bias=bias, dtype=dtype) "
+        "| arguments 1 and 2 of Linear swapped": "the same number",
     },
     "nn/layers.py": {
-        "return F.dropout_backward.plain(shaped_as(mask, dout), mask) | arguments 1 and 2 of plain swapped": (
-            "a product"
-        ),
-        'return fitting("x", x, self.pair[0].shapes["x"], gamma, d=len(gamma)) | 0 -> 1': "the same x in both",
+        "if dout.shape == kept.shape: | never": "shaped_as lets it through as well; skipped for speed",
+        "return F.dropout_backward.plain(shaped_as(mask, dout), mask) "
+        "| arguments 1 and 2 of plain swapped": "a product",
+        'return fitting("x", x, self.pair[0].shapes["x"], gamma, d=len(gamma)) '
+        "| 0 -> 1": "both functions say the same of x",
     },
     "nn/losses.py": {
         'look = getattr(self.pair[0], "look", None) | 0 -> 1': "both functions look at the same two arrays",
     },
     "nn/modules.py": {
         "if values is not place:  # p.data -= step has written already | always": "a copy onto itself",
-        "present = 0  # how many of the parts are here: one may have moved into another network | 0 -> 1": (
-            "lay_out sets it"
-        ),
+        "present = 0  # how many of the parts are here: one may have moved into another network "
+        "| 0 -> 1": "lay_out sets it",
         **{
-            f"for p, place in zip(self.parts, self.places(), strict=True): | {edit}": "as many places as parts"
+            f"for p, place in zip(self.parts, self.places(), strict=True): | {edit}": "as many as parts"
             for edit in ("drop strict= of zip", "True -> False")
         },
     },
     "nn/sequences.py": {
-        'self.Wh = Parameter(drawn(init, m, m, rng, dtype), "Wh") | arguments 2 and 3 of drawn swapped': (
-            "the same number"
-        ),
+        'self.Wh = Parameter(drawn(init, m, m, rng, dtype), "Wh") '
+        "| arguments 2 and 3 of drawn swapped": "the same number",
     },
     "optim.py": {
         "if not self.momentum: | never": "with momentum 0 the velocity is 0 * v + g = g; skipped for speed",

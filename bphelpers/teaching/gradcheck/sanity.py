@@ -92,8 +92,8 @@ def sanity(
     Is the loss at chance, and can the network learn twenty examples by heart? Do outputs, loss and targets
     fit each other, are units and gradients alive, how far does one step move the weights (of ``optimizer``,
     or of plain descent with ``lr``)? "look" is a doubt; "wrong" will not train, or not as you meant. All is
-    done on copies: network, loss, optimizer and ``rng``, which picks the examples, stay as they are. For a
-    network that ends in ``Flatten(0, 1)`` ``y`` holds a target for each place, those of each example together.
+    done on copies: network, loss, optimizer and ``rng``, which picks the examples, stay as they are. Where a
+    network ends in ``Flatten(0, 1)``, ``y`` holds a target for each place, example by example.
 
     Sources: A. Karpathy, A Recipe for Training Neural Networks, 2019; A. Karpathy and others, CS231n:
     Convolutional Neural Networks for Visual Recognition, notes, Learning and evaluation, 2015.
