@@ -62,12 +62,11 @@ PROVED: dict[str, dict[str, str]] = {
         ),
         "if is_causal or attn_mask is not None: | always": "nothing is masked; skipped for speed",
         **{
-            f"{line} | 1 -> 2": "any negative length is the one that is left"
+            f"{line} | -1 -> -2": "any negative length is the one that is left"
             for line in (
-                "rows = p.reshape(-1, p.shape[-1])  "
+                "rows = p.reshape(-1, k.shape[-2])  "
                 "# down the columns of a copy, a maximum takes a third of the time",
-                "return p.reshape(-1, p.shape[-1]).dot(np.ones(p.shape[-1], p.dtype))"
-                ".reshape(*p.shape[:-1], 1)",
+                "sums = p.reshape(-1, s).dot(np.ones(s, p.dtype))",
             )
         },
         "p -= np.maximum.reduce(np.ascontiguousarray(rows.T), 0).reshape(*p.shape[:-1], 1) "
@@ -83,7 +82,7 @@ PROVED: dict[str, dict[str, str]] = {
             for edit in ("drop strict= of zip", "True -> False")
         },
         **{
-            f"{line} | 1 -> 2": "any negative length is the one that is left"
+            f"{line} | -1 -> -2": "any negative length is the one that is left"
             for line in (
                 "z = W.reshape(len(W), -1) @ patches(x, W.shape[2:], stride, padding)",
                 "dz = dout.transpose(1, 2, 3, 0).reshape(len(W), -1)",
@@ -242,7 +241,8 @@ def edits(place: Place) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(node, ast.IfExp):
         yield "branches swapped", ast.IfExp(node.test, node.orelse, node.body)
     elif isinstance(node, ast.Constant):
-        yield from _constant(node)
+        negative = isinstance(place.parent, ast.UnaryOp) and isinstance(place.parent.op, ast.USub)
+        yield from _constant(node, "-" if negative else "")
     elif isinstance(node, ast.Call):
         yield from _call(node)
     elif isinstance(node, ast.Attribute) and node.attr == "T":
@@ -274,12 +274,12 @@ def _comparison(node: ast.Compare) -> Iterator[tuple[str, ast.AST]]:
             yield f"{type(op).__name__} -> {other.__name__}", ast.Compare(node.left, ops, node.comparators)
 
 
-def _constant(node: ast.Constant) -> Iterator[tuple[str, ast.AST]]:
+def _constant(node: ast.Constant, sign: str) -> Iterator[tuple[str, ast.AST]]:
     if isinstance(node.value, bool):
         yield f"{node.value} -> {not node.value}", ast.Constant(not node.value)
     elif isinstance(node.value, (int, float)):
         for other in CONSTANTS.get(node.value, [node.value + 1]):
-            yield f"{node.value} -> {other}", ast.Constant(type(node.value)(other))
+            yield f"{sign}{node.value} -> {sign}{other}", ast.Constant(type(node.value)(other))
 
 
 def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
