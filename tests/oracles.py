@@ -589,6 +589,9 @@ def _refused_values(F: ModuleType, x: np.ndarray, two: np.ndarray) -> None:
         refuses(lambda f=f: f(np.ones((4, 3)), [0, 1, 1, -1]), "labels must lie from 0 to 2, got -1 to 1")
         refuses(lambda f=f: f(x, np.eye(4, 2)), "labels", "float64")
         f(x, np.array([0, 1, 1, 0], dtype=np.uint8))  # labels as they come from an image file
+    for softmax in (F.softmax, F.log_softmax):
+        refuses(lambda f=softmax: f(np.ones((2, 3, 0))), "z must hold at least one score in each row")
+        same(softmax(np.ones((2, 0, 3))).shape, (2, 0, 3))
     _refused_windows(F)
     _refused_lookups(F)
     for op in ("batch_norm", "layer_norm"):

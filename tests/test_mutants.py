@@ -55,6 +55,16 @@ PROVED: dict[str, dict[str, str]] = {
             for edit in ("drop copy= of astype", "False -> True")
         },
         "if mean is None or var is None: | and <-> or": "one without the other has been refused",
+        **{
+            f"if x.ndim > 2:  # places of sequences or images: rows like any others | {edit}": (
+                "dot takes more axes by itself, and longer"
+            )
+            for edit in ("never", "Gt -> Lt")
+        },
+        "var = _means(centred, centred, axis) | arguments 1 and 2 of _means swapped": "the same array",
+        "products = np.vecdot(a, b, axis=axis)  # type: ignore[call-overload] "
+        "| arguments 1 and 2 of vecdot swapped": "a product",
+        "along = x_hat * _means(dx_hat, x_hat, axis) | arguments 1 and 2 of _means swapped": "a product",
     },
     "functional/attention.py": {
         "a in (1, b) for a, b in zip(mask.shape[::-1], scores[::-1], strict=False) | drop strict= of zip": (
@@ -208,6 +218,8 @@ BINARY = {
     ast.Mult: [ast.Div],
     ast.Div: [ast.Mult],
     ast.Pow: [ast.Mult],
+    ast.BitAnd: [ast.BitOr],
+    ast.BitXor: [ast.BitOr],
 }
 COMPARISON = {
     ast.Gt: [ast.GtE, ast.Lt],
@@ -357,7 +369,7 @@ Check = tuple[str, Callable[[ModuleType], Any]]
 
 def mutants(module: str, checks: list[Check], every: int = 1) -> Iterator[Mutant]:
     """Every such mutant of ``bphelpers.<module>``, judged: the first check that fails is what caught it."""
-    count = itertools.count()
+    count, checks = itertools.count(), list(checks)
     source = PACKAGE / module
     files = sorted(source.glob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
     for path in files:
@@ -371,6 +383,7 @@ def mutants(module: str, checks: list[Check], every: int = 1) -> Iterator[Mutant
                 place.put(ast.fix_missing_locations(node))
                 caught = judge(module, path, compile(tree, str(path), "exec"), checks)
                 place.put(place.node)
+                checks.sort(key=lambda check: check[0] != caught)  # the next one often fails it as well
                 line = place.node.lineno
                 name = path.relative_to(PACKAGE).as_posix()
                 yield Mutant(name, line, lines[line - 1].strip(), edit, caught)

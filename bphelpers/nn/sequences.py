@@ -15,7 +15,8 @@ class RNN(Module):
     Layout of ``torch.nn.RNN`` with ``batch_first=True``; Wx is its ``weight_ih_l0``, Wh its ``weight_hh_l0``,
     b the sum of its two biases. ``init`` as in :class:`Linear`, for both. It begins with the states ``h0``,
     ``(n, hidden_size)``, or with zeros if that is None. After a forward pass ``last`` holds the states at the
-    end: ``layer.h0 = layer.last`` goes on where a sequence was cut.
+    end: ``layer.h0 = layer.last`` goes on where a sequence was cut. PyTorch takes h0 with each call and
+    forgets it; here it stays until it is set anew: say ``layer.h0 = None`` before other sequences.
 
     >>> layer = RNN(1, 16, rng=np.random.default_rng(0))
     >>> layer(np.ones((32, 50, 1))).shape, layer.last.shape
