@@ -26,7 +26,7 @@ class _Images(Module):
             self._fits = self._like(x)
         return x
 
-    def _like(self, x: Array) -> tuple[object, ...] | None:
+    def _like(self, x: Array) -> tuple[object, ...]:
         return (x.shape[1:], x.dtype, self.options()) if type(x) is ndarray else ()
 
     def options(self) -> dict[str, int]:
