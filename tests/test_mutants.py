@@ -381,7 +381,12 @@ def mutants(module: str, checks: list[Check], every: int = 1) -> Iterator[Mutant
                     continue
                 node = ast.copy_location(replacement, place.node)
                 place.put(ast.fix_missing_locations(node))
-                caught = judge(module, path, compile(tree, str(path), "exec"), checks)
+                with warnings.catch_warnings():
+                    warnings.simplefilter(
+                        "ignore", SyntaxWarning
+                    )  # of Python's own doubts: "is" with a literal
+                    code = compile(tree, str(path), "exec")
+                caught = judge(module, path, code, checks)
                 place.put(place.node)
                 checks.sort(key=lambda check: check[0] != caught)  # the next one often fails it as well
                 line = place.node.lineno
