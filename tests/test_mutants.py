@@ -384,7 +384,7 @@ def mutants(module: str, checks: list[Check], every: int = 1) -> Iterator[Mutant
                 with warnings.catch_warnings():
                     warnings.simplefilter(
                         "ignore", SyntaxWarning
-                    )  # of Python's own doubts: "is" with a literal
+                    )  # such as "is" with a literal
                     code = compile(tree, str(path), "exec")
                 caught = judge(module, path, code, checks)
                 place.put(place.node)
