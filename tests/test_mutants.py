@@ -382,9 +382,7 @@ def mutants(module: str, checks: list[Check], every: int = 1) -> Iterator[Mutant
                 node = ast.copy_location(replacement, place.node)
                 place.put(ast.fix_missing_locations(node))
                 with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore", SyntaxWarning
-                    )  # such as "is" with a literal
+                    warnings.simplefilter("ignore", SyntaxWarning)  # such as "is" with a literal
                     code = compile(tree, str(path), "exec")
                 caught = judge(module, path, code, checks)
                 place.put(place.node)
