@@ -219,6 +219,7 @@ def check_attention(F: ModuleType) -> None:
                     grad[place] += part
             for a, e in zip(found, grads, strict=True):
                 np.testing.assert_allclose(a, e, rtol=1e-10, atol=1e-13)
+    close(F.attention.attention_weights(q, k) @ v, F.scaled_dot_product_attention(q, k, v))
     far = F.scaled_dot_product_attention(1e4 * q, k, v)
     assert np.isfinite(far).all() and far.max() <= v.max()
     shifted = F.scaled_dot_product_attention(q, k + 3, v)  # every key's score moves by as much
@@ -261,6 +262,22 @@ def check_extremes(F: ModuleType) -> None:
             close(F.log_softmax(z), right)
             _extreme_losses(F, big)
         _small_tails(F)
+
+
+def check_nan(F: ModuleType) -> None:
+    """A NaN is passed on, both ways: what is wrong must be seen."""
+    x = np.arange(16.0).reshape(1, 1, 4, 4)
+    for holes, winner in ([(1, 0)], (1, 0)), ([(0, 1)], (0, 1)), ([(1, 1), (0, 0)], (0, 0)):
+        holed, dx = x.copy(), np.zeros((4, 4))
+        for i, j in holes:
+            holed[0, 0, i, j] = np.nan
+        dx[winner], dx[1, 3], dx[3, 1], dx[3, 3] = 6, 7, 8, 9
+        same(F.max_pool2d(holed, 2), [[[[np.nan, 7], [13, 15]]]])
+        same(F.max_pool2d_backward([[[[6, 7], [8, 9]]]], holed, 2)[0, 0], dx)
+    for op in ("sigmoid", "tanh", "relu", "leaky_relu", "gelu"):
+        same(np.isnan(getattr(F, op)([np.nan, 1.0])), [True, False])
+    for op in ("softmax", "log_softmax"):
+        same(np.isnan(getattr(F, op)([[np.nan, 1.0], [0.0, 1.0]])), [[True, True], [False, False]])
 
 
 def _extreme_losses(F: ModuleType, big: float) -> None:
@@ -572,6 +589,9 @@ def _refused_values(F: ModuleType, x: np.ndarray, two: np.ndarray) -> None:
         refuses(lambda f=f: f(np.ones((4, 3)), [0, 1, 1, -1]), "labels must lie from 0 to 2, got -1 to 1")
         refuses(lambda f=f: f(x, np.eye(4, 2)), "labels", "float64")
         f(x, np.array([0, 1, 1, 0], dtype=np.uint8))  # labels as they come from an image file
+    for softmax in (F.softmax, F.log_softmax):
+        refuses(lambda f=softmax: f(np.ones((2, 3, 0))), "z must hold at least one score in each row")
+        same(softmax(np.ones((2, 0, 3))).shape, (2, 0, 3))
     _refused_windows(F)
     _refused_lookups(F)
     for op in ("batch_norm", "layer_norm"):
@@ -634,9 +654,13 @@ def _refused_lookups(F: ModuleType) -> None:
     refuses(lambda: attend(np.ones((2, 0)), np.ones((3, 0)), E), "q must hold at least one feature", "(2, 0)")
     refuses(lambda: attend(two, np.ones((0, 2)), np.ones((0, 2))), "k must hold at least one key", "(0, 2)")
     refuses(lambda: attend(two, E, np.ones((4, 2))), "v must have shape (3, e)", "(4, 2)")
-    for mask in (np.ones((2, 3)), np.ones((3, 2), bool), np.ones((1, 2, 3), bool), [True, False]):
+    wrong = (3, 2), (4, 3), (2, 2), (1, 2, 3)
+    for mask in (np.ones((2, 3)), *(np.ones(shape, bool) for shape in wrong), [True, False]):
         refuses(lambda m=mask: attend(two, E, E, m), "attn_mask must hold True where", "(2, 3)")
         refuses(lambda m=mask: back(two, two, E, E, m), "attn_mask must hold True where", "(2, 3)")
+    for open_late in ([[False, True, True]] * 2, [[False, False, True], [True, False, False]]):
+        same(attend(two, E, E, np.array(open_late)).shape, (2, 2))  # nothing else is masked
+        same(back(two, two, E, E, np.array(open_late))[0].shape, (2, 2))
     closed = np.array([[True, False, True], [False, False, False]])
     refuses(lambda: attend(two, E, E, closed), "attn_mask must leave each query at least one key")
 
@@ -648,6 +672,7 @@ CHECKS: dict[str, Callable[[ModuleType], None]] = {
     "attention": check_attention,
     "rows add up": check_rows_add_up,
     "extremes": check_extremes,
+    "NaN": check_nan,
     "kinks": check_kinks,
     "dtypes": check_dtypes,
     "rows are independent": check_rows_are_independent,

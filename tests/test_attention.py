@@ -27,13 +27,13 @@ def seeded(seed=0):
     return np.random.default_rng(seed)
 
 
-def transformer(rng, dtype=np.float64, act=nn.ReLU, blocks=1):
+def transformer(rng, dtype=np.float64, act="ReLU", blocks=1):
     given = {"rng": rng, "dtype": dtype}
 
     def block():
         attention = nn.MultiheadAttention(D, HEADS, is_causal=True, **given)
         yield nn.Residual(nn.LayerNorm(D, dtype=dtype), attention)
-        inner = nn.Linear(D, 2 * D, **given), act(), nn.Linear(2 * D, D, **given)
+        inner = nn.Linear(D, 2 * D, **given), getattr(nn, act)(), nn.Linear(2 * D, D, **given)
         yield nn.Residual(nn.LayerNorm(D, dtype=dtype), *inner)
 
     middle = [layer for _ in range(blocks) for layer in block()]
@@ -47,7 +47,7 @@ def batch(rng, t=T):
     return rng.integers(0, 7, size=(N, t)), rng.integers(0, 7, size=N * t)
 
 
-@pytest.mark.parametrize(("act", "blocks"), [(nn.ReLU, 1), (nn.GELU, 2)])
+@pytest.mark.parametrize(("act", "blocks"), [("ReLU", 1), ("GELU", 2)])
 def test_every_parameter_of_a_transformer_has_the_right_gradient(act, blocks):
     rng = seeded()
     net = transformer(rng, act=act, blocks=blocks)
@@ -155,6 +155,39 @@ def test_embedding_begins_where_it_is_told():
 def test_tables_begin_with_standard_normal_numbers():
     for table in (nn.Embedding(200, 50, rng=seeded()).E, nn.LearnedPositions(200, 50, rng=seeded()).P):
         assert abs(table.data.std() - 1) < 0.02
+
+
+def test_tables_are_looked_up_and_added():
+    rng = seeded(2)
+    embedding, positions = nn.Embedding(7, D, rng=rng), nn.LearnedPositions(T, D, rng=rng)
+    ids, dout = rng.integers(0, 7, size=(N, T)), rng.normal(size=(N, T, D))
+    x = embedding(ids)
+    np.testing.assert_array_equal(x, embedding.E.data[ids])
+    np.testing.assert_array_equal(positions(x), x + positions.P.data)  # the longest that fits
+    np.testing.assert_array_equal(embedding.backward(positions.backward(dout)), dout)
+    np.testing.assert_array_equal(embedding.E.grad, F.embedding_backward(dout, ids, embedding.E.data))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_types_go_through_each_layer(dtype):
+    given = {"rng": seeded(), "dtype": dtype}
+    ids, x = np.array([[1, 2, 2]]), np.ones((1, 3, D), "float32")
+    for layer in (nn.Embedding(7, D, **given), nn.LearnedPositions(3, D, **given), attention(**given)):
+        out = layer(ids if isinstance(layer, nn.Embedding) else x)
+        assert out.dtype == dtype == layer.backward(np.ones(out.shape)).dtype
+        assert {p.data.dtype for p in layer.parameters()} == {np.dtype(dtype)}
+
+
+def attention(**given):
+    return nn.MultiheadAttention(D, HEADS, **given)
+
+
+def test_attention_sees_all_unless_it_is_told():
+    layer = attention(rng=seeded())
+    layer(seeded(1).normal(size=(N, T, D)))
+    assert (layer.weights > 0).all()
+    refuses(lambda: layer(np.ones((2, 0, D))), "x must hold at least one place, got shape (2, 0, 6)")
+    assert layer(np.ones((0, T, D))).shape == (0, T, D)
 
 
 def test_places_that_no_sequence_reached_get_nothing():

@@ -93,11 +93,11 @@ def test_an_array_of_another_shape_after_one_that_fitted(nn):
         assert layer.backward(np.ones_like(out)).shape == shape
     pool = nn.MaxPool2d(2)
     pool.forward(np.ones((1, 1, 4, 4)))
-    with pytest.raises(ValueError, match=r"dout must have \(2, 2\) places, got \(1, 1\)"):
+    with pytest.raises(ValueError, match=r"dout must have shape \(1, 1, 2, 2\), got \(1, 1, 1, 1\)"):
         pool.backward(np.ones((1, 1, 1, 1)))
-    with pytest.raises(ValueError, match=r"x must have shape \(n, 2, h, w\), got \(4, 3, 8, 9\)"):
-        layer.forward(np.ones((4, 3, 8, 9)))
-    with pytest.raises(ValueError, match=r"dout must have \(2, 2\) places, got \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"x must have shape \(n, 2, h, w\), got \(4, 3, 3, 3\)"):
+        layer.forward(np.ones((4, 3, 3, 3)))
+    with pytest.raises(ValueError, match=r"dout must have shape \(4, 3, 2, 2\), got \(4, 3, 2, 1\)"):
         layer.backward(np.ones((4, 3, 2, 1)))
 
 
@@ -108,6 +108,9 @@ REFUSED = [
     (lambda nn, net: nn.MaxPool2d(3)(np.ones((4, 2, 2, 9))), r"x must be at least as large as the window"),
     (lambda nn, net: nn.MaxPool2d(2)(np.ones((4, 9))), r"x must have shape \(n, c, h, w\)"),
     (lambda nn, net: nn.Flatten()(1.0), "x must have shape"),
+    (lambda nn, net: nn.Flatten()(np.ones(3)), r"x must have axes 1 to -1, got shape \(3,\)"),
+    (lambda nn, net: nn.Flatten(2, 1)(np.ones((1, 1, 1))), r"x must have axes 2 to 1, got shape \(1, 1, 1\)"),
+    (lambda nn, net: nn.Flatten(0, 3)(np.ones((1, 1, 1))), r"x must have axes 0 to 3, got shape \(1, 1, 1\)"),
     (lambda nn, net: net[0].backward(np.ones(3)), "needs a forward pass first"),
     (lambda nn, net: net[2].backward(np.ones(3)), "needs a forward pass first"),
     (lambda nn, net: net[6].backward(np.ones(3)), "needs a forward pass first"),
@@ -126,6 +129,11 @@ def test_what_does_not_fit_is_refused_in_words(nn):
     for call, said in REFUSED:
         with pytest.raises((ValueError, RuntimeError), match=said):
             call(nn, small_net(nn))
+
+
+def test_padding_makes_room(nn):
+    layer = nn.Conv2d(1, 1, 3, padding=1, bias=False, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(layer(np.ones((1, 1, 1, 1)))[0, 0, 0, 0], layer.W.data[0, 0, 1, 1])
 
 
 def test_no_examples(nn):
@@ -180,7 +188,7 @@ def test_the_first_layer_s_dx_is_left_out_where_nobody_asks(nn):
     net.backward(dout)
     with_dx = [p.grad.copy() for p in net.parameters()]
     net[0].asked = False
-    net.backward(dout)
+    assert net.backward(dout).shape == (4, 3, 8, 10), "what arrived there"
     for p, grad in zip(net.parameters(), with_dx, strict=True):
         np.testing.assert_array_equal(p.grad, grad)
 

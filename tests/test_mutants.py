@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -54,6 +55,32 @@ PROVED: dict[str, dict[str, str]] = {
             for edit in ("drop copy= of astype", "False -> True")
         },
         "if mean is None or var is None: | and <-> or": "one without the other has been refused",
+        **{
+            f"if x.ndim > 2:  # places of sequences or images: rows like any others | {edit}": (
+                "dot takes more axes by itself, and longer"
+            )
+            for edit in ("never", "Gt -> Lt")
+        },
+        "var = _means(centred, centred, axis) | arguments 1 and 2 of _means swapped": "the same array",
+        "products = np.vecdot(a, b, axis=axis)  # type: ignore[call-overload] "
+        "| arguments 1 and 2 of vecdot swapped": "a product",
+        "along = x_hat * _means(dx_hat, x_hat, axis) | arguments 1 and 2 of _means swapped": "a product",
+    },
+    "functional/attention.py": {
+        "a in (1, b) for a, b in zip(mask.shape[::-1], scores[::-1], strict=False) | drop strict= of zip": (
+            "False without being told"
+        ),
+        "if is_causal or attn_mask is not None: | always": "nothing is masked; skipped for speed",
+        **{
+            f"{line} | -1 -> -2": "any negative length is the one that is left"
+            for line in (
+                "rows = p.reshape(-1, k.shape[-2])  "
+                "# down the columns of a copy, a maximum takes a third of the time",
+                "sums = p.reshape(-1, s).dot(np.ones(s, p.dtype))",
+            )
+        },
+        "p -= np.maximum.reduce(np.ascontiguousarray(rows.T), 0).reshape(*p.shape[:-1], 1) "
+        "| drop ascontiguousarray": "the same numbers in another order in memory: slower",
     },
     "functional/convolution.py": {
         **{
@@ -65,7 +92,7 @@ PROVED: dict[str, dict[str, str]] = {
             for edit in ("drop strict= of zip", "True -> False")
         },
         **{
-            f"{line} | 1 -> 2": "any negative length is the one that is left"
+            f"{line} | -1 -> -2": "any negative length is the one that is left"
             for line in (
                 "z = W.reshape(len(W), -1) @ patches(x, W.shape[2:], stride, padding)",
                 "dz = dout.transpose(1, 2, 3, 0).reshape(len(W), -1)",
@@ -91,6 +118,33 @@ PROVED: dict[str, dict[str, str]] = {
             f"| {edit}": "as many steps"
             for edit in ("drop strict= of zip", "True -> False")
         },
+    },
+    "nn/attention.py": {
+        "self.out_proj = Linear(d, d, rng=rng, bias=bias, dtype=dtype) "
+        "| arguments 1 and 2 of Linear swapped": "the same number",
+    },
+    "nn/layers.py": {
+        "if dout.shape == kept.shape: | never": "shaped_as lets it through as well; skipped for speed",
+        "return F.dropout_backward.plain(shaped_as(mask, dout), mask) "
+        "| arguments 1 and 2 of plain swapped": "a product",
+        'return fitting("x", x, self.pair[0].shapes["x"], gamma, d=len(gamma)) '
+        "| 0 -> 1": "both functions say the same of x",
+    },
+    "nn/losses.py": {
+        'look = getattr(self.pair[0], "look", None) | 0 -> 1': "both functions look at the same two arrays",
+    },
+    "nn/modules.py": {
+        "if values is not place:  # p.data -= step has written already | always": "a copy onto itself",
+        "present = 0  # how many of the parts are here: one may have moved into another network "
+        "| 0 -> 1": "lay_out sets it",
+        **{
+            f"for p, place in zip(self.parts, self.places(), strict=True): | {edit}": "as many as parts"
+            for edit in ("drop strict= of zip", "True -> False")
+        },
+    },
+    "nn/sequences.py": {
+        'self.Wh = Parameter(drawn(init, m, m, rng, dtype), "Wh") '
+        "| arguments 2 and 3 of drawn swapped": "the same number",
     },
     "optim.py": {
         "if not self.momentum: | never": "with momentum 0 the velocity is 0 * v + g = g; skipped for speed",
@@ -164,6 +218,8 @@ BINARY = {
     ast.Mult: [ast.Div],
     ast.Div: [ast.Mult],
     ast.Pow: [ast.Mult],
+    ast.BitAnd: [ast.BitOr],
+    ast.BitXor: [ast.BitOr],
 }
 COMPARISON = {
     ast.Gt: [ast.GtE, ast.Lt],
@@ -179,7 +235,7 @@ COMPARISON = {
 }
 TWINS = {"max": "min", "min": "max", "maximum": "minimum", "exp": "exp2", "random": "standard_normal"}
 CONSTANTS = {0: [1], 1: [2, 0], 2: [1]}
-COMMUTING = {"maximum", "minimum", "max", "min", "equal"}
+COMMUTING = {"maximum", "minimum", "max", "min", "equal", "logical_and", "swapaxes"}
 
 
 def edits(place: Place) -> Iterator[tuple[str, ast.AST]]:
@@ -197,7 +253,8 @@ def edits(place: Place) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(node, ast.IfExp):
         yield "branches swapped", ast.IfExp(node.test, node.orelse, node.body)
     elif isinstance(node, ast.Constant):
-        yield from _constant(node)
+        negative = isinstance(place.parent, ast.UnaryOp) and isinstance(place.parent.op, ast.USub)
+        yield from _constant(node, "-" if negative else "")
     elif isinstance(node, ast.Call):
         yield from _call(node)
     elif isinstance(node, ast.Attribute) and node.attr == "T":
@@ -229,12 +286,12 @@ def _comparison(node: ast.Compare) -> Iterator[tuple[str, ast.AST]]:
             yield f"{type(op).__name__} -> {other.__name__}", ast.Compare(node.left, ops, node.comparators)
 
 
-def _constant(node: ast.Constant) -> Iterator[tuple[str, ast.AST]]:
+def _constant(node: ast.Constant, sign: str) -> Iterator[tuple[str, ast.AST]]:
     if isinstance(node.value, bool):
         yield f"{node.value} -> {not node.value}", ast.Constant(not node.value)
     elif isinstance(node.value, (int, float)):
         for other in CONSTANTS.get(node.value, [node.value + 1]):
-            yield f"{node.value} -> {other}", ast.Constant(type(node.value)(other))
+            yield f"{sign}{node.value} -> {sign}{other}", ast.Constant(type(node.value)(other))
 
 
 def _call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
@@ -312,7 +369,7 @@ Check = tuple[str, Callable[[ModuleType], Any]]
 
 def mutants(module: str, checks: list[Check], every: int = 1) -> Iterator[Mutant]:
     """Every such mutant of ``bphelpers.<module>``, judged: the first check that fails is what caught it."""
-    count = itertools.count()
+    count, checks = itertools.count(), list(checks)
     source = PACKAGE / module
     files = sorted(source.glob("*.py")) if source.is_dir() else [source.with_suffix(".py")]
     for path in files:
@@ -324,8 +381,12 @@ def mutants(module: str, checks: list[Check], every: int = 1) -> Iterator[Mutant
                     continue
                 node = ast.copy_location(replacement, place.node)
                 place.put(ast.fix_missing_locations(node))
-                caught = judge(module, path, compile(tree, str(path), "exec"), checks)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", SyntaxWarning)  # such as "is" with a literal
+                    code = compile(tree, str(path), "exec")
+                caught = judge(module, path, code, checks)
                 place.put(place.node)
+                checks.sort(key=lambda check: check[0] != caught)  # the next one often fails it as well
                 line = place.node.lineno
                 name = path.relative_to(PACKAGE).as_posix()
                 yield Mutant(name, line, lines[line - 1].strip(), edit, caught)
@@ -377,12 +438,33 @@ def _set_aside(name: str) -> Iterator[None]:
 
 
 def runnable_tests(test_module: ModuleType, argument: str) -> list[Check]:
-    """The tests that take the module under test and nothing else: they can be run on a broken one."""
+    """The tests that take the module under test, and besides it only what ``parametrize`` gives them."""
     return [
-        (name, test)
+        (name, partial(_with_each, test, argument))
         for name, test in vars(test_module).items()
-        if name.startswith("test_") and list(inspect.signature(test).parameters) == [argument]
+        if name.startswith("test_") and _taken(test) == [argument]
     ]
+
+
+def _parametrized(test: Callable[..., Any]) -> list[dict[str, Any]]:
+    """The arguments that ``parametrize`` gives a test, all combinations."""
+    rows: list[dict[str, Any]] = [{}]
+    for mark in getattr(test, "pytestmark", []):
+        if mark.name == "parametrize":
+            names, values = mark.args
+            names = [names] if isinstance(names, str) else names
+            given = [getattr(value, "values", value if len(names) > 1 else [value]) for value in values]
+            rows = [row | dict(zip(names, value, strict=True)) for row in rows for value in given]
+    return rows
+
+
+def _taken(test: Callable[..., Any]) -> list[str]:
+    return [name for name in inspect.signature(test).parameters if name not in _parametrized(test)[0]]
+
+
+def _with_each(test: Callable[..., Any], argument: str, value: Any) -> None:
+    for given in _parametrized(test):
+        test(**given, **{argument: value})
 
 
 def on_another(test_module: ModuleType, argument: str) -> list[Check]:
@@ -391,20 +473,20 @@ def on_another(test_module: ModuleType, argument: str) -> list[Check]:
     Those are left out that hand layers to what knows the types of the real ones.
     """
 
-    def with_it(test: Callable[[], Any]) -> Callable[[ModuleType], Any]:
+    def with_it(test: Callable[..., Any]) -> Callable[[ModuleType], Any]:
         def check(module: ModuleType) -> None:
             with mock.patch.object(test_module, argument, module):
-                test(*(test_module.made() for _ in inspect.signature(test).parameters))
+                for given in _parametrized(test):
+                    test(**given, **{name: test_module.made() for name in _taken(test)})
 
         return check
 
     tests = {name: test for name, test in vars(test_module).items() if name.startswith("test_")}
-    knowing = ("check_network", "fit(", "transformer(", "import torch", "pytorchs")
+    knowing = ("check_network", "check_op", "training.fit(", "optim.", "import torch", "pytorchs")
     return [
         (name, with_it(test))
         for name, test in tests.items()
-        if list(inspect.signature(test).parameters) in ([], ["layer"])
-        and not any(k in inspect.getsource(test) for k in knowing)
+        if _taken(test) in ([], ["layer"]) and not any(k in inspect.getsource(test) for k in knowing)
     ]
 
 

@@ -5,6 +5,7 @@ A test that takes only ``nn`` is also run on broken copies of the module (test_m
 
 import copy
 import importlib
+import inspect
 import io
 import itertools
 import pickle
@@ -416,6 +417,40 @@ def test_initial_weights(nn):
     assert mine[0, 0] == 0, "the layer must not share the array that init returned"
 
 
+# The least sizes of each layer, all of which work, and the shape of what it then takes.
+SIZES = {
+    "Linear": ({"in_features": 1, "out_features": 1}, (1, 1)),
+    "LayerNorm": ({"features": 1}, (1, 1)),
+    "BatchNorm1d": ({"features": 1}, (1, 1)),
+    "Conv2d": (
+        {"in_channels": 1, "out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0},
+        (1, 1, 1, 1),
+    ),
+    "MaxPool2d": ({"kernel_size": 1, "stride": 1}, (1, 1, 1, 1)),
+    "Flatten": ({"start_dim": 0, "end_dim": -1}, (1,)),
+    "RNN": ({"input_size": 1, "hidden_size": 1}, (1, 1, 1)),
+    "Embedding": ({"num_embeddings": 1, "embedding_dim": 1}, (1,)),
+    "LearnedPositions": ({"num_embeddings": 1, "embedding_dim": 1}, (1, 1, 1)),
+    "MultiheadAttention": ({"embed_dim": 1, "num_heads": 1}, (1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_the_least_sizes_work_and_no_others(nn, kind):
+    sizes, shape = SIZES[kind]
+    make = getattr(nn, kind)
+    given = {"rng": seeded()} if "rng" in inspect.signature(make).parameters else {}
+    layer = make(**sizes, **given)
+    out = layer(np.zeros(shape, int))
+    assert out.size == 1 and layer.backward(np.ones_like(out)).size == 1
+    for name, least in sizes.items():
+        for bad in (least - 1, least - 2, True, 1.5, "3"):
+            said = f"{name} must be a whole number, at least {least}, got"
+            refuses(lambda n=name, b=bad: make(**(sizes | {n: b}), **given), said)
+        if name not in ("num_heads", "start_dim", "end_dim"):
+            make(**(sizes | {name: np.int64(least + 1)}), **given)
+
+
 # --- Normalisation, leaky ReLU, GELU, residual connections --------------------------------------------
 
 
@@ -695,7 +730,12 @@ def test_walking_into_plain_networks_only(nn):
 
 
 def lies_in(net, p):
-    return np.shares_memory(p.data, net.flat.data) and np.shares_memory(p.grad, net.flat.grad)
+    parts = p.data, p.grad  # as they are now: to ask for flat lays them out
+    return np.shares_memory(parts[0], net.flat.data) and np.shares_memory(parts[1], net.flat.grad)
+
+
+def lies(p, home):
+    return np.shares_memory(p.data, home.data) and np.shares_memory(p.grad, home.grad)
 
 
 def test_all_parameters_lie_in_one_array_from_birth(nn):
@@ -797,6 +837,50 @@ def test_a_loss_of_one_s_own(nn):
     assert loss([[1.0]], [[3.0]]) == -2.0 and loss.backward().tolist() == [[1.0]]
 
 
+def test_a_part_that_went_away_and_came_home(nn):
+    """Whose parts are all here is known without a look at each."""
+    net = small_net(nn)
+    p, other = net.parameters()[:2]
+    home, data, grad = p.home, p.data, p.grad
+    for part, count in ((net, 4), (copy.deepcopy(net), 4)):
+        assert part.parameters()[0].home.present == count
+    p.live_in(np.empty_like(data), np.empty_like(grad))
+    assert home.present == 3 and not lies(p, home)
+    p.live_in(data, grad, home)
+    assert home.present == 4 and lies(p, home)
+    other.live_in(np.empty_like(other.data), np.empty_like(other.grad))
+    assert all(lies_in(net, p) for p in net.parameters()) and home.present == 4
+
+
+def test_the_later_of_two_networks_of_the_same_layers_has_them(nn):
+    net = small_net(nn)
+    first = net[0].W.home
+    again = nn.Sequential(*net.layers)
+    assert net[0].W.home is not first and again.flat is net[0].W.home
+
+
+def test_a_large_exponential_is_no_warning(nn):
+    loss = nn.BCEWithLogitsLoss()
+    with np.errstate(over="raise"):
+        assert nn.Sigmoid()([[-1e4]]).tolist() == [[0.0]]
+        loss([[-1e4]], [[0.0]])
+        assert loss.backward().tolist() == [[0.0]]
+
+
+def test_a_loss_can_be_copied_whatever_it_was_given(nn):
+    for loss, y in ((nn.MSELoss(), [[3.0]]), (nn.BCEWithLogitsLoss(), [[1]]), (nn.CrossEntropyLoss(), [0])):
+        loss.forward([[1.0]], y)
+        np.testing.assert_array_equal(copy.deepcopy(loss).backward(), loss.backward())
+
+
+@pytest.mark.parametrize("kind", ["Sigmoid", "Tanh", "ReLU", "LeakyReLU", "GELU"])
+def test_a_gradient_that_would_be_stretched_is_refused(nn, kind):
+    layer = getattr(nn, kind)()
+    layer(np.ones((2, 3)))
+    for shape in ((1, 3), (2, 1), (3,), ()):
+        refuses(lambda s=shape: layer.backward(np.ones(s)), f"dout must have shape (2, 3), got {shape}")
+
+
 def test_a_layer_put_in_later_is_asked_for_as_well(nn):
     net = small_net(nn)
     new = nn.Linear(2, 3, rng=seeded(8))
@@ -818,10 +902,13 @@ def test_nobody_asks_the_first_layer(nn):
 
 def test_inside_a_network_nothing_is_looked_at_again(nn):
     net, loss, x, y = small_net(nn), nn.MSELoss(), seeded(1).normal(size=(5, 2)), np.ones((5, 4))
-    for room in (nn.modules, nn.layers, arguments):
+    more = nn.Sequential(nn.LayerNorm(4), nn.Dropout(0.5, rng=seeded()), nn.BatchNorm1d(4))
+    out = more(y)
+    for room in (nn.modules, arguments):
         with mock.patch.object(room, "shaped", side_effect=AssertionError):
             loss.forward(net.forward(x), y)
             net.backward(loss.backward())
+            more.backward(out)
 
 
 def test_dropout_s_backward_belongs_to_the_latest_forward(nn):

@@ -78,7 +78,29 @@ def modules(nn):
         "BatchNorm1d": nn.BatchNorm1d(2),
         "Residual": nn.Residual(nn.Linear(2, 2, rng=rng())),
         "Residual, activation": nn.Residual(nn.ReLU()),
+        "Flatten": nn.Flatten(),
+        "Flatten, examples too": nn.Flatten(0, 1),
+        "Embedding": nn.Embedding(3, 2, rng=rng()),
+        "LearnedPositions": nn.LearnedPositions(3, 2, rng=rng()),
+        "MultiheadAttention": nn.MultiheadAttention(2, 1, rng=rng()),
+        "RNN": nn.RNN(2, 3, rng=rng()),
+        "Conv2d": nn.Conv2d(1, 2, 1, rng=rng()),
+        "MaxPool2d": nn.MaxPool2d(1),
     }.items()
+
+
+AXES = {"LearnedPositions": 3, "MultiheadAttention": 3, "RNN": 3, "Conv2d": 4, "MaxPool2d": 4}
+
+
+def with_axes(thing, kind):
+    """A thing made for rows, with as many axes as the layer takes."""
+    for _ in range(AXES.get(kind, 2) - 2):
+        thing = thing[None] if isinstance(thing, np.ndarray) else [thing]
+    return thing
+
+
+def fits(kind):
+    return np.array([[1, 2]]) if kind == "Embedding" else with_axes(np.ones((1, 2)), kind)
 
 
 THINGS = {
@@ -97,6 +119,8 @@ THINGS = {
     "three axes": np.ones((1, 1, 2)),
     "wide": np.ones((1, 3)),
     "no example": np.ones((0, 2)),
+    "no example, three axes": np.ones((0, 1, 2)),
+    "no example, four axes": np.ones((0, 1, 1, 2)),
     "empty list": [],
     "NaN": np.array([[np.nan, 1.0]]),
     "int array": np.array([[1, 2]]),
@@ -144,21 +168,26 @@ def speaks_for_itself(act):
     return ""
 
 
-def there_and_back(module, called, x):
-    out = module(x) if called else module.forward(x)
-    module.backward(np.ones_like(out))
+def there_and_back(module, _, x):
+    module.backward(np.ones_like(module(x)))
 
 
-def back(module, dout):
-    module.forward(np.ones((1, 2)))
+def there_and_back_inside(module, _, x):
+    module.backward(np.ones_like(module.forward(x)))
+
+
+def back(module, kind, dout):
+    module.forward(fits(kind))
     module.backward(dout)
 
 
 def test_layers_and_networks(nn):
     for name, thing in THINGS.items():
-        for act in (back, lambda m, x: there_and_back(m, True, x), lambda m, x: there_and_back(m, False, x)):
+        for act, axes in itertools.product((back, there_and_back, there_and_back_inside), (False, True)):
             for kind, module in modules(nn):
-                assert speaks_for_itself(partial(act, module, thing)) == "", (kind, name)
+                given = with_axes(thing, kind) if axes else thing
+                if not axes or kind in AXES:
+                    assert speaks_for_itself(partial(act, module, kind, given)) == "", (kind, name)
 
 
 def test_losses(nn):
@@ -186,6 +215,12 @@ def test_the_door_is_not_asked_where_all_fits(nn):
             for layer in (module, *module.children()):
                 layer.entering = refused_entry
             module.backward(np.ones_like(module.forward(x)))
+    for kind in ("Conv2d", "MaxPool2d"):  # here a look takes as long as a small image: the first one counts
+        layer, image = dict(modules(nn))[kind], fits(kind)
+        layer(image)
+        layer.entering = refused_entry
+        for n in (1, 3):
+            layer.forward(image.repeat(n, axis=0))
     for loss, target in ((nn.MSELoss(), y), (nn.BCEWithLogitsLoss(), y), (nn.CrossEntropyLoss(), labels)):
         loss.entering = refused_entry
         loss.forward(x, target)
@@ -199,6 +234,10 @@ def test_what_the_door_lets_in_is_computed_as_ever(nn):
     ):
         told = kind().forward([[0.5, 2.0]], target)
         assert told == kind()(np.array([[0.5, 2.0]]), np.array(target)) > 0
+    for kind, module in modules(nn):
+        x = fits(kind)
+        if kind != "Dropout":
+            np.testing.assert_array_equal(module.forward(x.tolist()), module(x))
     yes_and_no = np.array([[True, False]])
     assert np.array_equal(nn.Sigmoid().forward(yes_and_no), F.sigmoid([[1.0, 0.0]]))
     for layer in (nn.Sigmoid(), nn.Tanh(), nn.GELU()):

@@ -112,6 +112,16 @@ def test_a_state_that_is_carried_on_makes_the_chunks_one_sequence(layer, cut):
     np.testing.assert_array_equal(layer(X), whole)
 
 
+def test_the_first_state_stays_until_it_is_set_anew(layer):
+    from_zeros = layer(X)
+    layer.h0 = H0
+    first = layer(X)
+    assert (first[:, 0] != from_zeros[:, 0]).all()
+    np.testing.assert_array_equal(layer.eval()(X), first)
+    layer.h0 = None
+    np.testing.assert_array_equal(layer.train()(X), from_zeros)
+
+
 def test_the_last_state_is_a_copy_and_needs_a_forward_pass(layer):
     with pytest.raises(RuntimeError, match=r"RNN\.backward needs a forward pass first"):
         _ = layer.last

@@ -158,18 +158,70 @@ def test_most_are_fine_in_every_line(name):
     assert marks.count("look") <= 0.05 * len(marks)
 
 
+def windows(rng, n=300, t=12, k=9):
+    """Numbers of letters, and what follows each."""
+    text = np.cumsum(rng.integers(1, 4, size=n + t)) % k
+    at = rng.permutation(n)[:, None] + np.arange(t)
+    return text[at], text[at + 1].ravel()
+
+
+def letters(rng, *last, k=9, d=16):
+    given = nn.Embedding(k, d, std=0.5, rng=rng), nn.LearnedPositions(12, d, std=0.5, rng=rng)
+    look = nn.Residual(nn.LayerNorm(d), nn.MultiheadAttention(d, 2, is_causal=True, rng=rng))
+    return nn.Sequential(*given, look, nn.LayerNorm(d), nn.Linear(d, k, rng=rng), *last, nn.Flatten(0, 1))
+
+
+def test_a_network_of_sequences_is_fine():
+    """Numbers of rows go in, and a row of scores comes out for each place: as many targets."""
+    x, y = windows(generator())
+    report = sanity(letters(generator()), CE(), x, y, optimizer=optim.Adam(0.005))
+    assert {line.mark for line in report.lines} == {"fine"}
+    assert report["inputs"].said == "300 of shape (12,), numbers of rows from 0 to 8"
+    assert "of 240 right" in report["overfit"].said
+
+
+def test_what_is_wrong_with_a_network_of_sequences(monkeypatch):
+    monkeypatch.setattr(sanity_module, "STEPS", 2)
+    x, y = windows(generator())
+    told = sanity(letters(generator(), Softmax()), CE(), x, y)["last layer"]
+    assert told.mark == "wrong" and "Softmax" in told.said
+    for given, line, said in (
+        ((x, y[:-1]), "inputs", "x and y must hold as many examples"),
+        (
+            (x, y[: len(x)]),
+            "targets",
+            "a target for each output, got shapes (3600, 9) and (300,)",
+        ),
+        ((x + 1, y), "outputs", "x must lie from 0 to 8, got 1 to 9"),
+        ((x / 2, y), "outputs", "x must be whole numbers"),
+    ):
+        found = sanity(letters(generator()), CE(), *given)[line]
+        assert found.mark == "wrong" and said in found.said
+
+
+def test_a_recurrent_network_and_one_of_images_are_fine():
+    rng = generator()
+    bits = rng.choice([-1.0, 1.0], size=(100, 8, 1))
+    net = nn.Sequential(nn.RNN(1, 16, rng=rng), nn.Linear(16, 1, rng=rng), nn.Flatten())
+    assert sanity(net, BCE(), bits, np.cumsum(bits[:, :, 0], axis=1) > 0).ok
+    X, y = examples("scaled digits")
+    kernels = nn.Conv2d(1, 8, 3, rng=rng), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
+    net = nn.Sequential(*kernels, nn.Linear(72, 10, rng=rng))
+    assert sanity(net, CE(), X.reshape(-1, 1, 8, 8), y).ok
+
+
 # --- Broken ones: the break, the line that must see it, its mark, a fragment of what is said or advised ----
 
 
 class Softmax(nn.Module):
     def forward(self, x):
-        self._kept = np.exp(x - x.max(axis=1, keepdims=True))
-        self._kept /= self._kept.sum(axis=1, keepdims=True)
+        self._kept = np.exp(x - x.max(axis=-1, keepdims=True))
+        self._kept /= self._kept.sum(axis=-1, keepdims=True)
         return self._kept
 
     def backward(self, dout):
         p = self.remembered()
-        return p * (dout - (dout * p).sum(axis=1, keepdims=True))
+        return p * (dout - (dout * p).sum(axis=-1, keepdims=True))
 
 
 class NotFilled(nn.Linear):

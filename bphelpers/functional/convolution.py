@@ -137,6 +137,8 @@ def max_pool2d(x: Array, kernel_size: int, stride: int | None = None) -> Array:
 def max_pool2d_backward(dout: Array, x: Array, kernel_size: int, stride: int | None = None) -> Array:
     """The winner of each window gets all of its ``dout``; of equals, the first in reading order [15].
 
+    A NaN wins over any number, as it does on the way forward.
+
     >>> max_pool2d_backward([[[[7.0]]]], [[[[5.0, 5.0], [3.0, 2.0]]]], 2)
     array([[[[7., 0.],
              [0., 0.]]]])
@@ -145,7 +147,7 @@ def max_pool2d_backward(dout: Array, x: Array, kernel_size: int, stride: int | N
     waiting = np.ones_like(out, bool)
     views, dviews = (_corners(array, kernel_size, stride) for array in (x, dx))
     for view, dview in zip(views, dviews, strict=True):
-        wins = waiting & (view == out)
+        wins = waiting & ((view == out) | np.isnan(view))
         dview += np.where(wins, dout, 0.0)
-        waiting[wins] = False
+        waiting ^= wins
     return dx

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from bphelpers import functional as F
-from bphelpers.arguments import Array, generator, refuse, shaped, whole
+from bphelpers.arguments import Array, generator, refuse, whole
+from bphelpers.functional import at_least_one
 from bphelpers.functional.attention import attention_weights, join_heads, split_heads
 from bphelpers.nn.layers import Linear, floats
-from bphelpers.nn.modules import Module, Parameter, shaped_as
+from bphelpers.nn.modules import Module, Parameter, fitting, shaped_as
 
 
 class _Table(Module):
@@ -57,8 +58,8 @@ class Embedding(_Table):
 
     def backward(self, dout: Array) -> Array:
         x, E = self.remembered(), self.E.data
-        dout = shaped("dout", dout, "n ... d", {"n": len(x), "...": x.shape[1:], "d": E.shape[1]})
-        self.E.grad = self.gradient(dout.astype(E.dtype, copy=False), x, E)
+        dout = fitting("dout", dout, "...", E, **{"...": (*x.shape, E.shape[1])})
+        self.E.grad = self.gradient(dout, x, E)
         return dout
 
 
@@ -75,7 +76,7 @@ class LearnedPositions(_Table):
 
     def entering(self, x: ArrayLike) -> Array:
         most, d = self.P.data.shape
-        x = shaped("x", x, "n t d", {"d": d}).astype(self.P.data.dtype, copy=False)
+        x = fitting("x", x, "n t d", self.P.data, d=d)
         if x.shape[1] > most:
             raise ValueError(f"x must have at most {most} places, got {x.shape[1]}")
         return x
@@ -135,7 +136,9 @@ class MultiheadAttention(Module):
 
     def entering(self, x: ArrayLike) -> Array:
         W = self.in_proj.W.data
-        return shaped("x", x, "n t d", {"d": W.shape[1]}).astype(W.dtype, copy=False)
+        x = fitting("x", x, "n t d", W, d=W.shape[1])
+        at_least_one("x", x, "place", axis=1)
+        return x
 
     def forward(self, x: Array) -> Array:
         projected = self.in_proj.forward(self.entering(x))

@@ -1,7 +1,7 @@
 """Layers of images, ``(n, c, h, w)``: examples, channels, height, width [15]."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy import ndarray
@@ -10,35 +10,28 @@ from numpy.typing import ArrayLike, DTypeLike
 from bphelpers import functional as F
 from bphelpers.arguments import Array, shaped, whole
 from bphelpers.nn.layers import Initializer, drawn
-from bphelpers.nn.modules import Module, Parameter, shaped_as
+from bphelpers.nn.modules import Module, Parameter, fitting, shaped_as
 
 Window = int | tuple[int, int]
 
 
 class _Images(Module):
-    """Looks at an array only where its shape is not that of the one before."""
+    """Looks at an array only where it is not like the one before: a look costs as much as a small image."""
 
     _fits: tuple[object, ...] | None = None
 
     def looked_at(self, x: Array) -> Array:
-        if type(x) is not ndarray or (x.shape[1:], x.dtype, self.options()) != self._fits:
+        if self._like(x) != self._fits:
             x = self.entering(x)
-            self._fits = x.shape[1:], x.dtype, self.options()
+            self._fits = self._like(x)
         return x
+
+    def _like(self, x: Array) -> tuple[object, ...]:
+        return (x.shape[1:], x.dtype, self.options()) if type(x) is ndarray else ()
 
     def options(self) -> dict[str, int]:
         """What the functions are told besides arrays."""
         raise NotImplementedError
-
-    def keeping(self, x: Array, out: Array) -> Array:
-        self._kept = x, out.shape
-        return out
-
-    def fitting(self, dout: Array, look: Callable[[], Mapping[str, Array]]) -> Array:
-        x, shape = self.remembered()
-        if type(dout) is ndarray and dout.shape == shape and dout.dtype == x.dtype:
-            return dout
-        return look()["dout"].astype(x.dtype, copy=False)
 
 
 class Conv2d(_Images):
@@ -81,18 +74,19 @@ class Conv2d(_Images):
 
     def entering(self, x: ArrayLike) -> Array:
         W = self.W.data
-        x = shaped("x", x, "n c h w", {"c": W.shape[1]}).astype(W.dtype, copy=False)
+        x = fitting("x", x, "n c h w", W, c=W.shape[1])
         F.conv2d.look(x, W, **self.options())
         return x
 
     def forward(self, x: Array) -> Array:
-        x = self.looked_at(x)
-        out = self.function(x, self.W.data, None if self.b is None else self.b.data, **self.options())
-        return self.keeping(x, out)
+        x, b = self.looked_at(x), None if self.b is None else self.b.data
+        out = self.function(x, self.W.data, b, **self.options())
+        self._kept = x, out
+        return out
 
     def backward(self, dout: Array) -> Array:
-        x, W = self.remembered()[0], self.W.data
-        dout = self.fitting(dout, lambda: F.conv2d_backward.look(dout, x, W, **self.options()))
+        x, out = self.remembered()
+        dout, W = shaped_as(out, dout), self.W.data
         dx, self.W.grad, db = self.gradient(dout, x, W, **self.options(), ask_dx=self.asked)
         if self.b is not None:
             self.b.grad = db
@@ -133,12 +127,13 @@ class MaxPool2d(_Images):
 
     def forward(self, x: Array) -> Array:
         x = self.looked_at(x)
-        return self.keeping(x, self.function(x, **self.options()))
+        out = self.function(x, **self.options())
+        self._kept = x, out
+        return out
 
     def backward(self, dout: Array) -> Array:
-        x = self.remembered()[0]
-        dout = self.fitting(dout, lambda: F.max_pool2d_backward.look(dout, x, **self.options()))
-        return self.gradient(dout, x, **self.options())
+        x, out = self.remembered()
+        return self.gradient(shaped_as(out, dout), x, **self.options())
 
     def __repr__(self) -> str:
         return f"MaxPool2d({self.kernel_size}{_unusual({'stride': (self.stride, self.kernel_size)})})"
@@ -154,16 +149,18 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = whole("start_dim", start_dim, 0), end_dim
+        self.start_dim, self.end_dim = whole("start_dim", start_dim, 0), whole("end_dim", end_dim, -1)
 
     def entering(self, x: ArrayLike) -> Array:
-        return shaped("x", x, "n ...")
+        x = shaped("x", x, "n ...")
+        if not self.start_dim <= self.end_dim % x.ndim or self.end_dim >= x.ndim:
+            raise ValueError(f"x must have axes {self.start_dim} to {self.end_dim}, got shape {x.shape}")
+        return x
 
     def forward(self, x: Array) -> Array:
         self._kept = x = self.entering(x)
-        end = self.end_dim % x.ndim + 1
-        before, together, after = x.shape[: self.start_dim], x.shape[self.start_dim : end], x.shape[end:]
-        return x.reshape(*before, math.prod(together), *after)
+        start, end = self.start_dim, self.end_dim % x.ndim + 1
+        return x.reshape(*x.shape[:start], math.prod(x.shape[start:end]), *x.shape[end:])
 
     def backward(self, dout: Array) -> Array:
         x = self.remembered()

@@ -8,9 +8,9 @@ from numpy import ndarray
 from numpy.typing import ArrayLike, DTypeLike
 
 from bphelpers import functional as F
-from bphelpers.arguments import Array, generator, number, shaped, whole
+from bphelpers.arguments import Array, generator, number, whole
 from bphelpers.functional import at_least_one
-from bphelpers.nn.modules import UNFIT, Module, Parameter, shaped_as
+from bphelpers.nn.modules import UNFIT, Module, Parameter, fitting, shaped_as
 
 Initializer = Callable[[int, int, np.random.Generator], Array]
 
@@ -86,7 +86,7 @@ class Linear(Module):
 
     def entering(self, x: ArrayLike) -> Array:
         W = self.W.data
-        return shaped("x", x, "n ... d", {"d": W.shape[1]}).astype(W.dtype, copy=False)
+        return fitting("x", x, "n ... d", W, d=W.shape[1])
 
     def forward(self, x: Array) -> Array:
         W, b = self.W._data, None if self.b is None else self.b._data
@@ -106,8 +106,7 @@ class Linear(Module):
             return _linear_backward(dout, x, W, dW, db, self.asked)[0]
         except (AttributeError, TypeError, ValueError):  # a list, another shape, other floats
             x = self.remembered()
-            lengths = {"n": len(x), "...": x.shape[1:-1], "k": len(W)}
-            dout = shaped("dout", dout, "n ... k", lengths).astype(W.dtype)
+            dout = fitting("dout", dout, "n ... k", W, **{"n": len(x), "...": x.shape[1:-1], "k": len(W)})
             return _linear_backward(dout, x, W, dW, db, self.asked)[0]
 
     def parameters(self) -> list[Parameter]:
@@ -230,7 +229,7 @@ class _Norm(Module):
 
     def entering(self, x: ArrayLike) -> Array:
         gamma = self.gamma.data
-        return shaped("x", x, self.pair[0].shapes["x"], {"d": len(gamma)}).astype(gamma.dtype, copy=False)
+        return fitting("x", x, self.pair[0].shapes["x"], gamma, d=len(gamma))
 
     def forward(self, x: Array) -> Array:
         self._kept = (self.entering(x),)

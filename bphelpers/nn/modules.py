@@ -78,7 +78,7 @@ class Joined(Parameter):
     present = 0  # how many of the parts are here: one may have moved into another network
 
     def __init__(self, parts: list[Parameter]) -> None:
-        kinds = sorted({str(p.data.dtype) for p in parts})
+        kinds = dict.fromkeys(str(p.data.dtype) for p in parts)
         if len(kinds) > 1 or len(set(parts)) < len(parts):
             found = " and ".join(kinds) if len(kinds) > 1 else "one of them twice"
             raise ValueError(f"flat must have parameters that fit into one array, got {found}")
@@ -208,9 +208,16 @@ def leaves(net: Module, into: type[Module] | None = None) -> Iterator[Module]:
         yield net
 
 
-def shaped_as(kept: Array, dout: Array) -> Array:
+def fitting(name: str, array: ArrayLike, shape: str, like: Array, **lengths: Any) -> Array:
+    """An array of that shape, in the type of ``like``."""
+    return np.asarray(shaped(name, array, shape, lengths), like.dtype)
+
+
+def shaped_as(kept: Array, dout: ArrayLike) -> Array:
     """``dout`` as an array of the shape and type of what was kept."""
-    return shaped("dout", dout, "...", {"...": kept.shape}).astype(kept.dtype, copy=False)
+    if type(dout) is ndarray and dout.shape == kept.shape and dout.dtype == kept.dtype:
+        return dout
+    return fitting("dout", dout, "...", kept, **{"...": kept.shape})
 
 
 class Sequential(Module):
@@ -308,7 +315,7 @@ class Residual(Sequential):
         if found.shape != x.shape:
             wanted = f"layers must keep the shape of x, {x.shape}, to be added to it"
             raise ValueError(f"{wanted}, got {found.shape}")
-        return found + x.astype(found.dtype, copy=False)
+        return found + np.asarray(x, found.dtype)
 
     def backward(self, dout: Array) -> Array:
         dout = real("dout", dout)

@@ -1,13 +1,12 @@
 """Layers of sequences, ``(n, t, d)``: examples, steps, features [16]."""
 
 import numpy as np
-from numpy import ndarray
 from numpy.typing import ArrayLike, DTypeLike
 
 from bphelpers import functional as F
 from bphelpers.arguments import Array, shaped, whole
 from bphelpers.nn.layers import Initializer, drawn
-from bphelpers.nn.modules import Module, Parameter, shaped_as
+from bphelpers.nn.modules import Module, Parameter, fitting, shaped_as
 
 
 class RNN(Module):
@@ -16,7 +15,8 @@ class RNN(Module):
     Layout of ``torch.nn.RNN`` with ``batch_first=True``; Wx is its ``weight_ih_l0``, Wh its ``weight_hh_l0``,
     b the sum of its two biases. ``init`` as in :class:`Linear`, for both. It begins with the states ``h0``,
     ``(n, hidden_size)``, or with zeros if that is None. After a forward pass ``last`` holds the states at the
-    end: ``layer.h0 = layer.last`` goes on where a sequence was cut.
+    end: ``layer.h0 = layer.last`` goes on where a sequence was cut. PyTorch takes h0 with each call and
+    forgets it; here it stays until it is set anew: say ``layer.h0 = None`` before other sequences.
 
     >>> layer = RNN(1, 16, rng=np.random.default_rng(0))
     >>> layer(np.ones((32, 50, 1))).shape, layer.last.shape
@@ -48,12 +48,11 @@ class RNN(Module):
 
     def entering(self, x: ArrayLike) -> Array:
         Wx = self.Wx.data
-        return shaped("x", x, "n t d", {"d": Wx.shape[1]}).astype(Wx.dtype, copy=False)
+        return fitting("x", x, "n t d", Wx, d=Wx.shape[1])
 
     def forward(self, x: Array) -> Array:
         Wx, Wh, b = (p.data for p in self.parameters())
-        if type(x) is not ndarray or x.ndim != 3 or x.shape[2] != Wx.shape[1] or x.dtype != Wx.dtype:
-            x = self.entering(x)
+        x = self.entering(x)
         if self.h0 is None:
             h0 = np.zeros((len(x), len(Wh)), Wh.dtype)
         else:

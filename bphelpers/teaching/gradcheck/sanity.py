@@ -3,7 +3,6 @@
 import copy
 import math
 import textwrap
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bphelpers import nn
 from bphelpers.arguments import as_array, generator, real, refuse
-from bphelpers.optim import SGD, Adam, Optimizer
+from bphelpers.optim import SGD, Adam, GradientNotFinite, Optimizer
 from bphelpers.teaching.numbers import number
-from bphelpers.training import History, fit, not_finite, watch
+from bphelpers.training import not_finite, watch
 
 Found = tuple[str, ...]  # fine, look or wrong; what was seen; what to do
 FINE, LOOK, WRONG = "fine", "look", "wrong"
@@ -93,7 +92,8 @@ def sanity(
     Is the loss at chance, and can the network learn twenty examples by heart? Do outputs, loss and targets
     fit each other, are units and gradients alive, how far does one step move the weights (of ``optimizer``,
     or of plain descent with ``lr``)? "look" is a doubt; "wrong" will not train, or not as you meant. All is
-    done on copies: network, loss, optimizer and ``rng``, which picks the examples, stay as they are.
+    done on copies: network, loss, optimizer and ``rng``, which picks the examples, stay as they are. Where a
+    network ends in ``Flatten(0, 1)``, ``y`` holds a target for each place, example by example.
 
     Sources: A. Karpathy, A Recipe for Training Neural Networks, 2019; A. Karpathy and others, CS231n:
     Convolutional Neural Networks for Visual Recognition, notes, Learning and evaluation, 2015.
@@ -148,16 +148,20 @@ class _Look:
 
     def inputs(self) -> Found:
         """Numbers, of the size that weights are made for."""
-        X, Y = self.X, self.Y = real("x", self.given[0]), as_array("y", self.given[1])
-        if X.ndim == 0 or X.size == 0 or X.shape[:1] != Y.shape[:1]:
+        X, Y = as_array("x", self.given[0]), as_array("y", self.given[1])
+        X = X if X.dtype.kind in "iu" else real("x", X)  # an embedding takes whole numbers
+        if min(X.ndim, Y.ndim, X.size, Y.size) == 0 or len(Y) % len(X):
             got = f"got shapes {X.shape} and {Y.shape}"
             raise ValueError(f"x and y must hold as many examples, at least one, {got}")
         self.labels = self.loss.labels or (Y.ndim == 1 and Y.dtype.kind in "iub")
+        self.Y, self.many = Y, len(Y) // len(X)  # targets an example: of a sequence, one for each place
         rows = self.rng.permutation(len(X))[:ROWS]
-        self.x, self.y = X[rows], Y[rows]
+        self.x, self.y = X[rows], self.of(rows, Y)
         if faults := np.count_nonzero(~np.isfinite(X)):
             said = f"NaN or infinity in {faults:,} of {X.size:,} places"
             return WRONG, said, "fill them in, or drop their rows: np.argwhere(~np.isfinite(x))"
+        if isinstance(next(nn.leaves(self.net), None), nn.Embedding):
+            return FINE, f"{len(X):,} of shape {X.shape[1:]}, numbers of rows from {X.min()} to {X.max()}"
         mean, size, low, high = (float(f(X)) for f in (np.mean, np.std, np.min, np.max))
         said = f"{len(X):,} of shape {X.shape[1:]}, {_spread(low, high, mean, size)}"
         if low >= 0 and 100 < high <= 255:
@@ -170,8 +174,8 @@ class _Look:
         """Examples that differ, in columns that do."""
         flat = self.x.reshape(len(self.x), -1)
         targets: dict[bytes, set[bytes]] = {}
-        for row, target in zip(flat, self.y, strict=True):
-            targets.setdefault(row.tobytes(), set()).add(np.asarray(target).tobytes())
+        for row, target in zip(flat, self.y.reshape(len(flat), -1), strict=True):
+            targets.setdefault(row.tobytes(), set()).add(target.tobytes())
         n, d, still = *flat.shape, int(np.sum(np.ptp(flat, axis=0) == 0))
         said = f"{len(targets):,} of {n:,} different, {still} of {d} columns without change"
         if len(targets) == 1 < n:
@@ -185,7 +189,7 @@ class _Look:
 
     def order(self) -> Found:
         """Neighbours no more alike than others: the mean product of their standardised targets."""
-        Y = self.Y
+        Y = self.Y[:: self.many]
         if Y.dtype.kind not in "fiub":
             return FINE, "not tried: the targets are no numbers"
         z = Y[:, None] == np.unique(Y) if self.labels and Y.ndim == 1 else Y.reshape(len(Y), -1)
@@ -204,6 +208,7 @@ class _Look:
             raise ValueError("net must have at least one layer, got none")
         if not np.isfinite(self.y_hat).all():
             raise ValueError(not_finite(self.net, self.x, self.y))
+        self.last = next((one for one, *_ in self.seen[::-1] if not isinstance(one, nn.Flatten)), self.net)
         return FINE, f"shape {self.y_hat.shape}, {_n(self.y_hat.min())} to {_n(self.y_hat.max())}"
 
     def targets(self) -> Found:
@@ -214,6 +219,8 @@ class _Look:
             raise ValueError(
                 f"outputs {shape} minus targets {y.shape} would be {n}; make y a column: y[:, None]"
             )
+        if len(self.y_hat) != len(y):
+            raise ValueError(f"y must hold a target for each output, got shapes {shape} and {y.shape}")
         self.value = float(self.loss(self.y_hat, y))
         if not math.isfinite(self.value):
             raise ValueError(not_finite(self.net, self.x, y))
@@ -223,7 +230,7 @@ class _Look:
         if not self.labels:
             size = float(Y.std())
             said = f"shape {y.shape[1:]}, {_spread(values[0], values[-1], Y.mean(), size)}"
-            bounded = isinstance(self.seen[-1][0], nn.Sigmoid | nn.Tanh)
+            bounded = isinstance(self.last, nn.Sigmoid | nn.Tanh)
             if len(values) > 1 and not bounded and (size > 10 or abs(Y.mean()) > 10 * size):
                 return LOOK, said, "data.standardize(y) saves the last layer a long way"
             return FINE, said
@@ -237,7 +244,7 @@ class _Look:
 
     def last_layer(self) -> Found:
         """Outputs that can become what the loss wants, and are squashed once."""
-        layer, y, z = self.seen[-1][0], self.y, self.y_hat
+        layer, y, z = self.last, self.y, self.y_hat
         shares = z.shape[-1] > 1 and z.min() >= 0 and np.allclose(z.sum(axis=-1), 1)
         said, off = (
             f"{type(layer).__name__} before {type(self.loss).__name__}",
@@ -343,12 +350,17 @@ class _Look:
         return FINE, said
 
     def few(self) -> NDArray[np.intp]:
-        """Twenty rows, with equally many of each target as far as there are."""
-        _, target = np.unique(self.y, axis=0, return_inverse=True)
+        """Twenty rows, with equally many of each target, of the first of each, as far as there are."""
+        _, target = np.unique(self.y[:: self.many], axis=0, return_inverse=True)
         turn = (np.cumsum(target.reshape(-1, 1) == np.unique(target), axis=0))[
-            np.arange(len(self.y)), target.ravel()
+            np.arange(len(self.x)), target.ravel()
         ]
         return np.argsort(turn, kind="stable")[:FEW]
+
+    def of(self, rows: NDArray[np.intp], targets: NDArray[Any]) -> NDArray[Any]:
+        """What belongs to these examples."""
+        each = targets.reshape(-1, self.many, *targets.shape[1:])
+        return each[rows].reshape(-1, *targets.shape[1:])
 
     def constant(self, y: NDArray[Any]) -> NDArray[Any]:
         """The best outputs of a network that does not look at the examples."""
@@ -361,26 +373,15 @@ class _Look:
     def overfit(self) -> Found:
         """Twenty examples learned by heart: a fresh copy and Adam, for at most 500 updates at two rates."""
         few, tries = self.few(), []
-        x, y = self.x[few], self.y[few]
-        before, constant = (float(self.loss(z, y)) for z in (self.y_hat[few], self.constant(y)))
+        x, y, y_hat = self.x[few], self.of(few, self.y), self.of(few, self.y_hat)
+        before, constant = (float(self.loss(z, y)) for z in (y_hat, self.constant(y)))
         scale = constant if 1e-3 * before < constant < math.inf else before
-
-        def learned(history: History) -> bool:
-            return history.loss[-1] < GOALS[0] * scale
-
         for rate in RATES:
-            net, loss = copy.deepcopy((self.net, self.loss))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)  # of NaN, which is said below
-                history = fit(net, loss, Adam(rate), (x, y), STEPS, FEW, self.rng, on_epoch=learned)
-            if str(history.stopped).startswith("interrupted"):
-                raise KeyboardInterrupt
-            y_hat = net(x)
-            tries.append((float(loss(y_hat, y)), loss.is_right(y_hat, y), str(history.stopped)))
+            tries.append(self.learned(rate, x, y, GOALS[0] * scale))
             if tries[-1][0] < GOALS[0] * scale:
                 break
-        after, right, stopped = min(tries, key=lambda trial: (math.isnan(trial[0]), trial[0]))
-        if not math.isfinite(after):
+        after, right, stopped = min(tries, key=lambda trial: trial[0])
+        if stopped:
             return WRONG, stopped, "smaller first weights, or data.standardize(x)"
         goal = next((goal for goal in GOALS if after < goal * scale), None)
         said = f"loss {_n(before)}, then {'not ' * (goal is None)}below {_n((goal or GOALS[-1]) * scale)}"
@@ -392,6 +393,23 @@ class _Look:
         if goal > GOALS[0]:
             return LOOK, said, "more hidden units or other first weights; a straight line learns no bend"
         return FINE, said
+
+    def learned(self, rate: float, x: Any, y: Any, goal: float) -> tuple[float, Any, str]:
+        """The loss of a copy that has learned, which answers are right, and what stopped it."""
+        (net, loss), rule = copy.deepcopy((self.net, self.loss)), Adam(rate)
+        for step in range(STEPS + 1):
+            y_hat = net(x)
+            value = float(loss(y_hat, y))
+            if not math.isfinite(value):
+                return math.inf, None, f"the loss became {value} in step {step}: {not_finite(net, x, y)}"
+            if value < goal or step == STEPS:
+                break
+            net.backward(loss.backward())
+            try:
+                rule.step(net.parameters())
+            except GradientNotFinite as error:
+                return math.inf, None, f"{error}, in step {step + 1}"
+        return value, loss.is_right(y_hat, y), ""
 
 
 CHECKS: tuple[Callable[[_Look], Found], ...] = (
