@@ -297,7 +297,7 @@ def draw_lengths(fig: Figure, radius: float, inputs: float) -> None:
     left = _short(gradient_lengths(radius, tanh=False)[-1])
     ax.set(yscale="log", ylim=(1e-25, 1e10), xlim=(0, STEPS), xlabel="steps back",
            ylabel="length of the gradient",
-           title=f"Radius {radius:g}: after fifty steps, {left} is left without tanh")  # fmt: skip
+           title=f"Radius {radius:g}, no tanh: {left} left after fifty steps")  # fmt: skip
 
 
 def _short(number: float) -> str:
@@ -336,8 +336,8 @@ def draw_chunks(lengths: Sequence[int], shares: Sequence[float]) -> Figure:
     ax.text(lengths[-1] + 0.5, 0.51, "guessing", color=plots.INK, va="bottom")
     ax.bar(lengths, shares, color=[plots.FORWARD if share > 0.97 else plots.BACKWARD for share in shares])
     ax.set_xticks(list(lengths))
-    ax.set(ylim=(0, 1.05), xlim=(0.4, lengths[-1] + 1.6), xlabel="steps in a chunk", ylabel="right echoes",
-           title="Five steps are not enough, and six are")  # fmt: skip
+    ax.set(ylim=(0, 1.05), xlim=(0.4, lengths[-1] + 1.6), xlabel="steps in a chunk",
+           ylabel="share of right echoes", title="Five steps are too few, and six are enough")  # fmt: skip
     return fig
 
 

@@ -113,15 +113,22 @@ EXERCISES = {
 
 PREDICTIONS = {
     "17.A": Prediction(
-        "In the backward pass, you write p * dp instead of p * (dp - average). How well does it learn?",
+        "In the backward pass, you write p * dp instead of p * (dp - average). How well does it learn then?",
         ("a little slower", "as badly as without attention", "worse than without attention"),
-        explain="A factor would cost some speed. This mistake flips signs, so some scores are pushed the "
-        "wrong way.",
+        explain="A factor would cost some speed. But on the first screen this gives 2, 0, 2 in place of "
+        "0, -1, 1. It raises the first score, though nothing is gained by that, and attention that does harm "
+        "is worse than none.",
     ),
     "17.B": Prediction(
-        "You leave out the causal mask. How does the loss on the training text compare with the right one?",
+        "You leave out the causal mask. How does the loss on the training text compare with the correct one?",
         ("higher", "about the same", "far lower"),
         explain="Each place may now look one character ahead, and there it finds the answer.",
+    ),
+    "17.C": Prediction(
+        "Silence one of the four heads at a time. One of them looks one character back. Which costs most?",
+        ("the one looking back", "another one", "none, because the others take over"),
+        explain="Another one is possible, since three heads of the four look elsewhere. But the character "
+        "before is what a table of triples needs, and no other head of a trained network can stand in.",
     ),
 }
 
@@ -178,7 +185,7 @@ def draw_balance(fig: Figure, first: float, score: float) -> None:
                 zorder=4)  # fmt: skip
         ax.text(value, -0.72, f"says {_short(value)}", ha="center", va="top",
                 color=plots.FORWARD, fontsize=9)  # fmt: skip
-    plots.titled(fig, "Whoever says the average has no pull on it")
+    plots.titled(fig, "A pull is the weight times the distance from the average")
 
 
 def describe_balance(first: float, score: float) -> str:
@@ -223,14 +230,13 @@ def draw_block() -> Figure:
         ax.annotate("", (end, 0.5), (begin, 0.5), arrowprops=straight)
     circle = {"boxstyle": "circle,pad=0.15", "fc": plots.PAPER, "ec": plots.INK, "lw": 1}
     for leave, plus in ((3.2, 6.82), (7.3, 11.32)):
-        ax.plot([leave, leave, plus, plus], [0.5, 1.75, 1.75, 0.72], color=plots.FORWARD, lw=1.4)
+        ax.plot([leave, leave, plus, plus], [0.5, 1.75, 1.75, 0.72], "-", color=plots.FORWARD, lw=1.4)
         ax.annotate("", (plus, 0.68), (plus, 0.9), arrowprops=straight)
         ax.text(plus, 0.5, "+", ha="center", va="center", fontsize=11, color=plots.INK, bbox=circle, zorder=4)
         ax.text((leave + plus) / 2, 1.82, "residual connection", ha="center", fontsize=8, color=plots.FORWARD)
-    ax.text(0.1, -0.75, "in: 16 characters", fontsize=8, color=plots.GREY)
-    ax.text(4.9, -0.75, "the one box that looks at other places", ha="center", fontsize=8, color=plots.TARGET)
+    ax.text(1.5, -0.85, "16 characters", ha="center", fontsize=8, color=plots.GREY)
     ax.text(14.7, 0.5, "scores for\nthe next\ncharacter", va="center", fontsize=9, color=plots.INK)
-    plots.titled(fig, "A transformer with one block")
+    plots.titled(fig, "In a transformer, only attention looks at other places")
     return fig
 
 
@@ -305,11 +311,15 @@ def draw_reading(losses: Sequence[float], by_place: Array, tables: dict[str, flo
     left.set(
         xlabel="update",
         ylabel="nats per character",
-        title="It overtakes pairs, then triples",
+        title="The network overtakes pairs, then triples",
         ylim=(1.2, 3.4),
     )
     right.plot(np.arange(1, len(by_place) + 1), by_place, "o-", color=plots.FORWARD, ms=4)
-    right.set(xlabel="place in the window", title="New text: ahead from place 3", xticks=[1, 4, 8, 12, 16])
+    right.set(
+        xlabel="place in the window",
+        title="On new text, it beats triples from place 3",
+        xticks=[1, 4, 8, 12, 16],
+    )
     for ax in (left, right):
         for name, value in tables.items():
             ax.axhline(value, color=plots.GREY, lw=1, ls="--")
@@ -368,7 +378,7 @@ def draw_broken(curves: dict[str, Sequence[float]], pairs: float) -> Figure:
 
 BROKEN = (
     "Three training losses. The right one falls to about 1.8. Without the average it ends above 2.5, and so "
-    "above the table of pairs. Without the mask it falls below 0.3."
+    "above the table of pairs. Without the mask it falls below 0.2."
 )
 
 
@@ -427,7 +437,7 @@ def draw_silenced(one_back: Array, lost: Sequence[float]) -> Figure:
                     bbox={"fc": plots.PAPER, "ec": "none", "alpha": 0.5, "pad": 0.5})  # fmt: skip
     ax.set(
         xlabel="weight on the character before",
-        ylabel="nats lost when silenced",
+        ylabel="rise in held-out loss (nats)",
         title="The head that looks one back is missed most",
         xlim=(0, 1),
         ylim=(-0.04, 0.7),
