@@ -10,7 +10,7 @@ from bphelpers.teaching import trial
 def test_the_pile_is_the_same_every_time_and_has_all_kinds():
     pile = trial.innocents()
     assert [str(page) for page in pile[:20]] == [str(page) for page in trial.innocents(20)]
-    chosen_from = {"activation": trial.ACTIVATIONS, "loss": trial.LOSSES, "biases": (True, False),
+    chosen_from = {"activation": trial.ACTIVATIONS, "loss": trial.LOSSES, "biases": ("yes", "no"),
                    "an update is the": trial.UPDATES, "weights shown": trial.LAYOUTS}  # fmt: skip
     for name, values in chosen_from.items():
         found = [page.about[name] for page in pile]

@@ -364,7 +364,11 @@ CONVICTED = (
     " charged most: 16. Nearer and not charged less: 27. An error rises: 38. The weights of a column move both"
     " ways: 87. An error is no square and no half square: 105. A rate of 0.5 doesn't give the new weights: 164."
 )
-RIGHT = "?"
+RIGHT = (
+    "Three number lines of a right page. Output 1, target 0.9: goes from 0.612 to 0.622, error 0.041 to 0.039."
+    " Output 2, target 0.1: goes from 0.584 to 0.565, error 0.117 to 0.108. Output 3, target 0.8: goes from"
+    " 0.394 to 0.409, error 0.083 to 0.076."
+)
 
 
 def draw_outputs(page: Page, title: str) -> Figure:

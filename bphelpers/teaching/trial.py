@@ -77,7 +77,8 @@ class Page:
         return self.new_weights - self.weights
 
     def __str__(self) -> str:
-        lines = ["; ".join(f"{name}: {value}" for name, value in self.about.items())] if self.about else []
+        about = [f"{name}: {value}" for name, value in self.about.items()]
+        lines = ["; ".join(part) for part in (about[:3], about[3:]) if part]
         columns = zip(self.target, self.output, self.new_output, self.error, self.new_error, strict=True)
         for k, (t, o, new_o, e, new_e) in enumerate(columns, start=1):
             lines.append(f"output {k}, target {t:g}: {o:.3f} -> {new_o:.3f}, error {e:.3f} -> {new_e:.3f}")
@@ -155,7 +156,7 @@ def worked(
         np.array([UPDATES[update](rate) * pick_updates(dW) for dW in grads]),
     )  # fmt: skip
     rounded = {name: np.round(value, 3) for name, value in vars(page).items() if name != "about"}
-    about = {"activation": activation, "loss": loss, "rate": f"{rate:.2f}", "biases": biases,
+    about = {"activation": activation, "loss": loss, "rate": f"{rate:.2f}", "biases": "yes" if biases else "no",
              "an update is the": update, "weights shown": shown}  # fmt: skip
     return Page(**rounded, about=about)
 
