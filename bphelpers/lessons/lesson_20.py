@@ -280,18 +280,18 @@ def _same_distance(page: Page) -> bool:
 
 def _not_squares(page: Page) -> bool:
     squares = (page.output - page.target) ** 2
-    return bool((np.minimum(abs(squares - page.error), abs(squares / 2 - page.error)) > 0.001).any())
+    return bool((np.minimum(abs(squares - page.error), abs(squares / 2 - page.error)) > 3 * HALF).any())
 
 
 #: What tempts: its name, the argument, and what the innocent author did.
 TEMPTING: dict[str, tuple[Callable[[Page], bool], str]] = {
     "an output at the same distance is charged more": (_same_distance, "the targets differ"),
+    "nearer and charged more, side ignored": (
+        lambda page: _nearer(page, side=False), "jumped over the target"
+    ),
     "the squared error rises": (
         lambda page: bool(np.greater(*(d @ d for d in _distances(page)[::-1]))),
         "took a long step, or lowered another loss",
-    ),
-    "nearer and charged more, side ignored": (
-        lambda page: _nearer(page, side=False), "jumped over the target"
     ),
     "the farthest output is not charged most": (
         lambda page: bool(page.error[_distances(page)[0].argmax()] < page.error.max()), "used cross-entropy"
@@ -359,15 +359,16 @@ OUTPUTS = (
 )
 
 CONVICTED = (
-    "Bars: how many of 200 right pages nine arguments convict. An output at the same distance is charged more:"
-    " 4. The squared error rises: 5. Nearer and charged more, side ignored: 4. The farthest output is not"
-    " charged most: 16. Nearer and not charged less: 27. An error rises: 38. The weights of a column move both"
-    " ways: 87. An error is no square and no half square: 105. A rate of 0.5 doesn't give the new weights: 164."
+    "Bars: how many of 200 right pages nine arguments convict. An output at the same distance is charged"
+    " more: 4. Nearer and charged more, side ignored: 4. The squared error rises: 5. The farthest output is"
+    " not charged most: 16. Nearer and not charged less: 27. An error rises: 38. The weights of a column move"
+    " both ways: 87. An error is no square and no half square: 103. A rate of 0.5 doesn't give the new"
+    " weights: 164."
 )
 RIGHT = (
-    "Three number lines of a right page. Output 1, target 0.9: goes from 0.612 to 0.622, error 0.041 to 0.039."
-    " Output 2, target 0.1: goes from 0.584 to 0.565, error 0.117 to 0.108. Output 3, target 0.8: goes from"
-    " 0.394 to 0.409, error 0.083 to 0.076."
+    "Three number lines of a right page. Output 1, target 0.9: goes from 0.612 to 0.622, error 0.041 to"
+    " 0.039. Output 2, target 0.1: goes from 0.584 to 0.565, error 0.117 to 0.108. Output 3, target 0.8: goes"
+    " from 0.394 to 0.409, error 0.083 to 0.076."
 )
 
 

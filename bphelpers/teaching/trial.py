@@ -156,7 +156,7 @@ def worked(
         np.array([UPDATES[update](rate) * pick_updates(dW) for dW in grads]),
     )  # fmt: skip
     rounded = {name: np.round(value, 3) for name, value in vars(page).items() if name != "about"}
-    about = {"activation": activation, "loss": loss, "rate": f"{rate:.2f}", "biases": "yes" if biases else "no",
+    about = {"activation": activation, "loss": loss, "rate": f"{rate:.2f}", "biases": ("no", "yes")[biases],
              "an update is the": update, "weights shown": shown}  # fmt: skip
     return Page(**rounded, about=about)
 
