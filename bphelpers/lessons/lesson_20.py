@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from bphelpers import nn
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots, trial
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
@@ -355,7 +356,8 @@ XOR_PRINTED: dict[str, Any] = {"a1": ["0.899", "0.593", "0.378"], "a2": ["0.506"
 OUTPUTS = (
     "Three number lines from 0 to 1 with target, output and the way it goes in the step. Output 1, target"
     " 0.9: goes from 0.800 to 0.804, error 0.428 to 0.313. Output 2, target 0.1: goes from 0.650 to 0.658,"
-    " error 0.029 to 0.027. Output 3, target 0.8: goes from 0.900 to 0.894, error 0.034 to 0.084."
+    " error 0.029 to 0.027. Output 3, target 0.8: goes from 0.900 to 0.894, in thousandths from 900 to 894,"
+    " error 0.034 to 0.084."
 )
 
 CONVICTED = (
@@ -472,3 +474,63 @@ def bears(argument: Callable[[Page, float], bool]) -> float:
     """Up to which error of each printed number, in steps of 0.00005, the argument convicts the page."""
     page, steps = trial.published(), np.arange(1, 100) * 5e-5
     return float(next(half for half in steps if not argument(page, half + 5e-5)))
+
+
+# --- For the deeper page on the audit: right examples, and one error at a time
+
+
+def as_texts(values: Any, decimals: int) -> Any:
+    """Numbers as they are printed, in lists of the same shape."""
+    return np.vectorize(lambda value: f"{value:.{decimals}f}", otypes=[object])(values).tolist()
+
+
+def right_example(
+    rng: np.random.Generator,
+    activation: str = "sigmoid",
+    loss: str = "half squares",
+    lr: float = 0.5,
+    biases_move: bool = False,
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """What a right 2-3-2 example gives, as texts, and by the course's layers all numbers of an iteration."""
+    x, target = rng.random(2).round(2), rng.random(2).round(2)
+    weights = [rng.normal(size=shape).round(2) for shape in ((3, 2), (2, 3))]
+    biases = [rng.normal(size=length).round(2) for length in (3, 2)]
+    W, b = ([as_texts(values, 2) for values in arrays] for arrays in (weights, biases))
+    given = {"x": as_texts(x, 2), "W": W, "b": b, "activation": [activation, "sigmoid"], "target": as_texts(target, 2), "loss": loss, "lr": lr,
+             "biases_move": biases_move}  # fmt: skip
+    layers = [nn.Linear(2, 3, rng=rng), nn.Linear(3, 2, rng=rng)]
+    net = nn.Sequential(layers[0], trial.ACTIVATIONS[activation](), layers[1], nn.Sigmoid())
+    for p, values in zip(net.parameters(), (weights[0], biases[0], weights[1], biases[1]), strict=True):
+        p.data = values
+    price, slope = trial.LOSSES[loss]
+
+    found: dict[str, Any] = {}
+    a: Array = x[None]
+    for name, layer in zip(("z1", "a1", "z2", "a2"), net.layers, strict=True):
+        a = layer(a)
+        found[name] = a[0]
+    found["errors"] = price(a[0], target)
+    found["loss"] = found["errors"].sum()
+    back = slope(a, target)
+    for name, layer in zip(("dz2", "dW2", "dz1", "dW1"), net.layers[::-1], strict=True):
+        back = layer.backward(back)
+        found[name] = layer.W.grad.copy() if isinstance(layer, nn.Linear) else back[0]
+    for p in net.parameters():
+        if p.name.startswith("W") or biases_move:
+            p.data = p.data - lr * p.grad
+    found |= {"W2 new": layers[1].W.data, "W1 new": layers[0].W.data, "output after": net(x[None])[0]}
+    found["loss after"] = price(found["output after"], target).sum()
+    return given, found
+
+
+def with_an_error(
+    numbers: dict[str, Array], decimals: int, rng: np.random.Generator
+) -> tuple[dict[str, Any], str]:
+    """One of the numbers off by 3 in some decimal, as a text, and how the audit calls it."""
+    name = str(rng.choice(list(numbers)))
+    values = np.array(numbers[name])
+    at = tuple(int(rng.integers(length)) for length in values.shape)
+    values[at] += rng.choice([-1, 1]) * 3 * 10.0 ** -int(rng.integers(1, decimals + 1))
+    head, space, rest = name.partition(" ")
+    place = "_" * bool(at) + "".join(str(i + 1) for i in at)
+    return {name: as_texts(values, decimals)}, head + place + space + rest
