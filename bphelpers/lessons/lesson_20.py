@@ -476,6 +476,35 @@ def bears(argument: Callable[[Page, float], bool]) -> float:
     return float(next(half for half in steps if not argument(page, half + 5e-5)))
 
 
+# --- The deeper page on arguments with an if
+
+LAYOUTS = {"as the page hints": trial.LAYOUTS, "any three weights": ("any three",),
+           "updates of other weights": ("updates of others",)}  # fmt: skip
+SPREAD = (
+    "Two rows of ten dots, the test accuracy after one and after two passes over the digits. After one they"
+    " lie between 0.78 and 0.88, after two between 0.88 and 0.94. A line marks the printed 0.92."
+)
+
+
+def draw_accuracies(accuracies: dict[int, Sequence[float]], printed: float) -> Figure:
+    """The accuracies of all starts after each number of passes, and the printed one."""
+    fig = plots.new_figure(6.4, 2.2)
+    ax = fig.subplots()
+    for row, values in enumerate(accuracies.values()):
+        ax.plot(values, [-row] * len(values), "o", color=plots.FORWARD, alpha=0.6)
+    ax.axvline(printed, color=plots.BACKWARD, ls="--", lw=1.2)
+    ax.text(printed, 0.45, f" printed: {printed:g}", color=plots.BACKWARD)
+    ax.set(
+        yticks=[-row for row in range(len(accuracies))],
+        ylim=(-1.4, 0.8),
+        xlabel="test accuracy of ten starts",
+    )
+    ax.set_yticklabels([f"after {passes} pass{'es' * (passes > 1)}" for passes in accuracies])
+    ax.grid(False)
+    plots.titled(fig, "Two passes reach the printed accuracy, one does not")
+    return fig
+
+
 # --- For the deeper page on the audit: right examples, and one error at a time
 
 
@@ -496,8 +525,8 @@ def right_example(
     weights = [rng.normal(size=shape).round(2) for shape in ((3, 2), (2, 3))]
     biases = [rng.normal(size=length).round(2) for length in (3, 2)]
     W, b = ([as_texts(values, 2) for values in arrays] for arrays in (weights, biases))
-    given = {"x": as_texts(x, 2), "W": W, "b": b, "activation": [activation, "sigmoid"], "target": as_texts(target, 2), "loss": loss, "lr": lr,
-             "biases_move": biases_move}  # fmt: skip
+    given = {"x": as_texts(x, 2), "target": as_texts(target, 2), "W": W, "b": b, "loss": loss, "lr": lr,
+             "activation": [activation, "sigmoid"], "biases_move": biases_move}  # fmt: skip
     layers = [nn.Linear(2, 3, rng=rng), nn.Linear(3, 2, rng=rng)]
     net = nn.Sequential(layers[0], trial.ACTIVATIONS[activation](), layers[1], nn.Sigmoid())
     for p, values in zip(net.parameters(), (weights[0], biases[0], weights[1], biases[1]), strict=True):
