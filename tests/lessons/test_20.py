@@ -10,6 +10,8 @@ from bphelpers import data
 from bphelpers.lessons import lesson_20
 from bphelpers.teaching import check, trial
 from bphelpers.teaching.audit import audit
+from tools.course.lesson import NOTEBOOKS
+from tools.course.solved import solved
 
 SOUND = {
     "nearer, yet charged more": lesson_20.nearer_but_worse,
@@ -322,3 +324,58 @@ def test_a_plausible_wrong_answer_is_not_accepted(capsys):
 def test_a_more_generous_answer_is_right_too(capsys):
     check("20.1", lambda page: lesson_20.nearer_but_worse(page, half=5e-4))
     assert "20.1: right" in capsys.readouterr().out
+
+
+# --- The deeper pages ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ifs():
+    return solved(NOTEBOOKS / "deeper" / "20_arguments_with_an_if.ipynb").variables
+
+
+@pytest.fixture(scope="module")
+def full():
+    return solved(NOTEBOOKS / "deeper" / "20_audit_in_full.ipynb").variables
+
+
+def test_what_the_last_two_arguments_assume():
+    """Another layout lets the argument that assumes one convict innocents, and no other argument."""
+    for layout, guilty in (("any three", "delta times output"), ("updates of others", "one step, one rate")):
+        found = {
+            name: len(trial.verdict(argument, 300, (layout,)).innocents) for name, argument in SOUND.items()
+        }
+        assert found.pop(guilty) > 60 and not any(found.values())
+    assert lesson_20.one_rate_fits(np.array([6.0, 4, 2]), np.array([3.0, 2, 1]))
+    assert not lesson_20.one_rate_fits(np.array([6.0, 4, 2]), np.array([1.0, 3, 2]))
+
+
+@pytest.mark.ten_starts
+def test_only_the_arguments_on_errors_survive_every_layout_of_1000():
+    for name in list(SOUND)[:2]:
+        for layout in ("any three", "updates of others"):
+            assert trial.verdict(SOUND[name], 1000, (layout,)).innocents == []
+
+
+def test_a_hidden_neuron_moves_too_far(ifs):
+    assert ifs.most == pytest.approx(0.008) and ifs.possible == pytest.approx(0.036)
+    assert ifs.needed == pytest.approx(0.0365) and ifs.needed / 0.25 > 4 * ifs.possible
+    z = np.linspace(-9, 9, 4001)
+    for activation, slope in (("sigmoid", 0.25), ("tanh", 1), ("ReLU", 1)):
+        steps = np.diff(trial.ACTIVATIONS[activation]()(z[None])[0]) / np.diff(z)
+        assert steps.max() <= slope + 1e-9
+
+
+def test_one_pass_over_the_digits_is_not_enough_and_two_may_be(ifs):
+    one, two = ifs.accuracies[1], ifs.accuracies[2]
+    assert len(one) == len(two) == 10
+    assert 0.77 < min(one) <= max(one) < 0.89 and 0.87 < min(two) <= max(two) < 0.945
+    assert max(one) < 0.92 < max(two)
+
+
+def test_the_audit_of_ten_examples(full):
+    assert (full.alarms, full.judged, full.blamed, full.planted) == (0, 450, 40, 40)
+    assert set(full.numbers) == {
+        "z1", "a1", "z2", "a2", "errors", "loss", "dz2", "dW2", "dz1", "dW1", "W2 new", "W1 new",
+        "output after", "loss after",
+    }  # fmt: skip
