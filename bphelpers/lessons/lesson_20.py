@@ -471,9 +471,9 @@ ARGUMENTS: dict[str, Callable[[Page, float], bool]] = {
 
 
 def bears(argument: Callable[[Page, float], bool]) -> float:
-    """Up to which error of each printed number, in steps of 0.00005, the argument convicts the page."""
-    page, steps = trial.published(), np.arange(1, 100) * 5e-5
-    return float(next(half for half in steps if not argument(page, half + 5e-5)))
+    """How far off each printed number may be, in steps of 0.0001, with the argument still convicting."""
+    page, steps = trial.published(), np.arange(1, 50) / 10_000
+    return float(next(half for half in steps if not argument(page, half + 1.0001e-4)))
 
 
 # --- The deeper page on arguments with an if
