@@ -78,11 +78,18 @@ class Page:
 
     def __str__(self) -> str:
         about = [f"{name}: {value}" for name, value in self.about.items()]
-        lines = ["; ".join(part) for part in (about[:3], about[3:]) if part]
+        return "\n".join(["; ".join(part) for part in (about[:3], about[3:]) if part] + self._lines())
+
+    @property
+    def __name__(self) -> str:  # by which `check` says with what it called an answer
+        return f"a page with {'; '.join(self._lines())}"
+
+    def _lines(self) -> list[str]:
         columns = zip(self.target, self.output, self.new_output, self.error, self.new_error, strict=True)
-        for k, (t, o, new_o, e, new_e) in enumerate(columns, start=1):
-            lines.append(f"output {k}, target {t:g}: {o:.3f} -> {new_o:.3f}, error {e:.3f} -> {new_e:.3f}")
-        return "\n".join(lines)
+        return [
+            f"output {k}, target {t:g}: {o:.3f} -> {new_o:.3f}, error {e:.3f} -> {new_e:.3f}"
+            for k, (t, o, new_o, e, new_e) in enumerate(columns, start=1)
+        ]
 
 
 def published() -> Page:

@@ -320,6 +320,15 @@ def test_a_plausible_wrong_answer_is_not_accepted(capsys):
     assert said.count("not right yet") == 3 and "another may have the same target" in said
 
 
+def test_the_page_that_an_answer_fails_on_is_printed(capsys):
+    answer = lambda page: len(page.target) == 3  # noqa: E731
+    check("20.1", answer)
+    said = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert (
+        "Called with a page with output 1, target 0.9: 0.700 -> 0.750, error 0.020 -> 0.011; output 2" in said
+    )
+
+
 def test_a_more_generous_answer_is_right_too(capsys):
     check("20.1", lambda page: lesson_20.nearer_but_worse(page, half=5e-4))
     assert "20.1: right" in capsys.readouterr().out
