@@ -38,7 +38,7 @@ def test_2700_right_numbers_and_240_planted_errors():
 
 @pytest.mark.parametrize("decimals", [2, 3, 4])
 def test_an_author_who_goes_on_with_rounded_numbers_is_innocent(decimals):
-    """Every number is computed from the printed ones; or with one digit more than is printed."""
+    """Every number is computed from the printed ones; or with one digit more, and then rounded again."""
     rng, verdicts = np.random.default_rng(decimals), set()
     for kept in (decimals, decimals + 1):
         for _ in range(10):

@@ -28,6 +28,7 @@ SLIPS = (
 )  # fmt: skip
 RIGHT, CUT, FOLLOWS, AFTER, SLIP = "right", "cut off", "follows", "follows a slip", "slip"
 ALMOST = 1 + 1e-7  # a number halfway between two printed ones is rounded to either
+TWICE = 1.1  # of half a unit: 0.02995 for 0.029948, and then 0.0300
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Finding:
     """What is found about one printed number.
 
     ``verdict`` is ``"right"``; ``"cut off"`` where digits were dropped and not rounded; ``"follows"`` where
-    the rounding of printed numbers before it explains it; ``"follows a slip"``; or ``"slip"``. ``expected``
-    is what is given makes of it, at a slip what the numbers printed before it make of it, and ``why`` holds
-    the slips that give what is printed.
+    rounding explains it, that of numbers before it or its own, done twice; ``"follows a slip"``; or
+    ``"slip"``. ``expected`` is what the page's givens make of it, at a slip what the numbers printed before
+    it make of it, and ``why`` holds the slips that give what is printed.
     """
 
     name: str
@@ -174,7 +175,7 @@ class _Near(NamedTuple):
         return abs(number - self.value) <= self.half * ALMOST
 
     def as_follows(self, number: float) -> bool:
-        return abs(number - self.value) <= self.half * ALMOST + self.doubt
+        return abs(number - self.value) <= self.half * TWICE + self.doubt
 
     def cut(self, number: float) -> bool:
         dropped = abs(number) - abs(self.value)
