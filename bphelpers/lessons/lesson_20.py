@@ -501,7 +501,7 @@ def draw_accuracies(accuracies: dict[int, Sequence[float]], printed: float) -> F
     )
     ax.set_yticklabels([f"after {passes} pass{'es' * (passes > 1)}" for passes in accuracies])
     ax.grid(False)
-    plots.titled(fig, "Two passes reach the printed accuracy, one does not")
+    plots.titled(fig, "No start reaches the printed accuracy in one pass")
     return fig
 
 
