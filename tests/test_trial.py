@@ -47,12 +47,19 @@ def test_what_an_update_may_be(update, factor):
 
 
 def test_weights_shown_are_a_row_a_column_or_the_diagonal():
-    into, out, diagonal = (
-        trial.worked(np.ones(5), np.full(3, 0.5), np.random.default_rng(3), shown=shown).weights
-        for shown in trial.LAYOUTS
-    )
+    """In a row one delta is shared, so updates go like the senders' outputs; in a column, the sender's."""
+    found = {}
+    for shown in trial.LAYOUTS:
+        rng = np.random.default_rng(3)
+        page = found[shown] = trial.worked(np.ones(5), np.array([0.1, 0.5, 0.9]), rng, shown=shown)
+        slope = page.output * (1 - page.output)
+        delta = (page.output - page.target) * slope
+        deltas = delta[0] if shown == trial.LAYOUTS[0] else delta
+        senders = page.hidden[0] if shown == trial.LAYOUTS[1] else page.hidden
+        np.testing.assert_allclose(page.updates[2], deltas * senders, atol=1.5e-3)
+    into, out, diagonal = (page.weights for page in found.values())
     assert (into[:, 0] == out[:, 0]).all() and (into[:, 0] == diagonal[:, 0]).all()
-    assert (into[:, 1] != out[:, 1]).all() and (diagonal[:, 1] != into[:, 1]).all()
+    assert len({tuple(weights[2]) for weights in (into, out, diagonal)}) == 3
 
 
 @pytest.mark.parametrize("fault", trial.FAULTS)
@@ -69,6 +76,10 @@ def test_a_planted_fault_changes_what_it_says(fault):
             if name != "about" and (getattr(page, name) != getattr(wrong, name)).any()
         }
     assert seen == changes[fault]
+    page = trial.innocents(1)[0]
+    wrong = trial.planted(page, "weights sent the wrong way", rng)
+    moved = wrong.new_weights != page.new_weights
+    np.testing.assert_allclose(wrong.changes[moved], -page.changes[moved], atol=1e-9)
     assert trial.published().weights.tolist() == [[0.2, 0.7, 0.1], [0.9, 0.3, 0.6], [0.5, 0.8, 0.4]]
 
 
