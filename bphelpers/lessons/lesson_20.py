@@ -284,32 +284,24 @@ def _not_squares(page: Page) -> bool:
     return bool((np.minimum(abs(squares - page.error), abs(squares / 2 - page.error)) > 3 * HALF).any())
 
 
-#: What tempts: its name, the argument, and what the innocent author did.
-TEMPTING: dict[str, tuple[Callable[[Page], bool], str]] = {
-    "an output at the same distance is charged more": (_same_distance, "the targets differ"),
-    "nearer and charged more, side ignored": (
-        lambda page: _nearer(page, side=False), "jumped over the target"
+#: Each convicts the published page, and right ones too.
+TEMPTING: dict[str, Callable[[Page], bool]] = {
+    "an output at the same distance is charged more": _same_distance,
+    "nearer and charged more, side ignored": lambda page: _nearer(page, side=False),
+    "the squared error rises": lambda page: bool(np.greater(*(d @ d for d in _distances(page)[::-1]))),
+    "the farthest output is not charged most": lambda page: bool(
+        page.error[_distances(page)[0].argmax()] < page.error.max()
     ),
-    "the squared error rises": (
-        lambda page: bool(np.greater(*(d @ d for d in _distances(page)[::-1]))),
-        "took a long step, or lowered another loss",
+    "nearer and not charged less": lambda page: _nearer(page, strict=False),
+    "an error rises": lambda page: bool((page.new_error > page.error).any()),
+    "the weights of a column move both ways": lambda page: any(
+        np.ptp(np.sign(c[c != 0])) > 0 for c in page.changes if c.any()
     ),
-    "the farthest output is not charged most": (
-        lambda page: bool(page.error[_distances(page)[0].argmax()] < page.error.max()), "used cross-entropy"
+    "an error is no square and no half square": _not_squares,
+    "a rate of 0.5 doesn't give the new weights": lambda page: (
+        not any((abs(page.changes[2] + 0.5 * u) < 0.002).all() for u in page.updates)
     ),
-    "nearer and not charged less": (
-        lambda page: _nearer(page, strict=False), "printed three decimals"
-    ),
-    "an error rises": (lambda page: bool((page.new_error > page.error).any()), "lowered the sum"),
-    "the weights of a column move both ways": (
-        lambda page: any(np.ptp(np.sign(c[c != 0])) > 0 for c in page.changes if c.any()), "had reason to"
-    ),
-    "an error is no square and no half square": (_not_squares, "used another loss"),
-    "a rate of 0.5 doesn't give the new weights": (
-        lambda page: not any((abs(page.changes[2] + 0.5 * u) < 0.002).all() for u in page.updates),
-        "used another rate",
-    ),
-}  # fmt: skip
+}
 
 
 def _nearer(page: Page, *, side: bool = True, strict: bool = True) -> bool:

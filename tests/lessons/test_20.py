@@ -68,8 +68,7 @@ def answers(name, page):
 
 @pytest.mark.parametrize("name", lesson_20.TEMPTING)
 def test_what_tempts_convicts_an_innocent_who_can_say_why(name):
-    argument, _ = lesson_20.TEMPTING[name]
-    found = trial.verdict(argument)
+    found = trial.verdict(lesson_20.TEMPTING[name])
     assert found.page and found.innocents
     assert all(answers(name, page) for page in found.innocents)
 
