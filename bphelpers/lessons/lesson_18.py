@@ -340,3 +340,18 @@ def draw_stairs(values: Array, smooth: Sequence[float], counts: Sequence[int]) -
     right.set(xlabel="the same weight", ylabel="wrong answers, thresholds", yticks=range(5),
               ylim=(-0.2, 4.2), title="No slope anywhere")  # fmt: skip
     return fig
+
+
+RACE = (
+    "Loss over forward passes on a logarithmic axis, up to 900. Both curves start between 2 and 3. "
+    "Backpropagation falls to 0.01, asking to about a half."
+)
+WRONG_WAYS = (
+    "Loss over 900 forward passes, on a logarithmic axis. Backpropagation ends at 0.01 and a fixed B at 0.02. "
+    "Three curves stay far above: the frozen hidden layer at 0.4, and near a half asking and another B at "
+    "every step."
+)
+STAIRS = (
+    "Two curves over the same weight. Left, with sigmoids, the loss bends smoothly. Right, with thresholds, "
+    "the number of wrong answers is a staircase: flat everywhere, with jumps between."
+)
