@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import ipywidgets
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,6 +11,7 @@ from bphelpers.lessons.shared import drawn
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
+from bphelpers.teaching.plots.labels import spread
 
 Badness = Callable[[Array], float]
 
@@ -209,8 +211,8 @@ PREDICTIONS = {
 
 # --- What was measured from thirty starts -------------------------------------------------------------------
 
-# Loss after the budget, lowest and highest of thirty starts; how many of ten read 95 %, in three sets.
-THIRTY_STARTS = {
+# Starts 1 to 30. Loss after the budget, lowest and highest; how many of ten read 95 %, in three sets.
+THIRTY_STARTS: dict[str, tuple[float, float, tuple[int, int, int]]] = {
     "backpropagation": (0.009, 0.011, (10, 10, 10)),
     "fixed B on the way back": (0.018, 0.028, (10, 10, 10)),
     "hidden layer frozen": (0.30, 0.56, (3, 2, 5)),
@@ -224,8 +226,8 @@ THIRTY_STARTS = {
 def thirty_starts() -> str:
     """The table of what thirty starts gave."""
     width = max(map(len, THIRTY_STARTS))
-    head = f"{'':<{width}}  loss, 30 starts  95 % right, of 10"
-    rows = (f"{name:<{width}}  {low:5.3f} to {high:5.3f}  {'  '.join(f'{n:>2}' for n in sets)}"
+    head = f"{'':<{width}}  {'loss':<14}  95 % right, of 10"
+    rows = (f"{name:<{width}}  {f'{low:.2g} to {high:.2g}':<14}  {'  '.join(f'{n:>2}' for n in sets)}"
             for name, (low, high, sets) in THIRTY_STARTS.items())  # fmt: skip
     return "\n".join((head, *rows))
 
@@ -247,9 +249,9 @@ def two_questions() -> Figure:
     _arrow(ax, (-1, 1), plots.FORWARD)
     _arrow(ax, (3, 4), plots.BACKWARD)
     ax.text(6.6, 7.35, "first guess (7, 7)", color=plots.FORWARD, ha="center")
-    ax.text(-1.1, 1.3, "second guess (-1, 1)", color=plots.FORWARD, ha="center")
+    ax.text(-1.3, 1.0, "second guess (-1, 1)", color=plots.FORWARD, ha="right")
     ax.text(2.6, 4.45, "their mean (3, 4),\nthe gradient", color=plots.BACKWARD, ha="right", weight="bold")
-    ax.set(xlim=(-3.5, 9), ylim=(-0.6, 8.2), aspect="equal", xlabel="first weight", ylabel="second weight",
+    ax.set(xlim=(-6, 9), ylim=(-0.6, 8.2), aspect="equal", xlabel="first weight", ylabel="second weight",
            title="Both guesses miss, and their mean is right")  # fmt: skip
     return fig
 
@@ -261,6 +263,14 @@ def _arrow(ax: Axes, end: tuple[float, float], colour: str, width: float = 2.2) 
 
 SIZES = (9, 85, 1210, 7510)
 ASKED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+
+
+def sliders() -> dict[str, ipywidgets.SelectionSlider]:
+    """How many weights, and how many questions; the first picture has 1,210 and 10."""
+    choices = {"weights": (SIZES, 1210), "questions": (ASKED, 10)}
+    return {name: ipywidgets.SelectionSlider(options=[(f"{n:,}", n) for n in numbers], value=start,
+                                             description=name, tooltip=name)
+            for name, (numbers, start) in choices.items()}  # fmt: skip
 
 
 def expected_cosine(questions: Array | int, weights: int) -> Array:
@@ -286,7 +296,7 @@ def draw_questions(fig: Figure, weights: int, questions: int) -> None:
     asked = np.logspace(0, 4, 60)
     for size in SIZES:
         chosen = size == weights
-        right.plot(asked, expected_cosine(asked, size), color=plots.FORWARD if chosen else plots.LIGHT,
+        right.plot(asked, expected_cosine(asked, size), "-", color=plots.FORWARD if chosen else plots.LIGHT,
                    lw=2.4 if chosen else 1.4)  # fmt: skip
     right.plot(questions, cosine, "o", color=plots.FORWARD, ms=8)
     right.plot(1.5, 1, "*", color=plots.BACKWARD, ms=14)
@@ -319,13 +329,14 @@ def draw_race(curves: dict[str, tuple[int, Sequence[float]]], title: str) -> Fig
     """Loss over forward passes: what one step costs, and the loss after 0, 1, 2, ... steps."""
     fig = plots.new_figure(7.2, 3.8)
     ax = fig.subplots()
-    for name, (passes, losses) in curves.items():
+    by_end = sorted(curves, key=lambda name: curves[name][1][-1])
+    heights = spread([np.log10(curves[name][1][-1]) for name in by_end], gap=0.17)
+    for name, height in zip(by_end, heights, strict=True):
+        passes, losses = curves[name]
         colour, style = _LOOKS[name]
-        spent = passes * np.arange(len(losses))
-        ax.plot(spent, losses, color=colour, ls=style)
-        ax.annotate(name, (spent[-1], losses[-1]), (6, 0), textcoords="offset points", color=colour,
-                    va="center", annotation_clip=False)  # fmt: skip
-    ax.set(yscale="log", xlim=(0, 1090), ylim=(0.007, 4), xlabel="forward passes spent", ylabel="loss",
+        ax.plot(passes * np.arange(len(losses)), losses, color=colour, ls=style)
+        ax.text(910, 10**height, name, color=colour, va="center")
+    ax.set(yscale="log", xlim=(0, 1130), ylim=(0.007, 4), xlabel="forward passes spent", ylabel="loss",
            title=title, xticks=range(0, 901, 300))  # fmt: skip
     return fig
 
@@ -347,11 +358,11 @@ RACE = (
     "Backpropagation falls to 0.01, asking to about a half."
 )
 WRONG_WAYS = (
-    "Loss over 900 forward passes, on a logarithmic axis. Backpropagation ends at 0.01 and a fixed B at 0.02. "
-    "Three curves stay far above: the frozen hidden layer at 0.4, and near a half asking and another B at "
-    "every step."
+    "Loss over 900 forward passes, on a logarithmic axis. Backpropagation ends at 0.01 and a fixed B between "
+    "0.02 and 0.03. Three curves stay far above: asking, another B at every step, and lowest of them the "
+    "frozen hidden layer."
 )
 STAIRS = (
     "Two curves over the same weight. Left, with sigmoids, the loss bends smoothly. Right, with thresholds, "
-    "the number of wrong answers is a staircase: flat everywhere, with jumps between."
+    "the number of wrong answers is a staircase: 1, then 0, then 1, then 2, and flat in between."
 )
