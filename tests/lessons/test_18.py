@@ -39,10 +39,10 @@ def test_over_all_flips_the_mean_guess_is_the_gradient_and_the_noise_has_its_len
     np.testing.assert_allclose(squared.mean(), 1 / weights, rtol=1e-12)
 
 
-def test_noise_of_the_first_weight_in_whole_numbers():
-    noise = [4 * a + 12 * b for a in (1, -1) for b in (1, -1)]
-    assert sorted(noise) == [-16, -8, 8, 16]
-    assert np.mean(np.square(noise)) == 160 == 4**2 + 12**2
+def test_noise_of_the_third_weight_in_whole_numbers():
+    noise = [3 * a + 4 * b for a in (1, -1) for b in (1, -1)]
+    assert sorted(noise) == [-7, -1, 1, 7]
+    assert np.mean(np.square(noise)) == 25 == 3**2 + 4**2
 
 
 def xor_loss(w):
