@@ -366,3 +366,36 @@ STAIRS = (
     "Two curves over the same weight. Left, with sigmoids, the loss bends smoothly. Right, with thresholds, "
     "the number of wrong answers is a staircase: 1, then 0, then 1, then 2, and flat in between."
 )
+
+
+# --- The deeper pages ---------------------------------------------------------------------------------------
+
+LENGTHS = (
+    "Length of the weights over 500 inputs, on a logarithmic axis. Hebb's weights grow without end, to far "
+    "more than a million. Oja's stay at 1."
+)
+
+
+def draw_lengths(lengths: Array) -> Figure:
+    """How long the weights are after each input, by Hebb's rule and by Oja's."""
+    fig = plots.new_figure(6.0, 3.0)
+    ax = fig.subplots()
+    for column, name, colour, style in ((0, "Hebb", plots.GREY, "--"), (1, "Oja", plots.UPDATE, "-")):
+        ax.plot(lengths[:, column], style, color=colour)
+        ax.annotate(name, (len(lengths) - 1, lengths[-1, column]), (6, 0), textcoords="offset points",
+                    color=colour, va="center", annotation_clip=False)  # fmt: skip
+    ax.set(yscale="log", xlim=(0, 570), xlabel="inputs seen", ylabel="length of the weights",
+           title="Hebb's weights explode, Oja's don't")  # fmt: skip
+    return fig
+
+
+# Share of new images read right, lowest and highest of ten starts, with 1, 2, 4 and 8 hidden layers of 32.
+DEEP: dict[str, tuple[tuple[float, float], ...]] = {}
+
+
+def deep_table() -> str:
+    """The table of depths."""
+    head = f"{'hidden layers':<13}" + "".join(f"{depth:>14}" for depth in (1, 2, 4, 8))
+    rows = (f"{way:<13}" + "".join(f"{f'{low:.2f} to {high:.2f}':>14}" for low, high in row)
+            for way, row in DEEP.items())  # fmt: skip
+    return "\n".join((head, *rows))
