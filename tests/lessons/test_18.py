@@ -9,6 +9,8 @@ from bphelpers import functional as F
 from bphelpers import numeric
 from bphelpers.lessons import lesson_18
 from bphelpers.teaching import plots
+from tools.course.lesson import NOTEBOOKS
+from tools.course.solved import solved
 
 SETS = range(1, 11), range(11, 21), range(21, 31)
 
@@ -239,7 +241,7 @@ def test_w2_turns_towards_b_and_the_gradient_with_it(lesson):
 
 
 def test_the_second_step_moves_w2_along_b(lesson):
-    """What the page says row by row: the step of W2 holds MᵀM B with M = Xᵀ dlogits, which never turns B round."""
+    """What the page says row by row: the step holds MᵀM B with M = Xᵀ dlogits, which never turns B round."""
     rng = np.random.default_rng(0)
     X, dlogits, B = rng.normal(size=(50, 6)), rng.normal(size=(50, 3)), rng.normal(size=(3, 4))
     shift = (
@@ -307,3 +309,139 @@ def test_wrong_answers_differ_from_the_right_one_and_from_each_other(key):
             flat(one[a]).shape != flat(one[b]).shape or np.abs(flat(one[a]) - flat(one[b])).max() > 1e-3
             for one in both
         ), (a, b)
+
+
+# --- The deeper pages ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def local():
+    return solved(NOTEBOOKS / "deeper" / "18_local_rules.ipynb").variables
+
+
+@pytest.fixture(scope="module")
+def more():
+    return solved(NOTEBOOKS / "deeper" / "18_more_than_one_gradient.ipynb").variables
+
+
+def test_one_weight_by_hebb_and_by_oja():
+    hebb, x, lr = 1.0, 2.0, 1 / 8
+    for grown in (1.5, 2.25):
+        hebb += lr * (hebb * x) * x
+        assert hebb == grown
+    assert lr * (1 * x) * (x - (1 * x) * 1) == 0
+    w = 0.5
+    assert w * x == 1 and lr * 1 * (x - 1 * w) == 1 / 8 * (2 - 1 / 2)
+    for _ in range(20):
+        w += lr * (w * x) * (x - (w * x) * w)
+    assert w == pytest.approx(1)
+
+
+def test_hebb_explodes_and_oja_finds_the_long_axis_from_ten_starts(local):
+    for seed in range(1, 11):
+        _, lengths, to_axis = local.hebb_and_oja(seed)
+        assert lengths[-1, 0] > 1e6 and 0.97 < lengths[-1, 1] < 1.03 and abs(to_axis) > 0.99
+
+
+def test_ojas_mean_step_is_a_gradient_step_on_the_unit_circle(local):
+    for angle in np.linspace(0.1, 3, 12):
+        w = np.array([np.cos(angle), np.sin(angle)])
+        outputs = local.cloud @ w
+        step = outputs @ (local.cloud - np.outer(outputs, w)) / 500
+        np.testing.assert_allclose(step, -numeric.numerical_gradient(local.missing, w), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.ten_starts
+def test_guesses_rewards_and_goodness_from_ten_starts(local):
+    losses = [local.with_guesses(seed) for seed in range(1, 11)]
+    assert min(losses) > 0.015 and max(losses) < 0.045
+    assert min(local.from_rewards(seed) for seed in range(1, 11)) > 0.95
+    good = [local.forward_forward(seed) for seed in range(1, 11)]
+    assert min(good) > 0.905 and max(good) < 0.935
+
+
+@pytest.mark.ten_starts
+@pytest.mark.parametrize("way", lesson_18.DEEP)
+def test_the_table_of_depths_from_ten_starts(local, way):
+    for layers, (low, high) in zip((1, 2, 4, 8), lesson_18.DEEP[way], strict=True):
+        right = [local.deep(way, layers, seed) for seed in range(1, 11)]
+        assert min(right) == pytest.approx(low, abs=0.011) and max(right) == pytest.approx(high, abs=0.011)
+
+
+def test_the_order_of_the_ways_back_at_four_hidden_layers(local):
+    assert local.shares["backprop"] > local.shares["direct"] > local.shares["fixed"] > local.shares["frozen"]
+
+
+def test_rewards_follow_the_gradient_of_the_expected_reward(local):
+    """Over all answers, REINFORCE has the mean it should have, whatever the baseline."""
+    rng = np.random.default_rng(0)
+    logits, right = rng.normal(size=(1, 4)), 2
+    p = F.softmax(logits)[0]
+    for baseline in (0.0, 0.3):
+        mean = sum(p[a] * -((a == right) - baseline) * (np.eye(4)[a] - p) for a in range(4))
+        slope = numeric.numerical_gradient(lambda z: -float(F.softmax(z)[0, right]), logits)
+        np.testing.assert_allclose(mean, slope[0], rtol=1e-5, atol=1e-8)
+
+
+def test_evolved_wires(local):
+    """Ten starts at each price, and among them the network with one hidden unit and two skipping wires."""
+    famous, solved_at = 0, {}
+    for price in (0, 0.003, 0.01):
+        runs = [local.evolve(seed, price) for seed in range(1, 11)]
+        good = [wires for w, wires in runs if local.xor_loss(w) < 0.1]
+        solved_at[price] = len(good)
+        for wires in good:
+            units = [j for j in range(3) if wires[2 * j : 2 * j + 2].any() and wires[9 + j]]
+            famous += len(units) == 1 and wires[12:14].all()
+        if price == 0.003:
+            assert max(wires.sum() for wires in good) <= 9
+    assert solved_at[0] == 10 and solved_at[0.003] >= 9 > solved_at[0.01] and famous >= 1
+
+
+def test_newton_on_a_bowl_and_mazurs_negative_curvatures(more):
+    assert 3 - 6 / 2 == 0
+    np.testing.assert_allclose(more.curvatures[[0, 1, 7]], [-0.0250, -0.0039, 0.0365], atol=1e-4)
+    assert (more.curvatures < -1e-3).sum() == 2
+
+
+def test_a_row_of_j_is_the_gradient_of_a_miss(more):
+    w = np.random.default_rng(3).normal(size=9)
+    for i in range(4):
+        slope = numeric.numerical_gradient(lambda v, i=i: float(more.misses(v)[0][i]), w)
+        np.testing.assert_allclose(more.misses(w)[1][i], slope, rtol=1e-5, atol=1e-8)
+
+
+def test_curvature_speeds_up_and_does_not_rescue_from_forty_starts(more):
+    for hidden, least, most in ((2, 20, 30), (4, 38, 40)):
+        starts = [np.random.default_rng(seed).normal(size=4 * hidden + 1) for seed in range(1, 41)]
+        steps = {f: [s for w in starts if (s := f(w)) is not None] for f in (more.descent, more.marquardt)}
+        assert all(least <= len(found) <= most for found in steps.values())
+        assert 4 * np.median(steps[more.marquardt]) < np.median(steps[more.descent])
+
+
+def test_lbfgs_from_ten_starts(more):
+    starts = [lesson_18.start(np.random.default_rng(seed)) for seed in range(1, 11)]
+    quick, slow = ([method(w) for w in starts] for method in (more.lbfgs, more.plain))
+    assert 10 <= min(quick) and max(quick) <= 16 and 50 <= min(slow) and max(slow) <= 69
+
+
+@pytest.mark.ten_starts
+def test_ensembles_of_three_disjoint_sets(more):
+    for starts in SETS:
+        answers = np.array(
+            [more.probabilities(more.trained(np.arange(1000), seed), more.new_X) for seed in starts]
+        )
+        alone = np.mean(answers.argmax(axis=2) == more.new_y, axis=1)
+        together = np.mean(answers.mean(axis=0).argmax(axis=1) == more.new_y)
+        assert 0.935 < together < 0.944 and 0.924 < min(alone) and max(alone) < 0.946
+        assert together > alone.mean()
+
+
+@pytest.mark.ten_starts
+def test_leaving_one_out_tells_the_error_of_new_runs_over_ten_sets(more):
+    found = np.array([[more.three_errors(fit, np.random.default_rng(seed)) for fit in more.models.values()]
+                      for seed in range(1, 11)])  # fmt: skip
+    training, left_out, new = np.median(found, axis=0).T
+    np.testing.assert_allclose(left_out, new, atol=0.1)
+    assert new[0] > 1 and new[1] == pytest.approx(0.7, abs=0.05) and new[2] > 1
+    assert new[3] == pytest.approx(0.9, abs=0.05) and training[2] < 0.06
