@@ -196,7 +196,7 @@ def test_asking_4810_weights_takes_19_to_29_times_as_many_passes_from_ten_starts
 
 @pytest.mark.parametrize("weights", [10, 100])
 def test_a_round_bowl_does_take_about_so_many_questions_as_it_has_weights(weights):
-    """One question at its best rate, 1/P, leaves 1 - 1/P of the loss; the gradient at its best rate, nothing."""
+    """One question at its best rate, 1/P, leaves 1 - 1/P of the loss, and one gradient leaves nothing."""
     left = []
     for seed in range(300):
         rng = np.random.default_rng(seed)
@@ -422,7 +422,7 @@ def test_curvature_speeds_up_and_does_not_rescue_from_forty_starts(more):
 def test_lbfgs_from_ten_starts(more):
     starts = [lesson_18.start(np.random.default_rng(seed)) for seed in range(1, 11)]
     quick, slow = ([method(w) for w in starts] for method in (more.lbfgs, more.plain))
-    assert 10 <= min(quick) and max(quick) <= 16 and 50 <= min(slow) and max(slow) <= 69
+    assert min(quick) >= 10 and max(quick) <= 16 and min(slow) >= 50 and max(slow) <= 69
 
 
 @pytest.mark.ten_starts
@@ -433,7 +433,7 @@ def test_ensembles_of_three_disjoint_sets(more):
         )
         alone = np.mean(answers.argmax(axis=2) == more.new_y, axis=1)
         together = np.mean(answers.mean(axis=0).argmax(axis=1) == more.new_y)
-        assert 0.935 < together < 0.944 and 0.924 < min(alone) and max(alone) < 0.946
+        assert 0.935 < together < 0.944 and min(alone) > 0.924 and max(alone) < 0.946
         assert together > alone.mean()
 
 
