@@ -68,7 +68,7 @@ def test_the_law_within_its_own_standard_error(lesson, weights, hidden, question
         assert len(w) == weights
         coins = rng.choice([-1.0, 1.0], size=(questions, weights))
         found = lesson_18.guess_gradient(loss, w, coins, 1e-3)
-        cosines.append(lesson.cosine(found, g) ** 2)
+        cosines.append(lesson.cosine_of(found, g) ** 2)
         noises.append(np.sum((found - g) ** 2) / np.sum(g**2) * questions / (weights - 1))
     for measured, law in ((noises, 1.0), (cosines, questions / (questions + weights - 1))):
         if measured is noises or questions == 1 or weights > 9:  # with few weights the cosine is a bit larger
@@ -233,11 +233,11 @@ def test_w2_turns_towards_b_and_the_gradient_with_it(lesson):
     for seed in (1, 2, 3):
         rng = np.random.default_rng(seed)
         w, B = lesson_18.start(rng), rng.normal(size=(10, 16)) / 4
-        before = lesson.cosine(lesson_18.parts(w)[2], B)
+        before = lesson.cosine_of(lesson_18.parts(w)[2], B)
         for _ in range(300):
             w = w - 1.0 * lesson.through(w, B)
-        assert abs(before) < 0.3 and lesson.cosine(lesson_18.parts(w)[2], B) > 0.6
-        assert lesson.cosine(lesson.through(w, B)[hidden], lesson.gradient(w)[hidden]) > 0.4
+        assert abs(before) < 0.3 and lesson.cosine_of(lesson_18.parts(w)[2], B) > 0.6
+        assert lesson.cosine_of(lesson.through(w, B)[hidden], lesson.gradient(w)[hidden]) > 0.4
 
 
 def test_the_second_step_moves_w2_along_b(lesson):
