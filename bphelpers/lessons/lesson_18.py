@@ -159,12 +159,20 @@ def _climb_mistakes(badness: Badness, w: Array, nudges: Array) -> Mistakes:
                 best = tried
         return best
 
+    def level() -> Array:
+        best = w
+        for nudge in nudges:
+            if badness(best + nudge) <= badness(best):
+                best = best + nudge
+        return best
+
     firsts = [w + nudge for nudge in nudges if badness(w + nudge) < badness(w)]
     return {
         "nothing is repaired yet: there are two faults": walk(from_best=False, against_best=False),
         "each try still begins at w: go on from the best point so far": walk(from_best=False),
         "each try is still compared with w: compare it with the best point so far": walk(against_best=False),
         "the worse of two points is kept": walk(better=False),
+        "a nudge that changes nothing is kept too, but keep only what is better": level(),
         "every try is kept, whether it is better or not": w + nudges.sum(axis=0),
         "the walk stops at the first try that is better: does the return stand inside the loop?": firsts[0],
         "you return the point you started from": w,
@@ -176,7 +184,8 @@ def _climb_cases() -> list[tuple[Badness, Array, Array]]:
         return float(np.sum((w - np.arange(1.0, len(w) + 1)) ** 2))
 
     rng = np.random.default_rng(183)
-    return [(badness, rng.normal(size=n), rng.normal(size=(tries, n))) for n, tries in ((2, 9), (3, 14))]
+    smooth = [(badness, rng.normal(size=n), rng.normal(size=(tries, n))) for n, tries in ((2, 9), (3, 14))]
+    return [*smooth, (lambda w: float(badness(w) // 4), rng.normal(size=2), 0.5 * rng.normal(size=(20, 2)))]
 
 
 EXERCISES = {
@@ -256,6 +265,29 @@ def two_questions() -> Figure:
     return fig
 
 
+TRIANGLE = (
+    "A right triangle. The gradient lies flat. From its tip the noise of one question stands up, longer by "
+    "the root of P - 1, so with P = 5 twice as long. The guess is the long side."
+)
+
+
+def draw_triangle() -> Figure:
+    """The gradient, the noise of one question with five weights, and the guess."""
+    fig = plots.new_figure(5.0, 2.9)
+    ax = fig.subplots()
+    ax.plot([0.9, 0.9, 1], [0, 0.1, 0.1], color=plots.GREY, lw=1)
+    _arrow(ax, (1, 0), plots.BACKWARD)
+    _arrow(ax, (1, 2), plots.FORWARD)
+    ax.annotate("", (1, 2), (1, 0), arrowprops={"arrowstyle": "-|>", "lw": 2.2, "color": plots.GREY,
+                                                "shrinkA": 0, "shrinkB": 0})  # fmt: skip
+    ax.text(0.5, -0.22, "gradient", color=plots.BACKWARD, ha="center")
+    ax.text(1.06, 1.0, r"noise, $\sqrt{P - 1}$ times as long", color=plots.GREY, va="center")
+    ax.text(0.4, 1.05, "guess", color=plots.FORWARD, ha="right")
+    ax.set(xlim=(-0.4, 3.0), ylim=(-0.4, 2.1), aspect="equal", title="One question about five weights")
+    ax.set_axis_off()
+    return fig
+
+
 def _arrow(ax: Axes, end: tuple[float, float], colour: str, width: float = 2.2) -> None:
     ax.annotate("", end, (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": width,
                                              "shrinkA": 0, "shrinkB": 0})  # fmt: skip
@@ -296,8 +328,10 @@ def draw_questions(fig: Figure, weights: int, questions: int) -> None:
     asked = np.logspace(0, 4, 60)
     for size in SIZES:
         chosen = size == weights
-        right.plot(asked, expected_cosine(asked, size), "-", color=plots.FORWARD if chosen else plots.LIGHT,
-                   lw=2.4 if chosen else 1.4)  # fmt: skip
+        colour = plots.FORWARD if chosen else plots.GREY
+        right.plot(asked, expected_cosine(asked, size), "-", color=colour, lw=2.4 if chosen else 1.2)
+        half = np.argmin(abs(expected_cosine(asked, size) - 0.45))
+        right.text(asked[half], 0.45, f"{size:,} ", ha="right", va="bottom", color=colour, fontsize=8)
     right.plot(questions, cosine, "o", color=plots.FORWARD, ms=8)
     right.plot(1.5, 1, "*", color=plots.BACKWARD, ms=14)
     right.text(2.1, 1.04, "backpropagation", color=plots.BACKWARD, va="center", fontsize=9)
@@ -346,10 +380,10 @@ def draw_stairs(values: Array, smooth: Sequence[float], counts: Sequence[int]) -
     fig = plots.new_figure(7.0, 3.2)
     left, right = fig.subplots(1, 2)
     left.plot(values, smooth, color=plots.FORWARD)
-    left.set(xlabel="one weight", ylabel="loss, sigmoids", title="A slope everywhere")
+    left.set(xlabel="one bias", ylabel="loss, sigmoids", title="A slope everywhere")
     right.plot(values, counts, color=plots.FORWARD, drawstyle="steps-mid")
-    right.set(xlabel="the same weight", ylabel="wrong answers, thresholds", yticks=range(5),
-              ylim=(-0.2, 4.2), title="No slope anywhere")  # fmt: skip
+    right.set(xlabel="the same bias", ylabel="wrong answers, thresholds", yticks=range(5),
+              ylim=(-0.2, 4.2), title="Slope 0, except at the jumps")  # fmt: skip
     return fig
 
 
@@ -363,7 +397,7 @@ WRONG_WAYS = (
     "frozen hidden layer."
 )
 STAIRS = (
-    "Two curves over the same weight. Left, with sigmoids, the loss bends smoothly. Right, with thresholds, "
+    "Two curves over the same bias. Left, with sigmoids, the loss bends smoothly. Right, with thresholds, "
     "the number of wrong answers is a staircase: 1, then 0, then 1, then 2, and flat in between."
 )
 
