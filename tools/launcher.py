@@ -337,7 +337,8 @@ def lock(python: str, rest: Sequence[str]) -> int:
     """Resolve both locks for all Pythons and systems: first the whole, then a reader's part of it."""
     ensure_extra(python, "dev", "uv")
     compile_ = [python, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version"]
-    compile_ += ["3.11", "--extra", "lab", "--group", "build", "--generate-hashes", "--no-emit-index-url"]
+    compile_ += ["3.11", "--extra", "lab", "--extra", "scale", "--group", "build", "--generate-hashes"]
+    compile_ += ["--no-emit-index-url"]
     compile_ += ["--quiet", "--custom-compile-command", "make lock"]
     return run([*compile_, "--extra", "test", "--output-file", LOCK.name, *rest]) or run(
         [*compile_, "--constraints", LOCK.name, "--output-file", LAB_LOCK.name]
