@@ -68,11 +68,8 @@ class Processes(_Client):
 
         # Who kills ten in a row may hit the same task four times, and may kill a worker again before the 15
         # seconds are over after which Dask gives up one that is missing. A slow machine takes as long.
-        patience = {
-            "distributed.scheduler.allowed-failures": 100,
-            "distributed.deploy.lost-worker-timeout": "1d",
-        }
-        dask.config.set(patience)
+        dask.config.set({"distributed.scheduler.allowed-failures": 100})
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1d"})
         self._cluster = None
         if not isinstance(where, str):
             # The dashboard's usual port may be taken, and a death that is meant is nothing to warn of.

@@ -152,8 +152,8 @@ PREDICTIONS = {
     "19.B": Prediction(
         "The eight sums are added up in reverse order. After ten updates, the weights are ...",
         ("the same to the last bit", "different in their last digits", "different from the second digit on"),
-        explain="On paper, a sum doesn't depend on the order. But a computer rounds after every addition, and "
-        "what gets rounded does.",
+        explain="On paper, a sum doesn't depend on the order. But a computer rounds after each addition, "
+        "and what is rounded does.",
     ),
     "19.C": Prediction(
         "Two workers share every batch of 64 images. Compared with one process, a step is ...",
@@ -206,8 +206,8 @@ def _empty(fig: Figure, xlim: tuple[float, float], ylim: tuple[float, float]) ->
 
 ROUND_TRIP = (
     "On the left your notebook, which holds theta. On the right two workers, with four chunks of the images "
-    "each. Blue arrows carry theta to the workers, orange arrows carry sums and counts back, and the notebook "
-    "adds them up in the order of the chunks."
+    "each. Blue arrows carry theta to the workers, orange arrows carry sums and counts back, and it adds "
+    "them up in the order of the chunks."
 )
 
 
@@ -215,22 +215,22 @@ def round_trip() -> Figure:
     """One update with two workers."""
     fig = plots.new_figure(7.0, 2.9)
     ax = _empty(fig, (0, 10), (0, 4.2))
-    ax.add_patch(Rectangle((0.2, 0.9), 2.5, 2.4, fill=False, ec=plots.GREY))
-    for y, words, colour in ((2.9, "your notebook", plots.INK), (2.15, "theta", plots.UPDATE),
-                             (1.4, "adds up\nin order", plots.BACKWARD)):  # fmt: skip
+    ax.add_patch(Rectangle((0.2, 0.2), 2.5, 3.8, fill=False, ec=plots.GREY))
+    for y, words, colour in ((3.4, "your notebook", plots.INK), (2.6, "holds theta", plots.FORWARD),
+                             (1.3, "adds up\nin the order\nof the chunks", plots.BACKWARD)):  # fmt: skip
         ax.text(1.45, y, words, ha="center", va="center", color=colour)
     for y, name, chunks in ((2.4, "worker", "0  2  4  6"), (0.2, "another worker", "1  3  5  7")):
         ax.add_patch(Rectangle((6.6, y), 3.2, 1.6, fill=False, ec=plots.GREY))
-        ax.text(8.2, y + 1.2, name, ha="center", va="center", color=plots.INK)
+        ax.text(8.2, y + 1.15, name, ha="center", va="center", color=plots.INK)
         ax.text(8.2, y + 0.5, f"chunks {chunks}", ha="center", va="center", color=plots.INK)
-        for begin, end, shift, words, colour in (
-            ((2.7, 2.4), (6.6, y + 1.0), 0.32, "theta", plots.FORWARD),
-            ((6.6, y + 0.6), (2.7, 1.7), -0.36, "sums, counts", plots.BACKWARD),
+        for begin, end, height, words, colour in (
+            (2.7, 6.6, y + 1.1, "theta", plots.FORWARD),
+            (6.6, 2.7, y + 0.4, "sums and counts", plots.BACKWARD),
         ):
-            ax.annotate("", end, begin, arrowprops={"arrowstyle": "-|>", "lw": 1.6, "color": colour})
-            middle = (begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2 + shift
-            ax.text(*middle, words, ha="center", va="center", color=colour, fontsize=9)
-    plots.titled(fig, "The weights go out, sums come back, and the images stay where they are")
+            arrow = {"arrowstyle": "-|>", "lw": 1.6, "color": colour}
+            ax.annotate("", (end, height), (begin, height), arrowprops=arrow)
+            ax.text(4.65, height + 0.2, words, ha="center", va="center", color=colour, fontsize=9)
+    plots.titled(fig, "The weights go out, sums come back, and the images stay put")
     return fig
 
 
@@ -243,9 +243,9 @@ _CURVES = (
 )
 TIMES = (
     "Milliseconds a step over the number of images in a batch, both on logarithmic axes. One process needs "
-    "0.3 for 64 images and about 300 for 60,000. Two workers need about 18 up to 1,024 images. With both cores "
-    "free they are ahead from about 16,000 images on, and at 60,000 need about 190. With one core busy they "
-    "never are."
+    "0.3 for 64 images and about 300 for 60,000. Two workers need about 18 up to 1,024 images. With both "
+    "cores free they are ahead from about 16,000 images on, and at 60,000 need about 190. With one core busy "
+    "they never are."
 )
 
 
