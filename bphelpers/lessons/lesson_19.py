@@ -150,7 +150,7 @@ PREDICTIONS = {
         "they get half the say.",
     ),
     "19.B": Prediction(
-        "The eight sums are added up in reverse order. After ten updates, the weights are ...",
+        "The eight sums are added up in reverse order. After five updates, the weights are ...",
         ("the same to the last bit", "different in their last digits", "different from the second digit on"),
         explain="On paper, a sum doesn't depend on the order. But a computer rounds after each addition, "
         "and what is rounded does.",
