@@ -3,10 +3,10 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/scaling.py [--runs 3] [--images 60000]
         [--busy-cores 0] [--file bphelpers/datasets/scaling.json]
 
-The network is 784-128-64-10 with ReLU, in float32; the images are the 5,000 that ship, shifted twelve ways. A
-step on workers sends the weights to two chunks' tasks, and adds up the two sums that come back. The lowest and
-the highest of the runs are stored. `--busy-cores 1` keeps a core busy with something else meanwhile, and adds
-that to the rows' names; the machine's load is printed, because without it such times say little. Some minutes.
+The network is 784-128-64-10 with ReLU, in float32; the images are the 5,000 that ship, shifted twelve ways.
+A step on workers sends the weights to two chunks' tasks, and adds up the two sums that come back. The lowest
+and the highest of the runs are stored. `--busy-cores 1` keeps a core busy with something else meanwhile, and
+adds that to the rows' names. The load is printed, because without it such times say little. Some minutes.
 """
 
 from __future__ import annotations
@@ -154,10 +154,11 @@ def main() -> None:
             "images": options.images,
             "empty tasks": {name: round(time_taken, 1) for name, time_taken in empty.items()},
         }
-        measured = {
-            name: {str(batch): [float(f"{edge:.3g}") for edge in (min(t), max(t))] for batch, t in row.items()}
-            for name, row in rows.items()
-        }
+        measured: dict[str, dict[str, list[float]]] = {name: {} for name in rows}
+        for name, row in rows.items():
+            for batch, t in row.items():
+                measured[name][str(batch)] = [float(f"{edge:.3g}") for edge in (min(t), max(t))]
+        stored.pop("note", None)
         stored["runs"] = stored.get("runs", {}) | dict.fromkeys(measured, options.runs)
         stored["milliseconds"] = stored.get("milliseconds", {}) | measured
         options.file.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
