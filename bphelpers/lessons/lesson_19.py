@@ -1,7 +1,6 @@
 """Exercises, predictions and pictures of lesson 19."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -336,14 +335,3 @@ def ring_times(p: int, numbers: float, latency: float, bytes_a_second: float) ->
         "tree": 2 * rounds * (latency + size / bytes_a_second),
         "ring": 2 * (p - 1) * latency + 2 * (p - 1) / p * size / bytes_a_second,
     }
-
-
-def draw_curves(curves: dict[str, Any], x: Sequence[float], **labels: Any) -> Figure:
-    """Labelled curves over ``x``."""
-    fig = plots.new_figure(6.4, 3.2)
-    ax = fig.subplots()
-    for (name, values), style in zip(curves.items(), ("o-", "s--", "^:"), strict=False):
-        ax.plot(x, values, style, lw=1.6)
-        ax.annotate(name, (x[-1], values[-1]), (6, 0), textcoords="offset points", va="center", fontsize=9)
-    ax.set(**labels)
-    return fig

@@ -8,7 +8,7 @@ import pytest
 from bphelpers import data, nn, numeric, scale
 from bphelpers.lessons import lesson_19
 from bphelpers.teaching import results
-from tools.course.lesson import Lesson, lesson_paths
+from tools.course.lesson import NOTEBOOKS, Lesson, lesson_paths
 from tools.course.solved import run_solved, solved
 
 
@@ -186,3 +186,49 @@ def test_a_listed_update_is_what_its_clause_says():
     assert lesson_19.update(theta.astype(np.float32), reports, lr).dtype == np.float64  # reports decide
     reports = [(g.astype(np.float32), n) for g, n in reports]
     assert lesson_19.update(theta.astype(np.float32), reports, lr).dtype == np.float32
+
+
+# --- The deeper page ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page():
+    return solved(NOTEBOOKS / "deeper" / "19_a_thousand_workers.ipynb").variables
+
+
+@pytest.mark.parametrize("p", [2, 3, 4, 8, 16])
+def test_a_ring_sends_what_the_law_says_and_all_end_with_the_same_bits(page, p):
+    vectors = np.random.default_rng(p).normal(size=(p, 48 * 5)).astype(np.float32)
+    sums, sent = page.ring(vectors)
+    assert sent == 2 * (p - 1) / p * 240
+    assert all(same_bits(sums[0], other) for other in sums)
+    np.testing.assert_allclose(sums[0], vectors.astype(float).sum(axis=0), atol=1e-5)
+
+
+def test_what_a_message_costs(page):
+    for numbers, best in {109_386: "tree", 1_000_000_000: "ring"}.items():
+        for latency, bandwidth in page.links.values():
+            times = lesson_19.ring_times(1000, numbers, latency, bandwidth)
+            assert min(times, key=times.get) == best
+            assert times["star"] == pytest.approx(2 * latency + 2 * 999 * 4 * numbers / bandwidth)
+            assert times["tree"] == pytest.approx(20 * (latency + 4 * numbers / bandwidth))
+            assert times["ring"] == pytest.approx(1998 * latency + 1.998 * 4 * numbers / bandwidth)
+    assert times["ring"] > 10 * 60
+
+
+def test_local_steps_and_late_gradients_from_one_start(page):
+    holds_for(page, seed=1)
+
+
+@pytest.mark.ten_starts
+@pytest.mark.parametrize("seed", range(10))
+def test_local_steps_and_late_gradients_from_ten_starts(page, seed):
+    holds_for(page, seed)
+
+
+def holds_for(page, seed):
+    every_step, seldom = (page.local_steps(every, seed=seed) for every in (1, 60))
+    assert 1.2 < seldom / every_step < 1.5
+    for lr, bears in {1.0: [True, True, False, False], 0.3: [True, True, True, False]}.items():
+        found = [page.late_gradients(late, lr, seed=seed) for late in (0, 1, 4, 16)]
+        assert [loss < 0.2 for loss in found] == bears and all(loss < 0.1 or loss > 5 for loss in found)
