@@ -128,7 +128,7 @@ def _recompute_mistakes(kept: Kept, Ws: Sequence[Array], start: int, end: int) -
 
 def _recompute_cases() -> list[tuple[Kept, list[Array], int, int]]:
     rng = np.random.default_rng(193)
-    Ws = [rng.normal(size=(3, 3)) for _ in range(7)]
+    Ws: list[Array] = [rng.normal(size=(3, 3)) for _ in range(7)]
     a = recompute({0: rng.normal(size=(2, 3))}, Ws, 0, 7)
     kept = {layer: a[layer] for layer in (0, 3, 6)}
     return [(kept, Ws, 3, 6), (kept, Ws, 0, 3), (kept, Ws, 6, 7)]
@@ -306,7 +306,7 @@ def draw_kept(fig: Figure, every: int) -> None:
     for x, words, colour in ((0, "kept", plots.FORWARD), (7, "computed again", plots.BACKWARD),
                              (23, "not in memory", plots.GREY)):  # fmt: skip
         strip.text(x, 1.2, words, color=colour, fontsize=9)
-    spacings = np.arange(1, LAYERS + 1)
+    spacings = range(1, LAYERS + 1)
     curve.plot(spacings, [held(k) for k in spacings], color=plots.INK, lw=1.4)
     curve.plot(every, held(every), "o", ms=9, color=plots.BACKWARD)
     curve.set(xlim=(0, LAYERS + 1), ylim=(0, 70), xlabel="keep every k-th activation",
