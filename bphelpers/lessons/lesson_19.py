@@ -145,8 +145,8 @@ PREDICTIONS = {
         "Worker A has the first 100 of 1,000 images sorted by digit, worker B the other 900. How far is the "
         "mean of their means from the gradient?",
         ("by a tenth of its length", "by half its length", "by more than its length"),
-        explain="A tenth of the images is a small part, so a tenth is tempting. But these are all zeros, and "
-        "they get half the say.",
+        explain="A tenth of the images is a small part, so a tenth is tempting. But nearly all of these are zeros, "
+        "and they get half the say.",
     ),
     "19.B": Prediction(
         "The eight sums are added up in reverse order. After five updates, the weights are ...",
@@ -295,11 +295,11 @@ def draw_kept(fig: Figure, every: int) -> None:
     """Which of 64 layers are in memory when the way back begins, and how many for each spacing."""
     strip, curve = fig.subplots(2, 1, height_ratios=(1, 3))
     last = LAYERS - 1 - (LAYERS - 1) % every
-    for layer in range(LAYERS):
+    for layer in range(LAYERS + 1):  # the last is the output
         colour = plots.BACKWARD if layer > last else plots.LIGHT
-        colour = plots.FORWARD if layer % every == 0 else colour
+        colour = plots.FORWARD if layer % every == 0 and layer < LAYERS else colour
         strip.add_patch(Rectangle((layer + 0.08, 0), 0.84, 1, color=colour, lw=0))
-    strip.set(xlim=(0, LAYERS), ylim=(-0.1, 1.6))
+    strip.set(xlim=(0, LAYERS + 1), ylim=(-0.1, 1.6))
     strip.set_axis_off()
     strip.set_title(f"Keep one in {every}: at most {held(every)} of 65 are in memory" if every > 1
                     else "Keep all: 65 are in memory")  # fmt: skip

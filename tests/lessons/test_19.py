@@ -29,7 +29,7 @@ def test_how_far_off_the_mean_of_means_is_from_ten_starts(lesson):
     X, y = data.digits()
     X, y = X[:1000], y[:1000]
     by_digit, off = np.argsort(y, kind="stable"), {"sorted": [], "shuffled": []}
-    assert set(y[by_digit][:98]) == {0} and np.mean(y[by_digit][:100] == 0) > 0.97
+    assert np.mean(y[by_digit][:100] == 0) > 0.97  # nearly all of them zeros
     for seed in range(10):
         rng = np.random.default_rng(seed)
         net = nn.Sequential(nn.Linear(64, 16, rng=rng), nn.Sigmoid(), nn.Linear(16, 10, rng=rng))
