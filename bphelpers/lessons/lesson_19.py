@@ -145,8 +145,8 @@ PREDICTIONS = {
         "Worker A has the first 100 of 1,000 images sorted by digit, worker B the other 900. How far is the "
         "mean of their means from the gradient?",
         ("by a tenth of its length", "by half its length", "by more than its length"),
-        explain="A tenth of the images is a small part, so a tenth is tempting. But nearly all of these are zeros, "
-        "and they get half the say.",
+        explain="A tenth of the images is a small part, so a tenth is tempting. But nearly all of these are "
+        "zeros, and they get half the say.",
     ),
     "19.B": Prediction(
         "The eight sums are added up in reverse order. After five updates, the weights are ...",
