@@ -29,7 +29,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def oldest(session: nox.Session) -> None:
     """The oldest version of everything that pyproject.toml allows: its floors are tested, not guessed."""
-    session.install("--resolution", "lowest-direct", "-e", ".[lab,test]")
+    session.install("--resolution", "lowest-direct", "-e", ".[lab,scale,test]")
     # Other versions of the linters have other opinions, and an old matplotlib calls a new pyparsing by names
     # that are deprecated there: neither is what a floor is about.
     session.run(*PYTEST, "-m", "not lint", "-W", "ignore::DeprecationWarning", *session.posargs)

@@ -58,7 +58,7 @@ def specs(requirements: list[str]) -> dict[str, str]:
 def conda_faults(environment: dict) -> list[str]:
     """Where environment.yml says something else than pyproject.toml."""
     names = {"matplotlib": "matplotlib-base"}  # conda-forge's name for it without a desktop toolkit
-    expected = specs([*PROJECT["dependencies"], *EXTRAS["lab"], *BUILD])
+    expected = specs([*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["scale"], *BUILD])
     expected = {names.get(name, name): spec for name, spec in expected.items()}
     expected["python"] = str(Requirement(f"python{PROJECT['requires-python']}").specifier)
     plain = [entry for entry in environment["dependencies"] if isinstance(entry, str) and entry != "pip"]
@@ -131,7 +131,7 @@ def test_lock_pins_everything_with_hashes_and_without_addresses(lock: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [(LAB_LOCK, ("lab",)), (LOCK, ("lab", "test"))], ids=["lab", "whole"]
+    ("lock", "extras"), [(LAB_LOCK, ("lab", "scale")), (LOCK, ("lab", "scale", "test"))], ids=["lab", "whole"]
 )
 def test_lock_holds_what_pyproject_asks_for(lock: str, extras: tuple[str, ...]) -> None:
     found = locked(lock)
@@ -171,7 +171,7 @@ def test_lock_serves_every_supported_python_and_system() -> None:
 
 
 # The rooms as the design draws them, from the ground up: the core, the teaching apparatus, the lessons.
-CORE = ("arguments", "autodiff", "functional", "data", "numeric", "nn", "optim", "training")
+CORE = ("arguments", "autodiff", "functional", "data", "numeric", "nn", "optim", "training", "scale")
 TEACHING = ("results", "numbers", "counting", "gradcheck", "trace", "plots", "exercises", "widgets", "trial",
             "audit")  # fmt: skip
 ROOMS = (*CORE, *(f"teaching.{room}" for room in TEACHING), "lessons")
@@ -272,7 +272,7 @@ def import_times(statement: str) -> dict[str, int]:
 def test_importing_the_package_loads_numpy_and_nothing_heavy() -> None:
     loaded = {name.split(".")[0] for name in import_times("import bphelpers")}
     assert {"bphelpers", "numpy"} <= loaded
-    heavy = {"matplotlib", "ipywidgets", "anywidget", "traitlets", "IPython", "tqdm", "PIL", "scipy"}
+    heavy = {"matplotlib", "ipywidgets", "anywidget", "traitlets", "IPython", "tqdm", "PIL", "scipy", "dask"}
     assert loaded & heavy == set()
 
 

@@ -14,7 +14,9 @@ from bphelpers.teaching import results
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("load", [results.step_times, results.remedies, results.scikit_learn_on_moons])
+@pytest.mark.parametrize(
+    "load", [results.step_times, results.remedies, results.scikit_learn_on_moons, results.scaling]
+)
 def test_results_come_fresh_and_from_a_benchmark_that_is_there(load):
     stored = load()
     assert (ROOT / stored.pop("made by")).is_file()

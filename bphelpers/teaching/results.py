@@ -43,5 +43,17 @@ def scikit_learn_on_moons() -> dict[str, Any]:
     return _stored("moons_scikit_learn.json")
 
 
+def scaling() -> dict[str, Any]:
+    """Milliseconds of a training step in one process and on Dask workers, by ``benchmarks/scaling.py`` [19].
+
+    ``"milliseconds"`` has a row for each way, from a batch's number of images to the lowest and highest of
+    ``"runs"`` runs; ``"empty tasks"``, what tasks take that compute nothing.
+
+    >>> scaling()["milliseconds"]["two workers"]["64"]
+    [17, 19]
+    """
+    return _stored("scaling.json")
+
+
 def _stored(name: str) -> dict[str, Any]:
     return dict(json.loads(files("bphelpers.datasets").joinpath(name).read_text(encoding="utf-8")))
