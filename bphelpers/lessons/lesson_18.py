@@ -199,7 +199,7 @@ PREDICTIONS = {
         "You ask one question of a network with 1,210 weights. By what angle does the guess miss?",
         ("about 20 degrees", "about 60 degrees", "about 88 degrees"),
         explain="Random sounds like something halfway, so 60 is tempting. But nearly all of the guess is "
-        "noise, and noise points past the gradient at almost a right angle.",
+        "noise, and noise points almost at right angles to the gradient.",
     ),
     "18.B": Prediction(
         "4,810 weights, one question a step. How many times as many forward passes does asking need to get "
@@ -213,8 +213,8 @@ PREDICTIONS = {
         "On the way back, a fixed random matrix B stands where W2 should be. What does the hidden layer "
         "learn?",
         ("nothing, as if it were frozen", "a little, then it stops", "nearly as much as with W2"),
-        explain="Nothing is tempting, because at the start the signal it gets has nothing to do with the "
-        "gradient. But W2 learns too, and it turns until B is a good way back.",
+        explain="'Nothing' is tempting, because at the start the hidden layer's signal has nothing to do "
+        "with the gradient. But W2 learns too, and it turns until B is a good way back.",
     ),
 }
 
@@ -380,9 +380,9 @@ def draw_stairs(values: Array, smooth: Sequence[float], counts: Sequence[int]) -
     fig = plots.new_figure(7.0, 3.2)
     left, right = fig.subplots(1, 2)
     left.plot(values, smooth, color=plots.FORWARD)
-    left.set(xlabel="one bias", ylabel="loss, sigmoids", title="A slope everywhere")
+    left.set(xlabel="change of one bias", ylabel="loss, sigmoids", title="A slope everywhere")
     right.plot(values, counts, color=plots.FORWARD, drawstyle="steps-mid")
-    right.set(xlabel="the same bias", ylabel="wrong answers, thresholds", yticks=range(5),
+    right.set(xlabel="change of the same bias", ylabel="wrong answers, thresholds", yticks=range(5),
               ylim=(-0.2, 4.2), title="Slope 0, except at the jumps")  # fmt: skip
     return fig
 

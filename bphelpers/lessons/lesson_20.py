@@ -58,6 +58,9 @@ def _nearer_mistakes(page: Page) -> Mistakes:
             stays & ((new_d - d) * (new_e - e) > 0)
         ),
         "the errors are compared with half squares, but the author may use another loss": squares,
+        "an output that prints exactly on its target is judged, but it may lie on either side": (
+            ((page.output - page.target) * (page.new_output - page.target) >= 0) & opposite
+        ),
         "outputs are compared, and not their distances from the targets": (
             (page.new_output - page.output) * (new_e - e) < 0
         ),
@@ -91,6 +94,8 @@ def _nearer_cases() -> list[tuple[Page]]:
         (_made((0.6, 0.3, 0.35, 0.05, 0.06), fine),),
         (_made((0.6, 0.3, 0.25, 0.06, 0.05), (0.1, 0.4, 0.35, 0.04, 0.05)),),
         (_made((0.6, 0.3, 0.25, 0.045, 0.061)),),
+        (_made((0.8, 0.9, 0.8, 0.02, 0.03), fine),),  # prints on its target: either side is possible
+        (_made((0.3, 0.25, 0.34, 0.1, 0.15), fine, (0.2, 0.4, 0.45, 0.03, 0.02)),),  # jumps, then a wrong one
     ]
 
 

@@ -445,3 +445,58 @@ def test_leaving_one_out_tells_the_error_of_new_runs_over_ten_sets(more):
     np.testing.assert_allclose(left_out, new, atol=0.1)
     assert new[0] > 1 and new[1] == pytest.approx(0.7, abs=0.05) and new[2] > 1
     assert new[3] == pytest.approx(0.9, abs=0.05) and training[2] < 0.06
+
+
+# --- A rate of one's own, and other controls ---------------------------------------------------------------
+
+
+def _after_900_passes(lesson, step, passes):
+    found = []
+    for seed in range(1, 11):
+        rng = np.random.default_rng(seed)
+        w = lesson_18.start(rng)
+        for _ in range(900 // passes):
+            w = step(w, rng)
+        found.append((lesson.loss_of(w), np.mean(lesson.forward(w)[1].argmax(axis=1) == lesson.y)))
+    losses, shares = np.array(found).T
+    return losses, int(np.sum(shares >= 0.95))
+
+
+@pytest.mark.ten_starts
+@pytest.mark.timeout(1800)
+def test_with_rates_of_their_own_the_order_stays(lesson):
+    def frozen(w, rng):
+        step = lesson.gradient(w)
+        step[: 65 * 16] = 0
+        return w - 8.0 * step
+
+    back, _ = _after_900_passes(lesson, lambda w, rng: w - 2 * lesson.gradient(w), 3)
+    fixed, _ = _after_900_passes(lesson, lambda w, rng: w - 2 * lesson.through(w, lesson.fixed), 3)
+    kept, all_ten = _after_900_passes(lesson, frozen, 3)
+    asked, six = _after_900_passes(lesson, lambda w, rng: lesson.asking(w, rng, lr=0.05), 2)
+    assert back.max() < fixed.min() < fixed.max() < kept.min() < kept.max() < asked.min()
+    assert all_ten == 10 and 5 <= six <= 7
+
+
+@pytest.mark.ten_starts
+@pytest.mark.timeout(1800)
+def test_asking_falls_behind_as_networks_grow(lesson):
+    def factor(seed):
+        spent = []
+        for step, passes in ((lambda w, rng: lesson.asking(w, rng, lr=0.05), 2), (lesson.going_back, 3)):
+            rng = np.random.default_rng(seed)
+            w, count = lesson_18.start(rng, 4), 0
+            while lesson.loss_of(w) > 0.5:
+                w = step(w, rng)
+                count += passes
+            spent.append(count)
+        return spent[0] / spent[1]
+
+    factors = [factor(seed) for seed in range(1, 11)]
+    assert min(factors) > 7 and max(factors) < 13.5
+
+
+def test_rows_drawn_at_random_solve_fewer(lesson):
+    best = [min(map(lesson.wrong_answers, np.random.default_rng(seed).normal(size=(500, 17))))
+            for seed in range(1, 31)]  # fmt: skip
+    assert best.count(0) == 12 < lesson.climbed.count(0) < lesson.evolved.count(0)

@@ -386,3 +386,24 @@ def test_the_audit_of_ten_examples(full):
         "z1", "a1", "z2", "a2", "errors", "loss", "dz2", "dW2", "dz1", "dW1", "W2 new", "W1 new",
         "output after", "loss after",
     }  # fmt: skip
+
+
+def test_what_the_page_would_show_with_fewer_decimals():
+    """Two decimals refute outputs 2 and 3 as three do; if 0.9 is anything from 0.85 to 0.95, 3 goes free."""
+    page = trial.published()
+    for half, still in ((0.005, (1, 2)), (0.05, (1,))):
+        refuted = []
+        for k, output in enumerate(page.output):
+            off = half if k == 2 or half < 0.01 else 0.005
+            least, most = abs(output - page.target[k]) - off, abs(output - page.target[k]) + off
+            after = abs(page.new_output[k] - page.target[k])
+            nearer, farther = after + 0.0005 < least, after - 0.0005 > most
+            dearer, cheaper = page.new_error[k] > page.error[k], page.new_error[k] < page.error[k]
+            refuted += [k] * bool(nearer & dearer or farther & cheaper)
+        assert tuple(refuted) == still
+
+
+def test_at_a_whole_unit_the_middle_layer_alone_has_no_rate():
+    page = trial.published()
+    fits = [any(lesson_20.one_rate_fits(c, u, 0.001) for u in page.updates) for c in page.changes]
+    assert fits == [True, False, True]
