@@ -146,13 +146,13 @@ PREDICTIONS = {
         "mean of their means from the gradient?",
         ("by a tenth of its length", "by half its length", "by more than its length"),
         explain="A tenth of the images is a small part, so a tenth is tempting. But nearly all of these are "
-        "zeros, and they get half the say.",
+        "zeros, and they get half the vote.",
     ),
     "19.B": Prediction(
         "The eight sums are added up in reverse order. After five updates, the weights are ...",
         ("the same to the last bit", "different in their last digits", "different from the second digit on"),
         explain="On paper, a sum doesn't depend on the order. But a computer rounds after each addition, "
-        "and what is rounded does.",
+        "and a rounded sum does depend on it.",
     ),
     "19.C": Prediction(
         "Two workers share every batch of 64 images. Compared with one process, a step is ...",

@@ -123,7 +123,7 @@ def test_what_is_held_follows_the_law_and_the_walk_back(lesson):
     assert min(lesson_19.held(k) for k in range(1, 65)) == 16
     assert lesson_19.held(10, layers=100) == 20 and lesson_19.held(1, layers=100) == 101
     for k in range(1, 65):
-        kept = {layer: lesson.a[layer] for layer in range(0, 64, k)}
+        kept = lesson.forward(lesson.x, lesson.Ws, k)
         grads, most = lesson.backward(kept, lesson.Ws, lesson.da)
         assert most == lesson_19.held(k) and np.array_equal(grads, lesson.all_kept), k
 
@@ -136,7 +136,7 @@ def test_every_layer_is_computed_once_more(lesson, monkeypatch):
         "stretch",
         lambda kept, Ws, start, end: computed.extend(range(start, end)) or stretch(kept, Ws, start, end),
     )
-    lesson.backward({layer: lesson.a[layer] for layer in range(0, 64, 8)}, lesson.Ws, lesson.da)
+    lesson.backward(lesson.forward(lesson.x, lesson.Ws, 8), lesson.Ws, lesson.da)
     assert sorted(computed) == list(range(64))
 
 
@@ -232,3 +232,22 @@ def holds_for(page, seed):
     for lr, bears in {1.0: [True, True, False, False], 0.3: [True, True, True, False]}.items():
         found = [page.late_gradients(late, lr, seed=seed) for late in (0, 1, 4, 16)]
         assert [loss < 0.2 for loss in found] == bears and all(loss < 0.1 or loss > 5 for loss in found)
+
+
+def test_a_stretch_leaves_what_was_kept_alone(capsys):
+    def pops(kept, Ws, start, end):
+        a = [kept.pop(start)]
+        for W in Ws[start:end]:
+            a.append(np.tanh(a[-1] @ W.T))
+        return a
+
+    check("19.3", pops)
+    assert "changed its argument number 1" in capsys.readouterr().out
+
+
+def test_the_gradients_of_all_digits_mostly_cancel(lesson):
+    """Why the mean of means can be off by more than the gradient's length."""
+    one_by_one = [np.linalg.norm(lesson.gradient(lesson.net, lesson.X[i : i + 1], lesson.y[i : i + 1]))
+                  for i in range(0, 1000, 20)]  # fmt: skip
+    zeros = np.linalg.norm(lesson.means[0])
+    assert np.linalg.norm(lesson.whole) < 0.3 * np.mean(one_by_one) < 0.4 * zeros

@@ -103,7 +103,8 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     if found is None:
         raise Unreadable("Your function returned None. Is its last line missing the word return?")
     for position, (before, after) in enumerate(zip(arguments, given, strict=True), start=1):
-        if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
+        moved = isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True)
+        if moved or (isinstance(before, dict) and set(before) != set(after)):
             raise Unreadable(
                 f"Your function changed its argument number {position}: compute a new array instead."
             )
