@@ -7,7 +7,7 @@ import pytest
 
 from bphelpers import data, nn, numeric, scale
 from bphelpers.lessons import lesson_19
-from bphelpers.teaching import results
+from bphelpers.teaching import check, results
 from tools.course.lesson import NOTEBOOKS, Lesson, lesson_paths
 from tools.course.solved import run_solved, solved
 
