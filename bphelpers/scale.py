@@ -11,6 +11,7 @@
 import itertools
 import logging
 import os
+import re
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -28,10 +29,13 @@ def workers(where: int | str) -> "Processes | OneProcess":
     """So many processes on this machine, or those of the Dask scheduler at an address [19].
 
     ``with workers(2) as client:`` ends them; ``workers("tcp://127.0.0.1:8786")`` only leaves that scheduler.
-    Without Dask it says so in a line, and the tasks run here. ``ValueError`` where the number is below 1.
+    Without Dask it says so in a line, and the tasks run here. ``ValueError`` where the number is below 1,
+    and where a text is no address.
     """
     if not isinstance(where, str):
         whole("workers", where, least=1)
+    elif not re.fullmatch(r"\w+://.+:\d+", where):
+        refuse("workers", "be a number, or an address such as tcp://127.0.0.1:8786", where)
     try:
         import distributed  # noqa: F401
     except ImportError:
@@ -86,7 +90,9 @@ class Processes(_Client):
 
     def gather(self, tasks: Sequence[Any]) -> list[Any]:
         """The results in the order of the tasks, once all are there; what a task raised is raised here."""
-        return list(self._client.gather(list(tasks)))
+        from distributed import Future
+
+        return list(self._client.gather(_all_tasks(tasks, Future)))
 
     def kill(self, worker: int) -> None:
         """End a worker's process as a power cut would; ``worker`` counts from 0 those alive at the moment.
@@ -125,7 +131,7 @@ class OneProcess(_Client):
 
     def gather(self, tasks: Sequence["_Task"]) -> list[Any]:
         """The results in the order of the tasks; what a task raised is raised here."""
-        return [task.result() for task in tasks]
+        return [task.result() for task in _all_tasks(tasks, _Task)]
 
     def kill(self, worker: int) -> None:
         """Forget what this worker would have held."""
@@ -143,6 +149,12 @@ class _Task:
             given = [one.result() if isinstance(one, _Task) else one for one in self.arguments]
             self.found.append(self.function(*given))
         return self.found[0]
+
+
+def _all_tasks(tasks: Any, kind: type) -> list[Any]:
+    if not isinstance(tasks, list | tuple) or not all(isinstance(task, kind) for task in tasks):
+        refuse("tasks", "be a list of what submit returned", tasks)
+    return list(tasks)
 
 
 def _one_of(worker: int, count: int) -> int:

@@ -170,3 +170,32 @@ def test_what_cannot_be_audited_is_refused():
     refuses(lambda: audit({"loss": "1"}, **given), "printed must name some of z1, a1")
     refuses(lambda: audit({"z1": ["1", "2"]}, **given), "printed['z1'] must have shape (1,)")
     assert str(audit({}, **given)) == "0 numbers: nothing to judge"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"W": [[["0.5"], ["0.1"]]]}, r"W\[0\] must have a row for each neuron, with 2 weights in it"),
+        ({"W": [[["0.5", "0.1"], ["0.2"]]]}, r"W\[0\] must have rows of one length"),
+        ({"W": [[["0.5", None]]]}, r"W\[0\] must be finite"),
+        ({"x": ["1", None]}, "x must be finite"),
+        ({"x": [["1", "2"]]}, "x must be the numbers of one example"),
+        ({"x": ["0,7", "1"]}, "x must hold numbers such as '0.70', with a point and .*, got '0,7'"),
+        ({"x": ["70%", "1"]}, "got '70%'"),
+        ({"b": [["0.1", "0.2"]]}, r"b\[0\] must hold one bias for each of 1 neurons"),
+        ({"b": []}, "b must have one entry for each of the 1 layers in W"),
+        ({"activation": ["sigmoid", "tanh"]}, "activation must have one entry for each of the 1 layers"),
+        ({"target": ["1", "2"]}, "target must hold one number for each of 1 outputs"),
+        ({"lr": "0.5"}, "lr must be a finite number"),
+        ({"lr": float("nan")}, "lr must be a finite number"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_in_a_sentence(change, says):
+    given = {"x": ["1", "2"], "W": [[["0.5", "0.1"]]]} | change
+    with pytest.raises(ValueError, match=says):
+        audit({"z1": ["0.7"]}, **given)
+
+
+def test_a_minus_sign_as_printers_set_it():
+    report = audit({"z1": ["\N{MINUS SIGN}0.3"]}, x=["1", "2"], W=[[["\N{MINUS SIGN}0.5", "0.1"]]])
+    assert report.findings[0].verdict == "right"

@@ -197,3 +197,22 @@ def test_an_outside_scheduler_gives_the_same_bits_and_outlives_us(alone, tmp_pat
 @pytest.mark.ten_starts
 def test_ten_kills_in_a_row_are_survived(two, alone):
     assert same_bits(train(two, kills=tuple(range(1, 11))), alone)
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize("where", ["nonsense", "2", "127.0.0.1:8786", ""])
+def test_a_text_that_is_no_address_is_refused(where):
+    with pytest.raises(ValueError, match=r"workers must be a number, or an address such as tcp://"):
+        scale.workers(where)
+
+
+@pytest.mark.parametrize("client", ["one process", "processes"])
+@pytest.mark.parametrize("wrong", [lambda task: task, lambda task: [1, 2], lambda task: {"a": task}])
+def test_gather_takes_a_list_of_tasks(client, wrong, two):
+    client = two if client == "processes" else scale.OneProcess(1)
+    task = client.submit(chunk, 0)
+    with pytest.raises(ValueError, match="tasks must be a list of what submit returned"):
+        client.gather(wrong(task))
+    assert same_bits(client.gather((task,))[0], chunk(0))

@@ -149,13 +149,13 @@ PREDICTIONS = {
         "zeros, and they get half the vote.",
     ),
     "19.B": Prediction(
-        "The eight sums are added up in reverse order. After five updates, the weights are ...",
+        "The eight sums are added up in reverse order. What do the weights look like after five updates?",
         ("the same to the last bit", "different in their last digits", "different from the second digit on"),
         explain="On paper, a sum doesn't depend on the order. But a computer rounds after each addition, "
         "and a rounded sum does depend on it.",
     ),
     "19.C": Prediction(
-        "Two workers share every batch of 64 images. Compared with one process, a step is ...",
+        "Two workers share every batch of 64 images. How fast is a step, compared with one process?",
         ("nearly twice as fast", "about as fast", "some fifty times slower"),
         explain="Half the work each sounds like half the time. But one process needs less than half a "
         "millisecond for 64 images, and a message there and back takes longer than that.",

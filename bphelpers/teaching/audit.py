@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from bphelpers import functional as F
-from bphelpers.arguments import refuse
+from bphelpers.arguments import finite, number, refuse
 from bphelpers.teaching.trial import LOSSES
 
 __all__ = ["Audit", "Finding", "audit"]
@@ -123,10 +123,14 @@ def audit(
             refuse("activation", f"be one of {', '.join(ACTIVATIONS)}", name)
     if loss not in LOSSES:
         refuse("loss", f"be one of {', '.join(LOSSES)}", loss)
-    weights = [_numbers(layer) for layer in W]
-    biases = [np.zeros(len(layer)) for layer in weights] if b is None else [_numbers(layer) for layer in b]
-    goal = None if target is None else _numbers(target)
-    given = _Given(_numbers(x), weights, biases, names, goal, loss, lr, biases_move)
+    inputs, weights = _numbers("x", x), [_numbers(f"W[{k}]", layer) for k, layer in enumerate(W)]
+    biases = [np.zeros(len(layer)) for layer in weights]
+    if b is not None:
+        biases = [_numbers(f"b[{k}]", layer) for k, layer in enumerate(b)]
+    goal = None if target is None else _numbers("target", target)
+    _fit_together(inputs, weights, biases, names, goal)
+    rate = None if lr is None else number("lr", lr)
+    given = _Given(inputs, weights, biases, names, goal, loss, rate, biases_move)
     fresh = _iteration(given, {})
     for name, values in printed.items():
         if name not in fresh:
@@ -139,7 +143,7 @@ def audit(
 
 
 def _findings(given: _Given, printed: dict[str, Any], fresh: dict[str, ndarray]) -> Iterator[Finding]:
-    claims = {name: _numbers(values) for name, values in printed.items()}
+    claims = {name: _numbers(f"printed[{name!r}]", values) for name, values in printed.items()}
     halves = {name: _half_units(values) for name, values in printed.items()}
     here, doubt = _iteration(given, claims), _doubts(given, claims, halves)
     slipped = False
@@ -297,10 +301,43 @@ def _label(name: str, at: tuple[int, ...]) -> str:
     return f"{head}_{index}{space}{rest}" if index else name
 
 
-def _numbers(values: Any) -> ndarray:
+def _fit_together(
+    x: ndarray, weights: list[ndarray], biases: list[ndarray], activations: list[str], target: ndarray | None
+) -> None:
+    if x.ndim != 1:
+        refuse("x", "be the numbers of one example", x)
+    for name, several in (("b", biases), ("activation", activations)):
+        if len(several) != len(weights):
+            refuse(name, f"have one entry for each of the {len(weights)} layers in W", several)
+    senders = len(x)
+    for k, (layer, bias) in enumerate(zip(weights, biases, strict=True)):
+        if layer.ndim != 2 or layer.shape[1] != senders:
+            refuse(f"W[{k}]", f"have a row for each neuron, with {senders} weights in it", layer)
+        if bias.shape != (len(layer),):
+            refuse(f"b[{k}]", f"hold one bias for each of {len(layer)} neurons", bias)
+        finite(f"W[{k}]", layer)
+        finite(f"b[{k}]", bias)
+        senders = len(layer)
+    if target is not None and target.shape != (senders,):
+        refuse("target", f"hold one number for each of {senders} outputs", target)
+    finite("x", x)
+
+
+def _numbers(name: str, values: Any) -> ndarray:
     """Printed numbers as floats, NaN where nothing is printed."""
     texts = np.array(values, dtype=object)
-    return np.array([np.nan if text is None else float(text) for text in texts.ravel()]).reshape(texts.shape)
+    if any(isinstance(text, list | tuple) for text in texts.ravel()):
+        refuse(name, "have rows of one length", values)
+    return np.array([_number(name, text) for text in texts.ravel()]).reshape(texts.shape)
+
+
+def _number(name: str, text: Any) -> float:
+    if text is None:
+        return np.nan
+    try:
+        return float(str(text).replace("\N{MINUS SIGN}", "-"))
+    except ValueError:
+        refuse(name, "hold numbers such as '0.70', with a point and nothing behind the digits", text)
 
 
 def _half_units(values: Any) -> ndarray:
