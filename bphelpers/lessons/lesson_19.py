@@ -165,14 +165,14 @@ PREDICTIONS = {
 # --- The first screen ---------------------------------------------------------------------------------
 
 SHARES = (
-    "Two boxes. Worker A has one example, with slope 1. Worker B has three, with slopes 5, 2 and 8. If they "
-    "send their means, 1 and 5, you get 3, which is wrong. If they send sums and counts, 1 of 1 and 15 of 3, "
-    "you get 16 / 4 = 4, which is right."
+    "Two boxes. Worker A has one example, with gradient 1. Worker B has three, with gradients 5, 2 and 8. If "
+    "they send their means, 1 and 5, you get 3, which is wrong. If they send the sums 1 and 15 and the counts "
+    "1 and 3, you get 16 / 4 = 4, which is right."
 )
 
 
 def shares() -> Figure:
-    """Four slopes on two workers, and two things that may be sent."""
+    """Four gradients on two workers, and two things that may be sent."""
     fig = plots.new_figure(7.0, 2.9)
     ax = _empty(fig, (0, 10), (0, 4.2))
     for x, width, name, slopes in ((0.2, 1.5, "worker A", [1]), (0.2, 3.5, "worker B", [5, 2, 8])):
@@ -184,7 +184,14 @@ def shares() -> Figure:
                     color=plots.BACKWARD)  # fmt: skip
     for x, title, a, b, verdict, colour in (
         (5.0, "means", "1", "5", "(1 + 5) / 2 = 3", plots.GREY),
-        (8.1, "sums and counts", "1 of 1", "15 of 3", "(1 + 15) / (1 + 3) = 4", plots.BACKWARD),
+        (
+            8.1,
+            "sums and counts",
+            "sum 1, count 1",
+            "sum 15, count 3",
+            "(1 + 15) / (1 + 3) = 4",
+            plots.BACKWARD,
+        ),
     ):
         ax.text(x, 4.0, title, ha="center", va="center", color=plots.INK)
         ax.text(x, 3.0, a, ha="center", va="center", color=colour, fontsize=13)
