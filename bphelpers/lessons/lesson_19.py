@@ -166,8 +166,8 @@ PREDICTIONS = {
 
 SHARES = (
     "Two boxes. Worker A has one example, with gradient 1. Worker B has three, with gradients 5, 2 and 8. If "
-    "they send their means, 1 and 5, you get 3, which is wrong. If they send the sums 1 and 15 and the counts "
-    "1 and 3, you get 16 / 4 = 4, which is right."
+    "they send their means, 1 and 5, you get 3, which is wrong. If they send the sums 1 and 15 and the "
+    "counts 1 and 3, you get 16 / 4 = 4, which is right."
 )
 
 
