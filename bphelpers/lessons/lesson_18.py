@@ -266,8 +266,8 @@ def two_questions() -> Figure:
 
 
 TRIANGLE = (
-    "A right triangle. The gradient lies flat. From its tip the noise of one question stands up, longer by "
-    "the root of P - 1, so with P = 5 twice as long. The guess is the long side."
+    "A right triangle. The gradient lies flat. From its tip the noise of one question stands up, the root of "
+    "P - 1 times as long, so twice as long when P is 5. The guess is the long side."
 )
 
 
