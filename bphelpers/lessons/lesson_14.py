@@ -289,7 +289,12 @@ WHOLE_PASS = (
 def whole_pass() -> Figure:
     """The graph with all that comes back."""
     fig = plots.new_figure(7.0, 3.6)
-    _draw(fig, *state(WALKS[0], PRODUCTS[0], 5), "u is used twice, so what comes back adds up: 4 + 3 = 7")
+    _draw(
+        fig,
+        PRODUCTS[0],
+        *state(WALKS[0], PRODUCTS[0], 5),
+        "u is used twice, so what comes back adds up: 4 + 3 = 7",
+    )
     return fig
 
 
@@ -316,13 +321,11 @@ def draw_visits(doublings: list[int], once: list[int], along_paths: list[int]) -
 def draw_walk(fig: Figure, walk: str, product: str, step: int) -> None:
     """The graph after ``step`` visits: values in the circles, what has come back so far below them."""
     grads, following = state(walk, product, step)
-    _draw(fig, grads, following, _title(grads, following))
+    _draw(fig, product, grads, following, _title(grads, following))
 
 
-def _draw(fig: Figure, grads: dict[str, int], following: str | None, title: str) -> None:
-    ax = fig.add_axes((0.0, 0.0, 1.0, 0.9))
-    ax.set(xlim=(0, 7.0), ylim=(-0.15, 3.1), aspect="equal")
-    ax.set_axis_off()
+def _draw(fig: Figure, product: str, grads: dict[str, int], following: str | None, title: str) -> None:
+    ax = plots.blank_axes(fig, (0, 7.0), (-0.15, 3.1), aspect="equal")
     for (user, parent), slope in SLOPES.items():
         now = user == following
         ends = (PLACES[user], PLACES[parent]) if now else (PLACES[parent], PLACES[user])
@@ -340,6 +343,8 @@ def _draw(fig: Figure, grads: dict[str, int], following: str | None, title: str)
                 mew=2.5 if now else 1.2)  # fmt: skip
         ax.text(x, y, f"{name} = {VALUES[name]}", ha="center", va="center", color=plots.FORWARD, fontsize=9)
         ax.text(x, y - 0.58, str(grads[name]), ha="center", va="center", color=plots.BACKWARD, weight="bold")
+    x, y = PLACES["f"]
+    ax.text(x, y + 0.6, product, ha="center", va="center", color=plots.FORWARD, fontsize=9)
     plots.titled(fig, title)
 
 

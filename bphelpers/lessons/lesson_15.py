@@ -199,9 +199,7 @@ def _signed(number: int) -> str:
 def wires() -> Figure:
     """Three weights slide over five pixels; the middle pixel meets all three."""
     fig = plots.new_figure(7.0, 3.3, layout=None)
-    ax = fig.add_axes((0.0, 0.0, 1.0, 0.88))
-    ax.set(xlim=(-2.1, 5.6), ylim=(-1.0, 2.35))
-    ax.set_axis_off()
+    ax = plots.blank_axes(fig, (-2.1, 5.6), (-1.0, 2.35), place=(0.0, 0.0, 1.0, 0.88))
     for i in range(3):
         for j, colour in enumerate(BLUES):
             (x0, x1), thick = (i + j, i + 1), i + j == 2
@@ -241,9 +239,7 @@ def wires() -> Figure:
 def band() -> Figure:
     """The same as a matrix: rows read 1 2 3, columns read 3 2 1."""
     fig = plots.new_figure(7.0, 2.5, layout=None)
-    ax = fig.add_axes((0.0, 0.0, 1.0, 0.86))
-    ax.set(xlim=(-4.4, 8.8), ylim=(-0.75, 3.05), aspect="equal")
-    ax.set_axis_off()
+    ax = plots.blank_axes(fig, (-4.4, 8.8), (-0.75, 3.05), place=(0.0, 0.0, 1.0, 0.86), aspect="equal")
     for i, j in np.ndindex(3, 5):
         weight = j - i + 1
         inside = 1 <= weight <= 3
@@ -279,10 +275,10 @@ def draw_windows(fig: Figure, row: int, column: int, stride: int, padding: int) 
     row, column = row - 1, column - 1
     found = reached(row, column, stride, padding)
     places = (SIZE + 2 * padding - KERNEL) // stride + 1
-    panels = [fig.add_axes((left, 0.02, 0.3, 0.78)) for left in (0.01, 0.33, 0.68)]
-    for ax in panels:
-        ax.set(xlim=(-1.1, 6.1), ylim=(6.1, -1.1), aspect="equal")
-        ax.set_axis_off()
+    panels = [
+        plots.blank_axes(fig, (-1.1, 6.1), (6.1, -1.1), (left, 0.02, 0.3, 0.78), aspect="equal")
+        for left in (0.01, 0.33, 0.68)
+    ]
     _grid(panels[0], KERNEL, {(i, j): KERNEL * i + j + 1 for i, j in np.ndindex(KERNEL, KERNEL)}, 1.0)
     _grid(panels[1], SIZE, {}, 0.0, ring=padding)
     panels[1].add_patch(Rectangle((column, row), 1, 1, fc=plots.BACKWARD, ec=plots.INK))

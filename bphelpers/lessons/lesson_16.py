@@ -200,7 +200,7 @@ _ARROW = {"arrowstyle": "-|>", "shrinkA": 22, "shrinkB": 22, "lw": 1.6}
 def unrolled() -> Figure:
     """The first screen: one weight, three uses."""
     fig = plots.new_figure(7.0, 2.9)
-    ax = _empty(fig, (-1.2, 8.6), (-0.2, 3.0))
+    ax = plots.blank_axes(fig, (-1.2, 8.6), (-0.2, 3.0))
     states, back = [1, 2, 4, 8], [8, 4, 2, 1]
     for k, (state, slope) in enumerate(zip(states, back, strict=True)):
         x = 1.0 + 2.2 * k
@@ -228,7 +228,7 @@ STEP = (
 def one_step() -> Figure:
     """What goes in and out of a step, and what comes back."""
     fig = plots.new_figure(7.0, 3.6)
-    ax = _empty(fig, (-1.9, 9.9), (-0.1, 3.9))
+    ax = plots.blank_axes(fig, (-1.9, 9.9), (-0.1, 3.9))
     for k, name in enumerate(("t-1", "t", "t+1")):
         z, h = 3.8 * k - 0.9, 3.8 * k + 0.9
         _circle(ax, z, 2.0, f"$z_{{{name}}}$")
@@ -247,13 +247,6 @@ def one_step() -> Figure:
             ax.text(z - 1.0, 1.4, f"dz$_{{{name}}}$ $W_h$", ha="center", color=plots.BACKWARD)
     plots.titled(fig, "Two gradients come back to a state")
     return fig
-
-
-def _empty(fig: Figure, xlim: tuple[float, float], ylim: tuple[float, float]) -> Axes:
-    ax = fig.add_axes((0.0, 0.0, 1.0, 0.9))
-    ax.set(xlim=xlim, ylim=ylim)
-    ax.set_axis_off()
-    return ax
 
 
 def _circle(ax: Axes, x: float, y: float, text: str) -> None:

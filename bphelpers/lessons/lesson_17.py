@@ -166,9 +166,7 @@ def balance() -> Figure:
 def draw_balance(fig: Figure, first: float, score: float) -> None:
     """Three values with their weights, the average, and an arrow for the blame of each score."""
     v, p, o, blame = _balance(first, score)
-    ax = fig.add_axes((0.02, 0.0, 0.96, 0.9))
-    ax.set(xlim=(-2.4, 10.4), ylim=(-2.0, 2.3))
-    ax.set_axis_off()
+    ax = plots.blank_axes(fig, (-2.4, 10.4), (-2.0, 2.3), place=(0.02, 0.0, 0.96, 0.9))
     ax.plot([-0.6, 8.6], [0, 0], color=plots.GREY, lw=2, zorder=1)
     ax.plot(o, -0.42, "^", ms=16, color=plots.UPDATE, zorder=2)
     ax.text(o, -1.3, f"average {_short(o)}", ha="center", va="top", color=plots.UPDATE)
@@ -211,9 +209,7 @@ BLOCK = (
 def draw_block() -> Figure:
     """What a transformer with one block is made of, with the two ways around."""
     fig = plots.new_figure(7.4, 2.3)
-    ax = fig.add_axes((0.0, 0.0, 1.0, 0.88))
-    ax.set(xlim=(0, 16.4), ylim=(-0.9, 2.5))
-    ax.set_axis_off()
+    ax = plots.blank_axes(fig, (0, 16.4), (-0.9, 2.5), place=(0.0, 0.0, 1.0, 0.88))
     straight = {"arrowstyle": "-|>", "lw": 1.4, "color": plots.FORWARD, "shrinkA": 0, "shrinkB": 0}
     boxes = (
         (1.5, "table of\ncharacters\n+ table of\nplaces"),
@@ -337,9 +333,7 @@ READING = (
 def draw_texts(texts: dict[str, str]) -> Figure:
     """What the network writes, in lines."""
     fig = plots.new_figure(7.4, 0.5 + 0.95 * len(texts))
-    ax = fig.add_axes((0.02, 0.0, 0.96, 1.0))
-    ax.set(xlim=(0, 1), ylim=(0, len(texts)))
-    ax.set_axis_off()
+    ax = plots.blank_axes(fig, (0, 1), (0, len(texts)), place=(0.02, 0.0, 0.96, 1.0))
     for row, (name, text) in enumerate(texts.items()):
         top = len(texts) - row - 0.08
         ax.text(0, top, name, va="top", color=plots.GREY, fontsize=9)
@@ -569,9 +563,7 @@ def readable(codes: Array, trait: Array) -> tuple[float, float]:
 def draw_families() -> Figure:
     """One tree with two names at each place."""
     fig = plots.new_figure(7.4, 3.3)
-    ax = fig.add_axes((0.0, 0.0, 1.0, 0.9))
-    ax.set(xlim=(-0.6, 5.6), ylim=(-3.45, -0.6))
-    ax.set_axis_off()
+    ax = plots.blank_axes(fig, (-0.6, 5.6), (-3.45, -0.6))
     people = families()[0]
     for english, italian in zip(people[:12], people[12:], strict=True):
         row, column = PLACES[english]

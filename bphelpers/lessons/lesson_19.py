@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -174,7 +173,7 @@ SHARES = (
 def shares() -> Figure:
     """Four gradients on two workers, and two things that may be sent."""
     fig = plots.new_figure(7.0, 2.9)
-    ax = _empty(fig, (0, 10), (0, 4.2))
+    ax = plots.blank_axes(fig, (0, 10), (0, 4.2))
     for x, width, name, slopes in ((0.2, 1.5, "worker A", [1]), (0.2, 3.5, "worker B", [5, 2, 8])):
         y = 2.5 if len(slopes) == 1 else 0.7
         ax.add_patch(Rectangle((x, y), width, 1.3, fill=False, ec=plots.GREY))
@@ -201,13 +200,6 @@ def shares() -> Figure:
     return fig
 
 
-def _empty(fig: Figure, xlim: tuple[float, float], ylim: tuple[float, float]) -> Axes:
-    ax = fig.add_axes((0.0, 0.0, 1.0, 0.9))
-    ax.set(xlim=xlim, ylim=ylim)
-    ax.set_axis_off()
-    return ax
-
-
 # --- What goes out and what comes back ----------------------------------------------------------------
 
 ROUND_TRIP = (
@@ -220,7 +212,7 @@ ROUND_TRIP = (
 def round_trip() -> Figure:
     """One update with two workers."""
     fig = plots.new_figure(7.0, 2.9)
-    ax = _empty(fig, (0, 10), (0, 4.2))
+    ax = plots.blank_axes(fig, (0, 10), (0, 4.2))
     ax.add_patch(Rectangle((0.2, 0.2), 2.5, 3.8, fill=False, ec=plots.GREY))
     for y, words, colour in ((3.4, "your notebook", plots.INK), (2.6, "holds theta", plots.FORWARD),
                              (1.3, "adds up\nin the order\nof the chunks", plots.BACKWARD)):  # fmt: skip

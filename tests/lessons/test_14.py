@@ -8,7 +8,7 @@ import pytest
 from bphelpers import autodiff
 from bphelpers.lessons import lesson_14
 from bphelpers.numeric import numerical_gradient
-from bphelpers.teaching import check, widgets, yours
+from bphelpers.teaching import check, plots, widgets, yours
 from tools.course.lesson import NOTEBOOKS, Lesson
 from tools.course.solved import solved
 
@@ -120,6 +120,13 @@ def test_the_picture_ends_where_the_walk_does(walk, ends, product):
 
 
 NAMES = dict(zip(lesson_14.WALKS, ("in order", "at once", "each once", "level by level"), strict=True))
+
+
+def test_the_picture_says_how_the_product_is_spelled():
+    for product in lesson_14.PRODUCTS:
+        fig = plots.new_figure(7.0, 3.6)
+        lesson_14.draw_walk(fig, lesson_14.WALKS[0], product, 1)
+        assert product in [words.get_text() for words in fig.axes[0].texts]
 
 
 def test_table_and_picture_call_the_walks_by_the_same_names(lesson_text):

@@ -42,6 +42,7 @@ def test_how_far_off_the_mean_of_means_is_from_ten_starts(lesson):
         np.testing.assert_allclose(np.mean(halves, axis=0), whole, atol=1e-12)
     assert (round(min(off["sorted"]), 1), round(max(off["sorted"]), 1)) == (1.9, 3.4)
     assert 0.2 < np.median(off["shuffled"]) < 0.3 and max(off["shuffled"]) < 0.5
+    assert 0.2 < np.mean(off["shuffled"]) < 0.3
 
 
 def test_one_worker_two_workers_and_a_death_give_the_same_bits_and_another_order_does_not(lesson):

@@ -24,6 +24,7 @@ from bphelpers.teaching.plots.style import (
     STYLE,
     TARGET,
     UPDATE,
+    blank_axes,
     new_figure,
     png_bytes,
     rendered,
@@ -35,7 +36,7 @@ from bphelpers.teaching.plots.tiles import CLASS_0, CLASS_1, image_gallery, plan
 
 __all__ = [
     "BACKWARD", "CLASS_0", "CLASS_1", "DPI", "FORWARD", "GREY", "INK", "LIGHT", "PAPER", "STYLE", "TARGET",
-    "UPDATE", "bars_compared", "computation_graph", "confusion_matrix", "image_gallery", "learning_curves",
-    "network_diagram", "new_figure", "plane_maps", "png_bytes", "rendered", "show", "titled",
-    "use_style", "weight_images",
+    "UPDATE", "bars_compared", "blank_axes", "computation_graph", "confusion_matrix", "image_gallery",
+    "learning_curves", "network_diagram", "new_figure", "plane_maps", "png_bytes", "rendered", "show",
+    "titled", "use_style", "weight_images",
 ]  # fmt: skip

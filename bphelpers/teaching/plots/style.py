@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib as mpl
 import numpy as np
 from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -103,6 +104,20 @@ def new_figure(width: float, height: float, layout: str | None = "constrained") 
     fig = Figure(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
     FigureCanvasAgg(fig)
     return fig
+
+
+def blank_axes(
+    fig: Figure,
+    xlim: tuple[float, float],
+    ylim: tuple[float, float],
+    place: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 0.9),
+    **how: Any,
+) -> Axes:
+    """Axes to draw on, without frame or ticks; ``place`` in parts of the figure leaves room for a title."""
+    ax = fig.add_axes(place)
+    ax.set(xlim=xlim, ylim=ylim, **how)
+    ax.set_axis_off()
+    return ax
 
 
 def titled(fig: Figure, title: str) -> None:
