@@ -77,6 +77,7 @@ def update(theta: NDArray, reports: list[tuple[NDArray, int]]) -> NDArray:
 
 
 def in_one_process(count: int) -> dict[int, float]:
+    global NET
     chunk = images(0, 1, count)
     found = {}
     for batch in (size for size in STEPS if size <= count):
@@ -86,6 +87,7 @@ def in_one_process(count: int) -> dict[int, float]:
             return update(theta, [gradient_sum(theta, chunk, begin, begin + batch)])
 
         found[batch] = milliseconds(step, batch)
+    NET = None  # it would travel to the workers with every task, and its 60,000 rows of activations with it
     return found
 
 
