@@ -7,33 +7,33 @@ import anywidget
 import traitlets
 
 from bphelpers.arguments import refuse
-from bphelpers.teaching.claims import VERDICTS, Card, trial_of
+from bphelpers.teaching.claims.judging import VERDICTS, Card, trial_of
 from bphelpers.teaching.widgets.cell_thread import CellThread
 
 _MODULE, *_STYLES = (
-    files("bphelpers.teaching.widgets").joinpath(name).read_text(encoding="utf-8")
-    for name in ("deck.js", "common.css", "deck.css")
+    files(f"bphelpers.teaching.{room}").joinpath(name).read_text(encoding="utf-8")
+    for room, name in (("claims", "deck.js"), ("widgets", "common.css"), ("claims", "deck.css"))
 )
 
 
 class Deck(anywidget.AnyWidget):  # type: ignore[misc]
     """What `claims.deck` returns: cards in Jupyter, the present one in words where it is printed [21].
 
-    ``at`` is the card that is shown, from 0; ``answers`` what was said, by number of the card; ``view`` "card" or
-    "score"; ``score`` has a row for each topic; ``runs`` what the cells returned. The page and the methods set them
-    alike. The first ``answered`` cards are answered already and do not count.
+    ``at`` is the card that is shown, from 0; ``view`` is "card" or "score". ``answers`` has what was said, by
+    number of the card, ``runs`` what the cells returned, and ``score`` a row for each topic. The page and the
+    methods set them alike. The first ``answered`` cards are answered already and do not count.
     """
 
     _esm = _MODULE
     _css = "".join(_STYLES)
     verdicts = traitlets.Dict(VERDICTS).tag(sync=True)
-    cards = traitlets.List().tag(sync=True)
+    cards: Any = traitlets.List().tag(sync=True)
     at = traitlets.Int(0).tag(sync=True)
     view = traitlets.Unicode("card").tag(sync=True)
     first = traitlets.Dict().tag(sync=True)
     answers = traitlets.Dict().tag(sync=True)
     runs = traitlets.Dict().tag(sync=True)
-    score = traitlets.List().tag(sync=True)
+    score: Any = traitlets.List().tag(sync=True)
     total = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, cards: list[Card], answered: int = 0) -> None:
@@ -64,8 +64,9 @@ class Deck(anywidget.AnyWidget):  # type: ignore[misc]
             self.view = "score"
 
     def run(self) -> str:
-        """Run the cell of the present card twice, as it is and in a turned world, and say what it returned."""
-        return self._run(self.card)
+        """Run the present card's cell as it is and in a turned world, and say what it returned."""
+        self._run(self.card)
+        return str(self.runs[str(self.card.number)])
 
     def reset(self) -> None:
         """Take all answers back."""
@@ -75,16 +76,14 @@ class Deck(anywidget.AnyWidget):  # type: ignore[misc]
         (card,) = (card for card in self._deck if card.number == content["number"])
         self._thread.run(lambda: self._run(card))
 
-    def _run(self, card: Card) -> str:
-        key = str(card.number)
+    def _run(self, card: Card) -> None:
         try:
             said = str(trial_of(card))
         except KeyboardInterrupt:
             said = "Interrupted before the cell was through."
         except Exception as error:
             said = f"The cell stopped with {type(error).__name__}: {error}"
-        self.runs = self.runs | {key: said}
-        return said
+        self.runs = self.runs | {str(card.number): said}
 
     def _count(self, _: Any = None) -> None:
         """What was answered as the deck does, topic by topic, and the lessons to go back to."""
