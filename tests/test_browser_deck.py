@@ -94,7 +94,8 @@ def test_by_keyboard_alone(browser: Browser, server: LabServer) -> None:
         ) and "nothing to go back to" in " ".join(rows)
         page.locator(".bp-deck").get_by_role("button", name="Reset").press("Enter")
         until(page, "count", "1 of 52")
-        cells = page.evaluate(CELLS)  # in JupyterLab's command mode, "1" makes a heading of a cell
+        page.keyboard.press("b")  # in JupyterLab's command mode, this makes a new cell
+        cells = page.evaluate(CELLS)
         assert [(cell["cell_type"], cell["source"]) for cell in cells] == [("code", DECK), ("code", "1 + 1")]
         assert page.evaluate("() => document.activeElement.closest('.bp-deck') !== null"), "the focus stays"
         assert seen.errors == [] and seen.outside == []
