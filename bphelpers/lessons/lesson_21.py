@@ -210,6 +210,12 @@ def _learned_cases() -> list[tuple[Array, Array, Array]]:
 # --- Exercise 21.3: a card of one's own ---------------------------------------------------------------
 
 
+def evidence(update: claims.Update = claims.descend) -> bool:
+    """A card's cell that can fail: a hundred small steps make the error smaller than ten of them do."""
+    ten, hundred = (claims.xor_loss(rate=0.1, update=update, updates=updates) for updates in (10, 100))
+    return hundred < ten
+
+
 def _holds(update: Any) -> bool:
     """What a good cell says of a claim that is right: it holds in this world, and not in the turned one."""
     return update is claims.descend
@@ -246,6 +252,12 @@ PREDICTIONS = {
         ("smaller", "about the same", "more than ten times as large"),
         explain="'Smaller' is tempting, because training has all the freedom that we had and more. But what "
         "a network can represent says nothing about what a rule of training finds.",
+    ),
+    "21.C": Prediction(
+        "How many of 200 networks without a hidden layer pass the same test?",
+        ("0", "about 100", "200"),
+        explain="'0' is tempting, because none of them can learn XOR. But the test doesn't ask for XOR. It "
+        "asks for a lower error, and an update that goes downhill nearly always gets that.",
     ),
 }
 
