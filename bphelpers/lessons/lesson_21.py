@@ -1,6 +1,6 @@
 """Exercises, predictions and pictures of lesson 21, its networks on XOR, and the dates of its time line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
 Number = Callable[[Array], float]
 Slopes = Callable[[Array], Array]
+Yes = np.ndarray[Any, np.dtype[np.bool]]
 
 # --- A 2-2-1 network on XOR, its nine numbers in one array --------------------------------------------
 
@@ -210,7 +211,7 @@ def _learned_cases() -> list[tuple[Array, Array, Array]]:
 # --- Exercise 21.3: a card of one's own ---------------------------------------------------------------
 
 
-def evidence(update: claims.Update = claims.descend) -> bool:
+def evidence(update: Callable[..., Array] = claims.descend) -> bool:
     """A card's cell that can fail: a hundred small steps make the error smaller than ten of them do."""
     ten, hundred = (claims.xor_loss(rate=0.1, update=update, updates=updates) for updates in (10, 100))
     return hundred < ten
@@ -247,7 +248,7 @@ PREDICTIONS = {
         "differentiate for a very long time before you wish to minimise something with six unknowns.",
     ),
     "21.B": Prediction(
-        "After 5,000 updates of plain gradient descent, how large is the network's largest error, compared "
+        "After 3,000 updates of plain gradient descent, how large is the network's largest error, compared "
         "with the one that was built by hand?",
         ("smaller", "about the same", "more than ten times as large"),
         explain="'Smaller' is tempting, because training has all the freedom that we had and more. But what "
@@ -277,8 +278,11 @@ def draw_steps() -> Figure:
     ax.plot(w, w**2, color=plots.LIGHT, lw=2, ls="-")
     ax.axhline(1, color=plots.GREY, ls="--", lw=1)
     ax.text(-3.55, 1.2, "error before: 1", color=plots.GREY)
-    ends = ((0, "rate ½: error 0", plots.UPDATE, (0.12, -0.75)), (-1, "rate 1: error 1", plots.GREY, (-1.9, 1.7)),
-            (-3, "rate 2: error 9", plots.BACKWARD, (-2.8, 8.8)))  # fmt: skip
+    ends = (
+        (0, "rate 1/2: error 0", plots.UPDATE, (0.12, -0.75)),
+        (-1, "rate 1: error 1", plots.GREY, (-1.9, 1.7)),
+        (-3, "rate 2: error 9", plots.BACKWARD, (-2.8, 8.8)),
+    )
     for end, text, colour, place in ends:
         ax.annotate("", (end, end**2), (1, 1), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.8,
                                                              "shrinkA": 6, "shrinkB": 4})  # fmt: skip
@@ -301,10 +305,10 @@ def judged_by(
 ) -> tuple[Callable[[Figure, int], None], Callable[[int], str]]:
     """What draws and what describes the error after one step over the rate; ``falls`` colours the dots."""
 
-    def found(start: int) -> tuple[float, Array, Array]:
+    def found(start: int) -> tuple[float, Array, Yes]:
         w = xor_start(start)
         after = np.array([xor_error(w - rate * xor_gradient(w)) for rate in RATES])
-        lower = np.array([bool(falls(xor_error, xor_gradient, w, rate)) for rate in RATES])
+        lower = np.array([falls(xor_error, xor_gradient, w, rate) for rate in RATES], dtype=bool)
         return xor_error(w), after, lower
 
     def draw(fig: Figure, start: int) -> None:
@@ -329,11 +333,45 @@ def judged_by(
     return draw, describe
 
 
-def _limit(start: int, lower: Array) -> str:
+def _limit(start: int, lower: Yes) -> str:
     """The largest rate tried up to which the error falls."""
     good = int(np.argmin(lower)) if not lower.all() else len(lower)
     reach = f"falls up to a rate of {RATES[good - 1]:.1f}" if good else "doesn't even fall with the rate 0.01"
     return f"Start {start}: the error {reach}"
+
+
+# --- A sine, built and trained ------------------------------------------------------------------------
+
+
+def draw_sines(x: Array, sines: dict[str, Sequence[Array]]) -> Figure:
+    """The sine behind the curves that one network drew: built by hand, and after two ways of training."""
+    fig = plots.new_figure(7.4, 3.0)
+    axes = fig.subplots(1, 3, sharey=True)
+    colours = (plots.FORWARD, plots.BACKWARD, plots.UPDATE)
+    for ax, (name, curves), colour in zip(axes, sines.items(), colours, strict=True):
+        ax.plot(x, np.sin(x), color=plots.LIGHT, lw=5, ls="-")
+        for curve in curves:
+            ax.plot(x, curve, color=colour, lw=1.4, ls="-")
+        ax.text(0.2, -1.4, name, color=colour, weight="bold")
+        ax.set(xlabel="x", ylim=(-1.6, 1.4))
+    axes[0].text(2.3, 1.05, "sin x", color=plots.GREY)
+    plots.titled(fig, "Forty hidden units can draw a sine. Will training find it?")
+    return fig
+
+
+def describe_sines(x: Array, sines: dict[str, Sequence[Array]]) -> str:
+    """The picture in words."""
+    hand, plain, adam = (
+        [float(np.abs(np.ravel(curve) - np.sin(np.ravel(x))).max()) for curve in curves]
+        for curves in sines.values()
+    )
+    below = "below" if max(adam) < 0.05 else "not below"
+    return (
+        "A sine, and what a network with forty hidden units draws. Built by hand, it climbs in small stairs, "
+        f"and its largest error is {hand[0]:.2f}. After plain descent from three starts the curve is too "
+        f"flat, and its largest errors are {', '.join(f'{error:.1f}' for error in plain)}. After Adam from "
+        f"the same starts it lies on the sine, and its largest errors are {below} 0.05."
+    )
 
 
 # --- The time line ------------------------------------------------------------------------------------
@@ -351,7 +389,13 @@ class Event(NamedTuple):
     align: str = "center"
 
 
-LANES = ("calculus and descent", "optimal control", "derivatives of programs", "neurons", "learning in layers")
+LANES = (
+    "calculus and descent",
+    "optimal control",
+    "derivatives of programs",
+    "neurons",
+    "learning in layers",
+)
 TIMELINE = (
     Event(1676, LANES[0], "Leibniz", "chain rule"),
     Event(1847, LANES[0], "Cauchy", "gradient descent", above=False),
@@ -372,7 +416,7 @@ TIMELINE = (
     Event(1967, LANES[4], "Amari", "noisy descent"),
     Event(1974, LANES[4], "Werbos", "thesis", back=True, above=False, align="right"),
     Event(1982, LANES[4], "Werbos", "for networks", back=True, align="right"),
-    Event(1985, LANES[4], "Parker; Le Cun", "two reports", back=True, above=False, align="right"),
+    Event(1985, LANES[4], "Parker; Le Cun", "two papers", back=True, above=False, align="right"),
     Event(1986, LANES[4], "Rumelhart, Hinton,", "Williams", back=True, align="left"),
     Event(1989, LANES[4], "LeCun and others", "zip codes", back=True, above=False, align="left"),
 )
