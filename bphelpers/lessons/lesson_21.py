@@ -14,7 +14,7 @@ from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
 Number = Callable[[Array], float]
 Slopes = Callable[[Array], Array]
-Yes = np.ndarray[Any, np.dtype[np.bool]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 # --- A 2-2-1 network on XOR, its nine numbers in one array --------------------------------------------
 
@@ -305,7 +305,7 @@ def judged_by(
 ) -> tuple[Callable[[Figure, int], None], Callable[[int], str]]:
     """What draws and what describes the error after one step over the rate; ``falls`` colours the dots."""
 
-    def found(start: int) -> tuple[float, Array, Yes]:
+    def found(start: int) -> tuple[float, Array, Flags]:
         w = xor_start(start)
         after = np.array([xor_error(w - rate * xor_gradient(w)) for rate in RATES])
         lower = np.array([falls(xor_error, xor_gradient, w, rate) for rate in RATES], dtype=bool)
@@ -333,7 +333,7 @@ def judged_by(
     return draw, describe
 
 
-def _limit(start: int, lower: Yes) -> str:
+def _limit(start: int, lower: Flags) -> str:
     """The largest rate tried up to which the error falls."""
     good = int(np.argmin(lower)) if not lower.all() else len(lower)
     reach = f"falls up to a rate of {RATES[good - 1]:.1f}" if good else "doesn't even fall with the rate 0.01"
@@ -355,7 +355,7 @@ def draw_sines(x: Array, sines: dict[str, Sequence[Array]]) -> Figure:
         ax.text(0.2, -1.4, name, color=colour, weight="bold")
         ax.set(xlabel="x", ylim=(-1.6, 1.4))
     axes[0].text(2.3, 1.05, "sin x", color=plots.GREY)
-    plots.titled(fig, "Forty hidden units can draw a sine. Will training find it?")
+    plots.titled(fig, "The network can draw a sine, but plain descent hasn't found it")
     return fig
 
 
@@ -368,9 +368,9 @@ def describe_sines(x: Array, sines: dict[str, Sequence[Array]]) -> str:
     below = "below" if max(adam) < 0.05 else "not below"
     return (
         "A sine, and what a network with forty hidden units draws. Built by hand, it climbs in small stairs, "
-        f"and its largest error is {hand[0]:.2f}. After plain descent from three starts the curve is too "
-        f"flat, and its largest errors are {', '.join(f'{error:.1f}' for error in plain)}. After Adam from "
-        f"the same starts it lies on the sine, and its largest errors are {below} 0.05."
+        f"and its largest error is {hand[0]:.2f}. After plain descent from three starts the curve misses the "
+        f"valley on the right, and its largest errors are {', '.join(f'{error:.1f}' for error in plain)}. "
+        f"After Adam from the same starts it lies on the sine, and its largest errors are {below} 0.05."
     )
 
 
