@@ -5,12 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bphelpers import data, functional, nn, optim, training
 from bphelpers.lessons import lesson_21
 from bphelpers.numeric import numerical_gradient
-from bphelpers.teaching import check, claims
+from bphelpers.teaching import check, claims, plots
 from tools.course.lesson import NOTEBOOKS, Lesson
 from tools.course.solved import solved
 
@@ -64,7 +63,7 @@ def test_every_start_has_a_limit_and_falls_below_it(lesson):
         assert not any(lower[last:])
         limits.append(f"{lesson_21.RATES[last - 1]:.1f}")
         assert f"up to a rate of {limits[-1]}" in lesson.describe(start)
-    assert limits == "4.2 4.2 4.2 13.3 10.0 10.0 7.5 5.6 10.0 23.7".split()
+    assert limits == ["4.2", "4.2", "4.2", "13.3", "10.0", "10.0", "7.5", "5.6", "10.0", "23.7"]
     assert len(lesson_21.RATES) == 41
 
 
@@ -78,7 +77,7 @@ def test_a_small_step_falls_from_a_thousand_starts_and_a_large_one_does_not():
 
 
 def test_the_picture_of_the_rates_is_drawn_by_the_learners_function():
-    draw, describe = lesson_21.judged_by(lambda error, gradient, w, rate: rate < 0.5)
+    _, describe = lesson_21.judged_by(lambda error, gradient, w, rate: rate < 0.5)
     assert "up to a rate of 0.4" in describe(3)
     _, never = lesson_21.judged_by(lambda *_: False)
     assert "doesn't even fall" in never(3)
@@ -184,7 +183,7 @@ def test_the_time_line_in_words_has_every_work(lesson):
 
 def test_labels_of_the_time_line_do_not_overlap():
     fig = lesson_21.draw_timeline()
-    FigureCanvasAgg(fig).draw()
+    plots.rendered(fig)
     texts = [text for text in fig.axes[0].texts if text.get_text() != "//"]
     boxes = [text.get_window_extent() for text in texts]
     for (one, a), (other, b) in itertools.combinations(zip(texts, boxes, strict=True), 2):
@@ -212,7 +211,6 @@ def test_the_last_cell_answers_the_question_of_lesson_00(lesson):
     slopes = [*lesson.dW1.flat, *lesson.dW2.flat]
     assert ["down" if slope > 0 else "up" for slope in slopes] == 6 * ["down"] + 2 * ["up"]
     x, y, W1, b1, W2, b2, lr = data.mazur()
-    net = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 2), nn.Sigmoid())
 
     def loss(W1, W2):
         hidden = functional.sigmoid(x @ W1.T + b1)
@@ -221,7 +219,6 @@ def test_the_last_cell_answers_the_question_of_lesson_00(lesson):
     np.testing.assert_allclose(lesson.dW1, numerical_gradient(lambda W: loss(W, W2), W1), atol=1e-9)
     np.testing.assert_allclose(lesson.dW2, numerical_gradient(lambda W: loss(W1, W), W2), atol=1e-9)
     assert f"{loss(W1 - lr * lesson.dW1, W2 - lr * lesson.dW2):.9f}" == "0.291027774"
-    assert len(list(net.parameters())) == 4
 
 
 def test_the_words_of_lesson_00_stand_there():
@@ -238,7 +235,7 @@ def test_only_the_new_weights_give_the_published_loss(deeper):
     assert f"{published:.9f}" == f"{deeper.loss_after(late=True):.9f}" == "0.291027924"
     assert f"{deeper.loss_after():.9f}" == "0.291027774"
     single = deeper.loss_after(kind=np.float32)
-    assert single.dtype == np.float32 and abs(single - deeper.loss_after()) < 3e-8 < 1.5e-7
+    assert single.dtype == np.float32 and abs(single - deeper.loss_after()) < 6e-8 < 1.5e-7
     # A check that asks for less than the published number can't tell it from the right one.
     moved = deeper.loss_after(biases=True)
     assert moved < deeper.loss_after() and moved < published
