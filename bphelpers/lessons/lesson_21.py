@@ -212,7 +212,7 @@ def _learned_cases() -> list[tuple[Array, Array, Array]]:
 
 
 def evidence(update: Callable[..., Array] = claims.descend) -> bool:
-    """A card's cell that can fail: a hundred small steps make the error smaller than ten of them do."""
+    """A hundred small steps make the error smaller than ten of them do."""
     ten, hundred = (claims.xor_loss(rate=0.1, update=update, updates=updates) for updates in (10, 100))
     return hundred < ten
 
