@@ -244,8 +244,9 @@ PREDICTIONS = {
     "21.A": Prediction(
         "How many years lie between the chain rule and gradient descent?",
         ("about 20", "about 70", "about 170"),
-        explain="'About 20' is tempting, because today one is hardly taught without the other. But you can "
-        "differentiate for a very long time before you wish to minimise something with six unknowns.",
+        explain="'About 20' is tempting, because today one is hardly taught without the other. But people "
+        "differentiated for a long time before Cauchy, who had to find the six numbers of an orbit, went "
+        "downhill in all six at once.",
     ),
     "21.B": Prediction(
         "After 3,000 updates of plain gradient descent, how large is the network's largest error, compared "
