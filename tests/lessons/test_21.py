@@ -93,7 +93,7 @@ def test_nothing_moves_from_zero_and_zero_is_no_minimum(lesson):
         assert lesson_21.xor_gradient(lesson_21.xor_start(start)).any()
 
 
-def largest_errors(lesson, make, starts):
+def largest_errors(make, starts):
     x = np.linspace(0, 2 * np.pi, 100)[:, None]
     found = []
     for seed in starts:
@@ -119,15 +119,15 @@ def test_a_sine_can_be_built_and_descent_has_not_found_it(lesson):
 
 
 @pytest.mark.ten_starts
-@pytest.mark.parametrize("rate", [0.03, 0.1, 0.3])
-def test_descent_has_not_found_the_sine_from_ten_starts(lesson, rate):
-    """Nor with other rates, above which it diverges or is no faster."""
-    assert largest_errors(lesson, lambda: optim.SGD(lr=rate), STARTS).min() > 0.4
+@pytest.mark.parametrize(("rate", "least"), [(0.03, 0.52), (0.1, 0.52), (0.3, 0.4)])
+def test_descent_has_not_found_the_sine_from_ten_starts(rate, least):
+    """With the page's rate 0.1 it is over ten times the 0.051 of the stairs; other rates don't find it."""
+    assert largest_errors(lambda: optim.SGD(lr=rate), STARTS).min() > least
 
 
 @pytest.mark.ten_starts
-def test_adam_finds_the_sine_from_ten_starts(lesson):
-    assert largest_errors(lesson, lambda: optim.Adam(lr=0.01), STARTS).max() < 0.05
+def test_adam_finds_the_sine_from_ten_starts():
+    assert largest_errors(lambda: optim.Adam(lr=0.01), STARTS).max() < 0.05
 
 
 # --- A test that can't fail ---------------------------------------------------------------------------------
