@@ -142,31 +142,32 @@ def xor_solved(starts: int = 20, hidden: int = 2) -> Array:
 
 
 def trained(
-    X: Array, y: Array, updates: int = 500, hidden: int = 8, activation: type = nn.Tanh
+    X: Array, y: Array, updates: int = 500, activation: type = nn.Tanh, seed: int = 0
 ) -> nn.Sequential:
-    """A network with one hidden layer and a logit, after so many updates on y of 0 and 1."""
-    rng = np.random.default_rng(0)
-    net = nn.Sequential(nn.Linear(X.shape[1], hidden, rng=rng), activation(), nn.Linear(hidden, 1, rng=rng))
-    loss, rule = nn.BCEWithLogitsLoss(), optim.SGD(lr=0.5)
+    """A network with eight hidden units and a logit, after so many updates on y of 0 and 1."""
+    rng = np.random.default_rng(seed)
+    net = nn.Sequential(nn.Linear(X.shape[1], 8, rng=rng), activation(), nn.Linear(8, 1, rng=rng))
+    return _descended(net, nn.BCEWithLogitsLoss(), X, y, updates)
+
+
+def read_digits(updates: int, wrong_labels: float = 0.0, seed: int = 0) -> tuple[float, float]:
+    """The loss on 200 digits, some with wrong labels, and the share of 500 others that is read right [11]."""
+    X, y = data.digits()
+    rng = np.random.default_rng(seed)
+    labels = np.where(rng.random(200) < wrong_labels, rng.integers(10, size=200), y[:200])
+    net = nn.Sequential(nn.Linear(64, 32, rng=rng), nn.Tanh(), nn.Linear(32, 10, rng=rng))
+    loss = nn.CrossEntropyLoss()
+    _descended(net, loss, X[:200], labels, updates)
+    return loss(net(X[:200]), labels), float(np.mean(net(X[200:700]).argmax(axis=1) == y[200:700]))
+
+
+def _descended(net: nn.Sequential, loss: nn.Loss, X: Array, y: Array, updates: int) -> nn.Sequential:
+    rule = optim.SGD(lr=0.5)
     for _ in range(updates):
         loss(net(X), y)
         net.backward(loss.backward())
         rule.step([net.flat])
     return net
-
-
-def read_digits(updates: int, wrong_labels: float = 0.0) -> tuple[float, float]:
-    """The loss on 200 digits, some with wrong labels, and the share of 500 others that is read right [11]."""
-    X, y = data.digits()
-    rng = np.random.default_rng(0)
-    labels = np.where(rng.random(200) < wrong_labels, rng.integers(10, size=200), y[:200])
-    net = nn.Sequential(nn.Linear(64, 32, rng=rng), nn.Tanh(), nn.Linear(32, 10, rng=rng))
-    loss, rule = nn.CrossEntropyLoss(), optim.SGD(lr=0.5)
-    for _ in range(updates):
-        loss(net(X[:200]), labels)
-        net.backward(loss.backward())
-        rule.step([net.flat])
-    return loss(net(X[:200]), labels), float(np.mean(net(X[200:700]).argmax(axis=1) == y[200:700]))
 
 
 def moved(rule: optim.Optimizer, gradient: Array) -> Array:

@@ -16,9 +16,11 @@ function button(text, attributes, press) {
   return node;
 }
 
-// What a screen reader announces is only touched if it changes.
+// What a screen reader announces is only touched if it changes. Code stands between backticks.
 function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const parts = text.split("`");
+  if (node.textContent === parts.join("")) return;
+  node.replaceChildren(...parts.map((part, k) => (k % 2 ? make("code", {}, [part]) : part)));
 }
 
 // A notebook beside this one can be opened where the address of the page says where this one lies.
@@ -30,11 +32,8 @@ function linked(text, href) {
 function scoreTable(score) {
   const rows = score.map(({ topic, right, of, back }) => {
     const lessons = back.flatMap(([text, href], k) => [k ? ", " : "", linked(text, href)]);
-    return make("tr", {}, [
-      make("th", { scope: "row" }, [topic]),
-      make("td", {}, [`${right} of ${of}`]),
-      make("td", {}, lessons.length ? lessons : ["nothing to go back to"]),
-    ]);
+    const cells = [[`${right} of ${of}`], lessons.length ? lessons : ["nothing to go back to"]];
+    return make("tr", {}, [make("th", { scope: "row" }, [topic]), ...cells.map((cell) => make("td", {}, cell))]);
   });
   const heads = ["topic", "as the deck", "go back to"].map((text) => make("th", { scope: "col" }, [text]));
   return make("table", {}, [make("thead", {}, [make("tr", {}, heads)]), make("tbody", {}, rows)]);
@@ -47,7 +46,7 @@ function render({ model, el }) {
   const asked = new Set(); // numbers of the cards whose cells were sent to run
 
   const set = (changes) => {
-    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    Object.entries(changes).forEach((change) => model.set(...change));
     model.save_changes();
   };
   const card = () => cards[model.get("at")];
@@ -84,12 +83,9 @@ function render({ model, el }) {
   const runner = button("Run it", { title: "Run the cell, and run it again in a turned world" }, run);
   const result = make("p", { class: "result", role: "status" });
   const cell = make("div", { class: "cell" }, [code, runner, result]);
-  const page = make("div", { class: "card" }, [
-    make("p", { class: "bar" }, [topic, count]),
-    claim,
-    make("div", { class: "bar", role: "group", "aria-label": "Is it so?" }, choices),
-    told, where, cell,
-  ]);
+  const heading = make("p", { class: "bar" }, [topic, count]);
+  const answers = make("div", { class: "bar", role: "group", "aria-label": "Is it so?" }, choices);
+  const page = make("div", { class: "card" }, [heading, claim, answers, told, where, cell]);
   const total = make("p", { class: "total", role: "status" });
   const table = make("div", { class: "wide" });
   const score = make("div", { class: "score" }, [total, table]);
@@ -129,8 +125,8 @@ function render({ model, el }) {
       node.ariaDisabled = String(Boolean(done)); // not `disabled`: that would take the focus from it
       node.className = !done ? "" : name === now.verdict ? "holds" : name === done ? "missed" : "";
     }
-    const heading = `${now.verdict[0].toUpperCase()}${now.verdict.slice(1)}. `;
-    write(told, !done ? "" : (done === now.verdict ? heading : `You said ${done}. ${heading}`) + now.say);
+    const verdict = `${now.verdict[0].toUpperCase()}${now.verdict.slice(1)}. ${now.say}`;
+    write(told, !done ? "" : done === now.verdict ? verdict : `You said ${done}. ${verdict}`);
     where.replaceChildren(...(done ? [now.source, " ", linked(now.lesson, now.link)] : []));
     cell.hidden = !done || !now.code;
     write(code, now.code);

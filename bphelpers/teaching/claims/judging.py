@@ -154,6 +154,7 @@ class Trial:
 def trial_of(card: Card) -> Trial:
     """Run a card's cell in this world and in the turned one.
 
+    >>> from bphelpers.teaching.claims import descend, xor_loss
     >>> def evidence(update=descend):
     ...     return xor_loss(rate=0.1, update=update) < xor_loss()
     >>> trial_of(Card("A small step down makes the error smaller.", "right", evidence))
