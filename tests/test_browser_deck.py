@@ -27,6 +27,7 @@ from bphelpers.teaching.claims.dealing import Deck
 pytestmark = pytest.mark.browser
 
 DECK = "import bphelpers as bp\ndeck = bp.claims.deck()\ndeck"
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells"
 TEXTS = "p:not(:empty), span, a, pre, th, td, button:not([aria-disabled=true])"
 
 
@@ -93,7 +94,9 @@ def test_by_keyboard_alone(browser: Browser, server: LabServer) -> None:
         ) and "nothing to go back to" in " ".join(rows)
         page.locator(".bp-deck").get_by_role("button", name="Reset").press("Enter")
         until(page, "count", "1 of 52")
-        assert page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.cells.length") == 2
+        page.keyboard.press("b")  # in JupyterLab's command mode, this makes a new cell
+        cells = page.evaluate(CELLS)
+        assert [(cell["cell_type"], cell["source"]) for cell in cells] == [("code", DECK), ("code", "1 + 1")]
         assert page.evaluate("() => document.activeElement.closest('.bp-deck') !== null"), "the focus stays"
         assert seen.errors == [] and seen.outside == []
 

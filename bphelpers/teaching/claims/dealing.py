@@ -10,10 +10,12 @@ from bphelpers.arguments import refuse
 from bphelpers.teaching.claims.judging import VERDICTS, Card, trial_of
 from bphelpers.teaching.widgets.cell_thread import CellThread
 
-_MODULE, *_STYLES = (
+_MODULE, _COMMON, _OWN = (
     files(f"bphelpers.teaching.{room}").joinpath(name).read_text(encoding="utf-8")
     for room, name in (("claims", "deck.js"), ("widgets", "common.css"), ("claims", "deck.css"))
 )
+# The scrubber's stored pages hold the common style as it is, so it is made the deck's here.
+_STYLE = _COMMON.replace(".bp-scrubber", ".bp-deck") + _OWN
 
 
 class Deck(anywidget.AnyWidget):  # type: ignore[misc]
@@ -25,7 +27,7 @@ class Deck(anywidget.AnyWidget):  # type: ignore[misc]
     """
 
     _esm = _MODULE
-    _css = "".join(_STYLES)
+    _css = _STYLE
     verdicts = traitlets.Dict(VERDICTS).tag(sync=True)
     cards: Any = traitlets.List().tag(sync=True)
     at = traitlets.Int(0).tag(sync=True)
