@@ -39,7 +39,7 @@ def test_what_scikit_learn_made_of_the_moons_is_whole():
             assert all(0.5 < share <= 1 for share in theirs[part][name])
 
 
-@pytest.mark.slow
+@pytest.mark.ten_starts
 def test_the_published_recipe_leads_where_is_stored():
     """Ten thousand updates for one of the twenty seeds, made again."""
     stored = results.scikit_learn_on_moons()["published recipe"]
@@ -68,7 +68,7 @@ def test_the_stored_remedies_are_whole():
         assert len(counts) == 12 and all(type(count) is int and 850 < count < 1000 for count in counts)
 
 
-@pytest.mark.slow
+@pytest.mark.ten_starts
 def test_a_start_of_each_remedy_reads_as_many_images_as_is_stored():
     """One start of the twelve that the lesson does not train, made again by the benchmark."""
     seed, stored = 2, results.remedies()["right"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from starts import starts
 
 from bphelpers import functional as F
 from bphelpers import numeric
@@ -83,20 +84,17 @@ def test_a_static_network_needs_six_bits():
         assert right == 1 if seen == 6 else right < 0.55
 
 
-def test_chunks_of_five_fail_and_chunks_of_six_succeed_from_twenty_starts(lesson):
-    five, six = (
-        [lesson.right_echoes(lesson.chunks_of(length), seed) for seed in range(20)] for length in (5, 6)
-    )
-    assert max(five) < 0.6 and min(six) > 0.98
-    nothing_comes_back = [lesson.right_echoes(lesson.nothing, seed) for seed in range(10)]
-    assert 0.78 < min(nothing_comes_back) <= max(nothing_comes_back) < 0.96
+@pytest.mark.parametrize("seed", starts(20))
+def test_chunks_of_five_fail_and_chunks_of_six_succeed(lesson, seed):
+    assert lesson.right_echoes(lesson.chunks_of(5), seed) < 0.6
+    assert lesson.right_echoes(lesson.chunks_of(6), seed) > 0.98
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 4])
-def test_shorter_chunks_are_worse_than_none_too(lesson, length):
-    assert (
-        max(lesson.right_echoes(lesson.chunks_of(length), seed) for seed in range(10)) < 0.78
-    )  # none: above, in all ten
+@pytest.mark.parametrize("seed", starts(10))
+def test_where_nothing_comes_back_it_is_better_than_with_short_chunks(lesson, seed):
+    assert 0.78 < lesson.right_echoes(lesson.nothing, seed) < 0.96
+    for length in (1, 2, 3, 4):
+        assert lesson.right_echoes(lesson.chunks_of(length), seed) < 0.78
 
 
 def one_year(lesson, net):
@@ -133,8 +131,9 @@ def test_ten_forecasters(lesson):
         assert far[0] < 20 < far[1] < 33 < far[2] and far[2] > of_the_rule[2] - 2
 
 
-def test_what_the_two_faults_of_exercise_16_2_do_to_a_forecast(lesson, monkeypatch):
-    """Section 2, ten starts: with the wrong dWh it learns less well; the averaged db changes nothing."""
+@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(10), marks=pytest.mark.ten_starts)])
+def test_what_the_two_faults_of_exercise_16_2_do_to_a_forecast(lesson, monkeypatch, seeds):
+    """Section 2: with the wrong dWh it learns less well; the averaged db changes nothing."""
 
     def own_state(dout, x, h0, h, Wx, Wh):
         dx, dh0, dWx, _, db = F.rnn_backward(dout, x, h0, h, Wx, Wh)
@@ -152,7 +151,7 @@ def test_what_the_two_faults_of_exercise_16_2_do_to_a_forecast(lesson, monkeypat
     found = {}
     for name, way_back in {"right": lesson.backward, "dWh": own_state, "db": average}.items():
         monkeypatch.setitem(lesson.forecaster.__globals__, "backward", way_back)
-        nets = [lesson.forecaster(seed) for seed in range(10)]
+        nets = [lesson.forecaster(seed) for seed in seeds]
         found[name] = np.array([error(one_year(lesson, net)[220:279], lesson.happened) for net in nets])
     assert (found["dWh"] > found["right"]).all() and (found["dWh"] < 2 * found["right"]).all()
     assert np.median(found["dWh"]) < 31  # like this year
