@@ -120,7 +120,9 @@ def draw_counters(nets: dict[str, tuple[Array, ...]]) -> Figure:
     """What the hidden units and the output of each network say while more and more bits are 1."""
     fig = plots.new_figure(7.4, 3.0)
     ones = np.linspace(-0.3, 4.3, 400)[:, None]
-    for ax, (name, (W1, b1, W2, b2)) in zip(fig.subplots(1, len(nets), sharey=True), nets.items(), strict=True):
+    for ax, (name, (W1, b1, W2, b2)) in zip(
+        fig.subplots(1, len(nets), sharey=True), nets.items(), strict=True
+    ):
         A = F.sigmoid(ones * W1.mean(axis=1) + b1)
         ax.plot(ones, A, "-", color=plots.FORWARD, lw=1.2)
         p = F.sigmoid(A @ W2[0] + b2)
@@ -150,7 +152,9 @@ def draw_code_map(codes: Array, W2: Array, b2: Array) -> Figure:
     ax.plot(*codes.T, "o", color=plots.FORWARD)
     for name, (x, y) in enumerate(codes, start=1):
         ax.annotate(str(name), (x, y), xytext=(5, 4), textcoords="offset points", color=plots.FORWARD)
-    ax.set(xlabel="hidden unit 1", ylabel="hidden unit 2", title="Two numbers hold eight names", aspect="equal")
+    ax.set(
+        xlabel="hidden unit 1", ylabel="hidden unit 2", title="Two numbers hold eight names", aspect="equal"
+    )
     ax.grid(visible=False)
     return fig
 

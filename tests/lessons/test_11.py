@@ -31,8 +31,8 @@ def test_the_curve_without_wrong_labels_rises_and_the_others_fall(page):
         assert (right[1000] > right[100]) == (share == 0)
 
 
-RANGES = {0.0: (0.91, 0.94, 0.93, 0.95), 0.1: (0.89, 0.93, 0.82, 0.87),
-          0.3: (0.85, 0.91, 0.73, 0.81), 0.5: (0.77, 0.88, 0.55, 0.70)}  # fmt: skip
+RANGES = {0.0: (0.92, 0.94, 0.94, 0.95), 0.1: (0.90, 0.93, 0.80, 0.87),
+          0.3: (0.83, 0.91, 0.73, 0.79), 0.5: (0.77, 0.85, 0.58, 0.69)}  # fmt: skip
 
 
 @pytest.mark.ten_starts
@@ -55,4 +55,4 @@ def test_suspicious_labels_are_wrong_from_ten_starts(page):
     early, late = np.reshape(found, (2, 10))
     assert early.min() > 0.9 and (late < early).all()
     early, late = np.reshape(shares, (2, 10))
-    assert 0.3 < early.min() and early.max() < 0.4 and 0.4 < late.min() and late.max() < 0.55
+    assert 0.3 < early.min() and early.max() < 0.4 and 0.45 < np.median(late) < 0.55
