@@ -134,9 +134,9 @@ def draw_counters(nets: dict[str, tuple[Array, ...]]) -> Figure:
 
 
 COUNTERS = (
-    "Two panels over the number of bits that are 1, by hand and found by training. In both, four hidden units "
-    "change between 0 and 1 halfway between two whole numbers, each at another place, and the output is low at "
-    "0, 2 and 4 and high at 1 and 3."
+    "Two panels over the number of bits that are 1, by hand and found by training. In both, four hidden "
+    "units change between 0 and 1 halfway between two whole numbers, each at another place, and the output "
+    "is low at 0, 2 and 4 and high at 1 and 3."
 )
 
 
@@ -160,6 +160,6 @@ def draw_code_map(codes: Array, W2: Array, b2: Array) -> Figure:
 
 
 CODE_MAP = (
-    "The square of two hidden units, cut by straight lines into eight regions. In each lies one of eight dots, "
-    "numbered 1 to 8. Seven lie near the border of the square and one near its middle."
+    "The square of two hidden units, cut by straight lines into eight regions. In each lies one of eight "
+    "dots, numbered 1 to 8. Seven lie near the border of the square and one near its middle."
 )

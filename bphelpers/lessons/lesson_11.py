@@ -89,7 +89,7 @@ def draw_wrong_labels(right: dict[float, dict[int, float]]) -> Figure:
 
 
 WRONG_LABELS = (
-    "Four curves of new images read right, over 10 to 1,000 updates on a logarithmic axis. Without wrong labels "
-    "the curve rises to 0.9 and stays. With 10, 30 and 50 percent wrong it rises first and then falls, the "
-    "further the more labels are wrong."
+    "Four curves of new images read right, over 10 to 1,000 updates on a logarithmic axis. Without wrong "
+    "labels the curve rises to 0.9 and stays. With 10, 30 and 50 percent wrong it rises first and then "
+    "falls, the further the more labels are wrong."
 )

@@ -412,6 +412,6 @@ def draw_ahead(x: Array, once: Array, each_hour: Array) -> Figure:
 
 
 AHEAD = (
-    "Two panels over hours 800 to 1,200, with what happened in grey. Told every hour, the forecast covers the grey "
-    "curve. Made once, it keeps the rhythm of a day for some days, but its waves fade to 0."
+    "Two panels over hours 800 to 1,200, with what happened in grey. Told every hour, the forecast covers "
+    "the grey curve. Made once, it keeps the rhythm of a day for some days, but its waves fade to 0."
 )

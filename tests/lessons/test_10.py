@@ -48,7 +48,7 @@ def test_gradients_of_many_networks_at_once(page, task):
 
 
 def test_a_network_that_counts(page):
-    W1, b1, W2, b2 = page.found
+    W1, b1, W2, _ = page.found
     assert np.ptp(np.abs(W1), axis=1).max() < 0.2
     changes = np.argsort(-b1 / W1.mean(axis=1))
     np.testing.assert_allclose((-b1 / W1.mean(axis=1))[changes], [0.5, 1.5, 2.5, 3.5], atol=0.25)

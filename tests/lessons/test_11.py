@@ -55,4 +55,4 @@ def test_suspicious_labels_are_wrong_from_ten_starts(page):
     early, late = np.reshape(found, (2, 10))
     assert early.min() > 0.9 and (late < early).all()
     early, late = np.reshape(shares, (2, 10))
-    assert 0.3 < early.min() and early.max() < 0.4 and 0.45 < np.median(late) < 0.55
+    assert early.min() > 0.3 and early.max() < 0.4 and 0.45 < np.median(late) < 0.55
