@@ -16,7 +16,7 @@ import numpy as _np  # noqa: F401  the one thing that importing bphelpers costs
 __version__ = "0.1.0"
 
 _CORE = ("autodiff", "data", "functional", "nn", "numeric", "optim", "scale", "training")
-_TEACHING = ("counting", "exercises", "gradcheck", "plots", "results", "trace", "widgets")
+_TEACHING = ("claims", "counting", "exercises", "gradcheck", "plots", "results", "trace", "widgets")
 
 __all__ = [*_CORE, *_TEACHING, "setup"]
 

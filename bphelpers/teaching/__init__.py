@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bphelpers.teaching.exercises import agree, check, predict, yours
 
-_ROOMS = ("counting", "exercises", "gradcheck", "plots", "trace", "widgets", "trial", "audit")
+_ROOMS = ("counting", "exercises", "gradcheck", "plots", "trace", "widgets", "trial", "audit", "claims")
 
 __all__ = [*_ROOMS, "agree", "check", "predict", "yours"]
 
