@@ -397,12 +397,8 @@ def draw_ahead(x: Array, once: Array, each_hour: Array) -> Figure:
     """The last hours of a series of 1,200, a forecast made once and one that is told the truth every hour."""
     fig = plots.new_figure(7.4, 3.2)
     hours = np.arange(800, 1200)
-    for ax, guesses, title in zip(
-        fig.subplots(2, 1, sharex=True, sharey=True),
-        (each_hour, once),
-        ("told every hour", "made once"),
-        strict=True,
-    ):
+    rows = {"told every hour": each_hour, "made once": once}
+    for ax, (title, guesses) in zip(fig.subplots(2, 1, sharex=True, sharey=True), rows.items(), strict=True):
         ax.plot(hours, x[800:], "-", color=plots.LIGHT, lw=3)
         ax.plot(hours, guesses, "-", color=plots.FORWARD, lw=1.2)
         ax.set_title(title, fontsize=10)
