@@ -1,7 +1,7 @@
 """The table of sources, notebooks/deeper/99_sources.md: what the course takes up, and in which cell.
 
-Published networks are found in the code that loads them, claims on their cards, the rest by the phrases of
-sources.toml. What has lost its place stops the table, so that none of its rows is empty.
+Published networks are found in the code that loads them, claims by what their cards say, the rest by the
+phrases of sources.toml. What has lost its place stops the table, so that none of its rows is empty.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ HEADING = re.compile(r"^##?[ \t]+(.+?)[ \t]*$", re.MULTILINE)
 OPENING = """\
 # Where is it?
 
-Every published network, claim, question and date that this course takes up, with the section and the cell where it does:
-to look things up, or to find a lesson by what you wonder about. The lessons themselves are the source. Whoever changes
-them writes this page anew with `make notebooks`.
+For looking things up, and for finding a lesson by what you wonder about: every published network, question,
+application, date and claim that this course takes up, with its section and its cell. (`make notebooks` writes
+this page.)
 """
 
 
@@ -46,29 +46,28 @@ class Place:
         target = os.path.relpath(self.path, PAGE.parent).replace(os.sep, "/")
         anchor = quote(re.sub(r"\s+", "-", self.section))
         number = re.findall(r"^\d\d", self.path.stem)  # a page beside all lessons has none
-        page = ", ".join([*number, *["deeper"] * (self.path.parent == PAGE.parent)])
+        page = ", ".join(number + ["deeper"] * (self.path.parent.name == "deeper"))
         return f"[{page}: {self.section}]({target}#{anchor})"
 
 
 class Sources:
     """The notebooks, the published networks, the cards and the phrases, and what follows from them."""
 
-    def __init__(self, notebooks: Path = NOTEBOOKS, phrases: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, notebooks: Path = NOTEBOOKS) -> None:
         self.lessons = {
             path.relative_to(notebooks).with_suffix("").as_posix(): Lesson.read(path)
             for path in sorted(notebooks.rglob("*.ipynb"), key=lambda path: path.name)
             if ".ipynb_checkpoints" not in path.parts
         }
-        self.phrases = phrases or tomllib.loads((Path(__file__).parent / "sources.toml").read_text("utf-8"))
+        self.phrases = tomllib.loads((Path(__file__).parent / "sources.toml").read_text("utf-8"))
         self.networks: dict[str, Any] = json.loads((DATASETS / "worked_examples.json").read_text("utf-8"))
         cards = json.loads((DATASETS / "claims.json").read_text("utf-8"))
         self.cards = {card["number"]: card for card in cards}
 
-    @cached_property
+    @property
     def page(self) -> str:
         """The whole table, in Markdown."""
-        topics = dict.fromkeys(card["topic"] for card in self.cards.values())
-        return "\n".join([
+        parts = [
             OPENING,
             "## Published networks\n",
             table("source", "network", "where", rows=self.networks_rows()),
@@ -80,20 +79,25 @@ class Sources:
             table("what is said", "what holds", "where", rows=self.phrase_rows("history")),
             "## Claims\n",
             "Lesson 21 deals these as cards. Play first, and look here afterwards.\n",
-            *(f"### {t[0].upper()}{t[1:]}\n\n" + table("claim", "verdict", "where", rows=self.claims(t)) for t in topics),
-        ])  # fmt: skip
+        ]
+        for topic in dict.fromkeys(card["topic"] for card in self.cards.values()):
+            parts += [
+                f"### {topic.capitalize()}\n",
+                table("claim", "verdict", "where", rows=self.claims(topic)),
+            ]
+        return "\n".join(parts)
 
     def networks_rows(self) -> Iterator[list[str]]:
         for name, entry in self.networks.items():
-            from_phrases = self.places(self.phrases["systems"].get(name, {}))
             source = ", ".join(str(entry[key]) for key in ("author", "year") if entry[key])
-            where = sorted([*self.loaded(name), *from_phrases], key=lambda place: place.path.name)
+            where = self.loaded.get(name, []) + self.places(self.phrases["systems"].get(name, {}))
+            where.sort(key=lambda place: place.path.name)
             yield [f"*{entry['title']}*, {source}", "; ".join(nets(entry)), links(where)]
 
     def phrase_rows(self, kind: str) -> Iterator[list[str]]:
         for row, spec in self.phrases[kind].items():
-            known = {key: value for key, value in spec.items() if key != "holds"}
-            yield [row, *([spec["holds"]] if "holds" in spec else []), links(self.places(known))]
+            places = self.places({key: value for key, value in spec.items() if key != "holds"})
+            yield [row, *([spec["holds"]] if "holds" in spec else []), links(places)]
 
     def claims(self, topic: str) -> Iterator[list[str]]:
         for number, card in self.cards.items():
@@ -103,7 +107,7 @@ class Sources:
     @cached_property
     def loaded(self) -> dict[str, list[Place]]:
         """Where code loads each published network, by its name or by a function of its own."""
-        found: dict[str, list[Place]] = {name: [] for name in self.networks}
+        found: dict[str, list[Place]] = {}
         for lesson in self.lessons.values():
             for index, tree in lesson.trees():
                 given = [call.args[0] for call in calls(tree, "worked_example") if call.args]
@@ -114,10 +118,11 @@ class Sources:
         return found
 
     def places(self, spec: Mapping[str, Any]) -> list[Place]:
-        return [
-            self.of_card(found) if key == "card" else self.of_phrase(key, found)
-            for key, found in spec.items()
-        ]
+        return [self.of_card(to) if key == "card" else self.of_phrase(key, to) for key, to in spec.items()]
+
+    def of_card(self, number: int) -> Place:
+        card = self.cards[number]
+        return self.of_phrase(card["lesson"], f"## {card['section']}")
 
     def of_phrase(self, notebook: str, phrase: str) -> Place:
         """The only cell of a notebook in which a phrase stands."""
@@ -125,23 +130,18 @@ class Sources:
         found = [index for index, cell in enumerate(lesson.cells) if phrase in cell.source]
         if len(found) != 1:
             raise ValueError(
-                f"{phrase!r} stands in {len(found) or 'no'} cell{'s' * (len(found) != 1)} of {notebook}: write a "
-                "phrase of one cell into tools/course/sources.toml"
+                f"{phrase!r} stands in {len(found)} cells of {notebook}, and not in one: write another phrase "
+                "into tools/course/sources.toml, or another section on the card"
             )
         return place(lesson, found[0], lesson.cells[found[0]].source.index(phrase) + len(phrase))
-
-    def of_card(self, number: int) -> Place:
-        card = self.cards[number]
-        return self.of_phrase(card["lesson"], f"## {card['section']}")
 
 
 def place(lesson: Lesson, index: int, end: int | None = None) -> Place:
     """A cell with the last heading above its character number ``end``."""
-    before = [cell.source for cell in lesson.cells[:index] if cell.cell_type == "markdown"]
-    own = [lesson.cells[index].source[:end]] if lesson.cells[index].cell_type == "markdown" else []
-    return Place(
-        lesson.path, HEADING.findall(without_fences("\n\n".join(before + own)))[-1], lesson.cells[index].id
-    )
+    cell = lesson.cells[index]
+    above = [one.source for one in lesson.cells[:index] if one.cell_type == "markdown"]
+    own = [cell.source[:end]] if cell.cell_type == "markdown" else []
+    return Place(lesson.path, HEADING.findall(without_fences("\n\n".join(above + own)))[-1], cell.id)
 
 
 def links(places: list[Place]) -> str:
@@ -149,7 +149,7 @@ def links(places: list[Place]) -> str:
     cells: dict[str, list[str]] = {}
     for one in places:
         cells.setdefault(one.link, []).append(f"`{one.cell}`")
-    return "<br>".join(f"{link} {' '.join(dict.fromkeys(names))}" for link, names in cells.items())
+    return "<br>".join(f"{link} {' '.join(names)}" for link, names in cells.items())
 
 
 def nets(entry: Any) -> list[str]:
