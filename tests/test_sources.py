@@ -23,7 +23,7 @@ APPLICATIONS = {
     "thermal design of gas burners from a few experiments",
     "modelling brain responses, N400 and P600",
 }
-IN_HISTORY = "Leibniz Cauchy 1960s Linnainmaa Dreyfus Werbos Rumelhart Wan Jaderberg".split()
+HISTORY = "Leibniz", "Cauchy", "1960s", "Linnainmaa", "Dreyfus", "Werbos", "Rumelhart", "Wan", "Jaderberg"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_every_network_application_date_and_card_has_its_row(table):
         assert sum(row.startswith(claim) for row in rows) == 1
     assert set(table.phrases["applications"]) == APPLICATIONS
     said = [f"{claim} {spec['holds']}" for claim, spec in table.phrases["history"].items()]
-    assert all(any(name in one for one in said) for name in IN_HISTORY) and len(said) == len(IN_HISTORY)
+    assert all(any(name in one for one in said) for name in HISTORY) and len(said) == len(HISTORY)
     for row in rows:
         assert all(cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]), row
 

@@ -46,8 +46,8 @@ class Place:
         target = os.path.relpath(self.path, PAGE.parent).replace(os.sep, "/")
         anchor = quote(re.sub(r"\s+", "-", self.section))
         number = re.findall(r"^\d\d", self.path.stem)  # a page beside all lessons has none
-        page = ", ".join(number + ["deeper"] * (self.path.parent.name == "deeper"))
-        return f"[{page}: {self.section}]({target}#{anchor})"
+        page = ", ".join(number + ["deeper"] * (self.path.parent.name == "deeper")) + ": "
+        return f"[{page.removesuffix(self.section[:2] + ': ')}{self.section}]({target}#{anchor})"
 
 
 class Sources:
@@ -91,13 +91,14 @@ class Sources:
         for name, entry in self.networks.items():
             source = ", ".join(str(entry[key]) for key in ("author", "year") if entry[key])
             where = self.loaded.get(name, []) + self.places(self.phrases["systems"].get(name, {}))
-            where.sort(key=lambda place: place.path.name)
+            where.sort(key=lambda place: (place.path.name[:2], place.path.parent.name == "deeper"))
             yield [f"*{entry['title']}*, {source}", "; ".join(nets(entry)), links(where)]
 
     def phrase_rows(self, kind: str) -> Iterator[list[str]]:
         for row, spec in self.phrases[kind].items():
+            claim = f"claim {spec['card']}, " if "card" in spec else ""
             places = self.places({key: value for key, value in spec.items() if key != "holds"})
-            yield [row, *([spec["holds"]] if "holds" in spec else []), links(places)]
+            yield [row, *([spec["holds"]] if "holds" in spec else []), claim + links(places)]
 
     def claims(self, topic: str) -> Iterator[list[str]]:
         for number, card in self.cards.items():
@@ -130,7 +131,7 @@ class Sources:
         found = [index for index, cell in enumerate(lesson.cells) if phrase in cell.source]
         if len(found) != 1:
             raise ValueError(
-                f"{phrase!r} stands in {len(found)} cells of {notebook}, and not in one: write another phrase "
+                f"{phrase!r} stands in {len(found)} cells of {notebook}, not in one: write another phrase "
                 "into tools/course/sources.toml, or another section on the card"
             )
         return place(lesson, found[0], lesson.cells[found[0]].source.index(phrase) + len(phrase))
@@ -149,7 +150,7 @@ def links(places: list[Place]) -> str:
     cells: dict[str, list[str]] = {}
     for one in places:
         cells.setdefault(one.link, []).append(f"`{one.cell}`")
-    return "<br>".join(f"{link} {' '.join(names)}" for link, names in cells.items())
+    return "<br>".join(f"{link} {' '.join(dict.fromkeys(names))}" for link, names in cells.items())
 
 
 def nets(entry: Any) -> list[str]:
