@@ -75,7 +75,7 @@ class Sources:
             table("question", "where", rows=self.phrase_rows("questions")),
             "## Applications\n",
             table("application", "where", rows=self.phrase_rows("applications")),
-            "## Who and when\n",
+            "## Dates and names\n",
             table("what is said", "what holds", "where", rows=self.phrase_rows("history")),
             "## Claims\n",
             "Lesson 21 deals these as cards. Play first, and look here afterwards.\n",
