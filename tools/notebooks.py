@@ -1,6 +1,7 @@
 """Execute the lessons in place and store their outputs in one canonical form: ``make notebooks [LESSON=05]``.
 
-A lesson whose cells raise, write to stderr or take too long is reported and left as it was.
+A lesson whose cells raise, write to stderr or take too long is reported and left as it was. Then the table of
+sources is written anew, since it names sections and cells.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from tqdm import tqdm
+
+from tools.course import sources
 
 LESSONS = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_TIMEOUT = 120  # seconds; as for nbval in pyproject.toml
@@ -157,6 +160,12 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{path.name}: {line}", file=sys.stderr)
         else:
             print(f"{path.name}: {time.perf_counter() - start:.1f} s", flush=True)
+    if chosen.folder == LESSONS:
+        try:
+            write(sources.PAGE, sources.Sources().page)
+        except ValueError as error:
+            failed = True
+            print(f"{sources.PAGE.name}: {error}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -1,11 +1,13 @@
-"""Exercises and predictions of lesson 10."""
+"""Exercises and predictions of lesson 10, and pictures of its deeper page."""
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bphelpers import data
 from bphelpers import functional as F
 from bphelpers.numeric import Array
+from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
 
@@ -109,3 +111,55 @@ PREDICTIONS = {
         high=1,
     ),
 }
+
+
+# --- Pictures of the deeper page: parity and encoders -------------------------------------------------
+
+
+def draw_counters(nets: dict[str, tuple[Array, ...]]) -> Figure:
+    """What the hidden units and the output of each network say while more and more bits are 1."""
+    fig = plots.new_figure(7.4, 3.0)
+    ones = np.linspace(-0.3, 4.3, 400)[:, None]
+    for ax, (name, (W1, b1, W2, b2)) in zip(
+        fig.subplots(1, len(nets), sharey=True), nets.items(), strict=True
+    ):
+        A = F.sigmoid(ones * W1.mean(axis=1) + b1)
+        ax.plot(ones, A, "-", color=plots.FORWARD, lw=1.2)
+        p = F.sigmoid(A @ W2[0] + b2)
+        ax.plot(ones, p, color=plots.TARGET, ls="--")
+        ax.plot(range(5), np.interp(range(5), ones[:, 0], p), "o", color=plots.TARGET)
+        ax.set(title=name, xlabel="bits that are 1", xticks=range(5), yticks=[0, 1])
+    plots.titled(fig, "Four units count up or down, and the output (dashed) adds and subtracts them")
+    return fig
+
+
+COUNTERS = (
+    "Two panels over the number of bits that are 1, by hand and found by training. In both, four hidden "
+    "units change between 0 and 1 halfway between two whole numbers, each at another place, and the output "
+    "is low at 0, 2 and 4 and high at 1 and 3."
+)
+
+
+def draw_code_map(codes: Array, W2: Array, b2: Array) -> Figure:
+    """The unit square of two hidden units: where each of the eight codes lies, and what is read where."""
+    fig = plots.new_figure(4.2, 3.9)
+    ax = fig.add_subplot()
+    side = np.linspace(-0.08, 1.08, 300)
+    places = np.stack(np.meshgrid(side, side), axis=-1)
+    read = (places @ W2.T + b2).argmax(axis=-1)
+    for name in range(len(codes)):
+        ax.contour(side, side, read == name, levels=[0.5], colors=plots.GREY, linewidths=0.8)
+    ax.plot(*codes.T, "o", color=plots.FORWARD)
+    for name, (x, y) in enumerate(codes, start=1):
+        ax.annotate(str(name), (x, y), xytext=(5, 4), textcoords="offset points", color=plots.FORWARD)
+    ax.set(
+        xlabel="hidden unit 1", ylabel="hidden unit 2", title="Two numbers hold eight names", aspect="equal"
+    )
+    ax.grid(visible=False)
+    return fig
+
+
+CODE_MAP = (
+    "The square of two hidden units, cut by straight lines into eight regions. In each lies one of eight "
+    "dots, numbered 1 to 8. Seven lie near the border of the square and one near its middle."
+)

@@ -1,10 +1,12 @@
-"""Exercises and predictions of lesson 11."""
+"""Exercises and predictions of lesson 11, and a picture of its deeper page."""
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from bphelpers import functional as F
 from bphelpers.lessons.shared import drawn
 from bphelpers.numeric import Array
+from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 from bphelpers.teaching.gradcheck import op_mistakes
 
@@ -67,3 +69,27 @@ PREDICTIONS = {
         "Which remedy helps most here?", ("early stopping", "weight decay", "dropout", "shifts")
     ),
 }
+
+
+# --- A picture of the deeper page: wrong labels -------------------------------------------------------
+
+
+def draw_wrong_labels(right: dict[float, dict[int, float]]) -> Figure:
+    """For each share of wrong labels, the share of new images read right over the updates."""
+    fig = plots.new_figure(6.4, 3.4)
+    ax = fig.add_subplot()
+    for marker, (share, curve) in zip("osD^", right.items(), strict=True):
+        colour = plots.BACKWARD if share else plots.FORWARD
+        ax.plot([*curve], [*curve.values()], f"{marker}-", color=colour, ms=4)
+        ax.annotate(f"{share:.0%} wrong", (max(curve), curve[max(curve)]), (8, 0), color=colour,
+                    textcoords="offset points", va="center", annotation_clip=False)  # fmt: skip
+    ax.set(xscale="log", xlabel="updates", ylabel="new images read right", ylim=(0.4, 1))
+    ax.set_title("A network that trains too long learns the mistakes as well")
+    return fig
+
+
+WRONG_LABELS = (
+    "Four curves of new images read right, over 10 to 1,000 updates on a logarithmic axis. Without wrong "
+    "labels the curve rises to 0.9 and stays. With 10, 30 and 50 percent wrong it rises first and then "
+    "falls, the further the more labels are wrong."
+)

@@ -1,4 +1,4 @@
-"""Exercises, predictions and pictures of lesson 16."""
+"""Exercises, predictions and pictures of lesson 16 and its deeper pages."""
 
 from collections.abc import Sequence
 
@@ -391,3 +391,23 @@ def draw_settling(there: Sequence[float], back: Sequence[float]) -> Figure:
                     color=colour)  # fmt: skip
     ax.set(ylim=(0, 7), xlabel="rounds", title="The state settles at 6, and the gradient at 2")
     return fig
+
+
+def draw_ahead(x: Array, once: Array, each_hour: Array) -> Figure:
+    """The last hours of a series of 1,200, a forecast made once and one that is told the truth every hour."""
+    fig = plots.new_figure(7.4, 3.2)
+    hours = np.arange(800, 1200)
+    rows = {"told every hour": each_hour, "made once": once}
+    for ax, (title, guesses) in zip(fig.subplots(2, 1, sharex=True, sharey=True), rows.items(), strict=True):
+        ax.plot(hours, x[800:], "-", color=plots.LIGHT, lw=3)
+        ax.plot(hours, guesses, "-", color=plots.FORWARD, lw=1.2)
+        ax.set_title(title, fontsize=10)
+    ax.set(xlabel="hour")
+    plots.titled(fig, "The same neuron, told the truth every hour or only once")
+    return fig
+
+
+AHEAD = (
+    "Two panels over hours 800 to 1,200, with what happened in grey. Told every hour, the forecast covers "
+    "the grey curve. Made once, it keeps the rhythm of a day for some days, but its waves fade to 0."
+)

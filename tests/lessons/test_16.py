@@ -1,5 +1,7 @@
 """Lesson 16: the first screen, echoes from twenty starts, forecasts from ten, a wrong pass that learns."""
 
+import itertools
+
 import numpy as np
 import pytest
 from starts import starts
@@ -225,3 +227,43 @@ def test_most_of_twenty_starts_settle_to_the_end(page):
             right.append(None)
     # Here 14 learn it and 5 stop; a few more or less where sums are rounded in another order.
     assert 12 <= right.count(1.0) <= 16 and 3 <= right.count(None) <= 7
+
+
+# --- The deeper page on forecasts ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def forecasts():
+    return solved(NOTEBOOKS / "deeper" / "16_how_far_ahead.ipynb").variables
+
+
+def test_squared_misses_of_the_coin():
+    coins = np.array(list(itertools.product([8.0, -8.0], repeat=4)))
+    for days in range(1, 5):
+        misses = sum(coins[:, day] / 2 ** (days - 1 - day) for day in range(days))
+        assert np.mean(misses**2) == [64, 80, 84, 85][days - 1]
+    assert sum(64 / 4**day for day in range(60)) == pytest.approx(85 + 1 / 3)
+
+
+def test_the_neuron_is_the_least_squares_one(forecasts):
+    x, w = forecasts.x[:800], forecasts.weights
+    past = np.lib.stride_tricks.sliding_window_view(x[:-1], 24)
+    misses = past @ w[:-1] + w[-1] - x[24:]
+    np.testing.assert_allclose(np.append(misses @ past, misses.sum()), 0, atol=1e-9)
+    assert len(x[5:800:6]) == 133 and np.array_equal(forecasts.ahead(w, x, 3)[:2], forecasts.ahead(w, x, 2))
+
+
+def test_three_answers_for_ten_series(forecasts):
+    found = [forecasts.three_answers(seed) for seed in range(10)]
+    ranges = {"1 hours ahead": (0.15, 0.19), "6 hours ahead": (0.35, 0.46), "24 hours ahead": (0.35, 0.67),
+              "72 hours ahead": (0.40, 0.84), "once, for all 400 hours": (0.64, 0.85),
+              "told every hour": (0.15, 0.17), "a value every 6 hours": (0.36, 0.50)}  # fmt: skip
+    for question, expected in ranges.items():
+        errors = [one[question] for one in found]
+        np.testing.assert_allclose([min(errors), max(errors)], expected, atol=0.006)
+    assert sum(one["a value every 6 hours"] > one["6 hours ahead"] for one in found) == 9
+    assert all(one["once, for all 400 hours"] < one["always the mean"] for one in found)
+
+
+def test_the_forecast_made_once_fades(forecasts):
+    assert np.abs(forecasts.once[:24]).max() > 1 and np.abs(forecasts.once[-24:]).max() < 0.2
