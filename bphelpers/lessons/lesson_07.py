@@ -242,7 +242,7 @@ def _answer_cases() -> list[tuple[str, str, Leaving]]:
         ("p", "f", Leaving(FIVE, "the arrows of the five circles")),
         ("q", "f", Leaving(SEVEN, "the arrows of the seven circles")),
         ("start", "end", Leaving(slanted, "the arrows of three diamonds")),
-        ("start", "end", Leaving(diamonds(30), "the arrows of thirty diamonds")),
+        ("start", "end", Leaving(diamonds(40), "the arrows of forty diamonds")),
     ]
 
 
@@ -260,13 +260,13 @@ PREDICTIONS = {
     "07.A": Prediction(
         "There are 100,000 weights and one loss. How many walks does forward mode need to find the slope of"
         " every weight?",
-        ("1", "2", "100,000"),
-        explain="1 is tempting, because a walk does leave a number at every circle. But all of those numbers"
-        " say how fast things move when that one weight does.",
+        ("1 walk", "2 walks", "100,000 walks"),
+        explain="One is tempting, because a walk leaves a number at every circle. But all of those numbers say"
+        " how fast things move when that one weight does.",
     ),
     "07.B": Prediction(
         "There are ten diamonds in a row. How many routes lead from start to end?",
-        ("20", "40", "1,024"),
+        (20, 40, 1024),
         explain="20 is tempting, because you choose between two ways ten times. But every choice can be"
         " combined with every other, so you multiply twos instead of adding them.",
     ),
@@ -295,8 +295,8 @@ FIVE_CIRCLES = (
 
 def five_circles() -> Figure:
     """The first screen: values in the circles, slopes on the arrows, and the two routes from p."""
-    fig = plots.new_figure(7.0, 3.0)
-    ax = plots.blank_axes(fig, (-0.8, 6.2), (-0.75, 2.75), aspect="equal")
+    fig = plots.new_figure(6.2, 2.8)
+    ax = plots.blank_axes(fig, (-0.6, 5.4), (-0.7, 2.75), aspect="equal")
     thick = {("p", "s"), ("p", "t"), ("s", "f"), ("t", "f")}
     _draw(ax, FIVE, PLACES, VALUES | {"f": "f = 30"}, HOW | {"f": "s · t"}, thick=thick)
     plots.titled(fig, "Two routes lead from p to f: 1 · 6 + 3 · 5 = 21")
@@ -313,7 +313,7 @@ SEVEN_CIRCLES = (
 def seven_circles() -> Figure:
     """The graph of exercise 07.1."""
     fig = plots.new_figure(7.6, 2.8)
-    ax = plots.blank_axes(fig, (-0.8, 8.4), (-0.75, 2.75), aspect="equal")
+    ax = plots.blank_axes(fig, (-0.6, 7.8), (-0.75, 2.75), aspect="equal")
     _draw(ax, SEVEN, PLACES_OF_SEVEN, VALUES | {"f": "f = 330"}, HOW | {"f": "u · v"}, size=44)
     plots.titled(fig, "One more pair of circles, and four routes from p to f instead of two")
     return fig
@@ -509,7 +509,8 @@ def draw_times(widths: Sequence[int], whole: Array, products: Array) -> Figure:
     ax.plot(widths, whole, "o-", color=plots.BACKWARD)
     ax.plot(widths, products, "^:", color=plots.GREY)
     ax.set(xscale="log", yscale="log", xticks=widths, xticklabels=widths,
-           xlabel="width of each of 3 layers", ylabel="microseconds", title="Narrow layers pay for calls, wide ones for products")  # fmt: skip
+           xlabel="width of each of 3 layers", ylabel="microseconds",
+           title="Narrow layers pay for calls, wide ones for products")  # fmt: skip
     ax.minorticks_off()
     ax.legend(["forward and back", "products alone"])
     return fig
