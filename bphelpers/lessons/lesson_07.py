@@ -192,8 +192,7 @@ class Leaving(dict[str, dict[str, float]]):
         self.asked += 1
         if self.asked > self.most:
             raise RuntimeError(
-                f"{len(self)} circles have been asked for their arrows {self.asked} times: let each keep its"
-                " answer"
+                f"{len(self)} circles have been asked {self.asked} times: each should keep its answer"
             )
         return super().__getitem__(circle)
 
@@ -261,7 +260,7 @@ PREDICTIONS = {
         "There are 100,000 weights and one loss. How many walks does forward mode need to find the slope of"
         " every weight?",
         ("1 walk", "2 walks", "100,000 walks"),
-        explain="One is tempting, because a walk leaves a number at every circle. But all of those numbers say"
+        explain="One is tempting, because a walk leaves a number at every circle. But all these numbers say"
         " how fast things move when that one weight does.",
     ),
     "07.B": Prediction(

@@ -1,4 +1,4 @@
-"""Lesson 07 and its two pages: the walks against each other and against differences, every count and formula."""
+"""Lesson 07 and its pages: the walks against each other and against differences, every count and formula."""
 
 from itertools import pairwise, product
 
@@ -65,10 +65,10 @@ def test_both_walks_and_differences_agree_on_random_graphs(lesson, seed):
     rng = np.random.default_rng(seed)
     count = int(rng.integers(5, 41))
     inputs = int(rng.integers(1, 5))
-    sources = {
-        k: rng.choice(k, size=min(k, int(rng.integers(1, 4))), replace=False) for k in range(inputs, count)
-    }
-    factors = {(int(i), k): rng.normal() for k, found in sources.items() for i in found}
+    factors = {}
+    for k in range(inputs, count):
+        for i in rng.choice(k, size=min(k, int(rng.integers(1, 4))), replace=False):
+            factors[int(i), k] = rng.normal()
     used = {i for i, _ in factors}
     factors |= {(k, count): 1.0 for k in range(count) if k not in used}  # what nobody uses goes to the end
 
@@ -239,7 +239,7 @@ def test_a_delta_is_the_bracket_of_the_routes(page):
 
 
 def test_how_often_each_weight_is_a_factor(page):
-    # 3 neurons of layer 1, 4 parameters each, 6 routes of 2 weights; in layer 2 the same, 2 routes of 1 weight
+    # 3 neurons of layer 1, 4 parameters each, 6 routes of 2 weights; in layer 2, 2 routes of 1 weight
     assert page.on_routes.total() == 3 * 4 * 6 * 2 + 3 * 4 * 2 * 1
     assert sum(page.handed_back.values()) == 3 * 3 + 2 * 3  # the weights of layers 2 and 3
     assert page.uses == [0, 8, 16]
@@ -344,8 +344,8 @@ def test_the_slow_function_on_the_page_is_right_and_refused(capsys):
         assert answer_of(start, end, leaving) == lesson_07.answer_of(start, end, leaving)
     check("07.3", answer_of)
     said = " ".join(capsys.readouterr().out.split())
-    assert "called with start, end, the arrows of forty diamonds" in said
-    assert "let each keep its answer" in said
+    assert "called with 'start', 'end', the arrows of forty diamonds" in said
+    assert "each should keep its answer" in said
 
 
 def test_other_right_answers_are_right(capsys):
