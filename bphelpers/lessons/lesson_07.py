@@ -273,7 +273,7 @@ PREDICTIONS = {
         "The network has layers of 784, 128, 64 and 10. For each multiplication on the way forward, how many"
         " are there on the way back?",
         ("about 1", "about 2", "about 3"),
-        explain="2 is right for most layers. But 92 % of this network's weights are in its first layer, and"
+        explain="Two is right for most layers. But 92 % of this network's weights are in its first layer, and"
         " nothing goes back through that one.",
     ),
 }
@@ -294,7 +294,7 @@ FIVE_CIRCLES = (
 
 def five_circles() -> Figure:
     """The first screen: values in the circles, slopes on the arrows, and the two routes from p."""
-    fig = plots.new_figure(6.2, 2.8)
+    fig = plots.new_figure(6.2, 2.6)
     ax = plots.blank_axes(fig, (-0.6, 5.4), (-0.7, 2.75), aspect="equal")
     thick = {("p", "s"), ("p", "t"), ("s", "f"), ("t", "f")}
     _draw(ax, FIVE, PLACES, VALUES | {"f": "f = 30"}, HOW | {"f": "s · t"}, thick=thick)
@@ -313,7 +313,7 @@ def seven_circles() -> Figure:
     """The graph of exercise 07.1."""
     fig = plots.new_figure(7.6, 2.8)
     ax = plots.blank_axes(fig, (-0.6, 7.8), (-0.75, 2.75), aspect="equal")
-    _draw(ax, SEVEN, PLACES_OF_SEVEN, VALUES | {"f": "f = 330"}, HOW | {"f": "u · v"}, size=44)
+    _draw(ax, SEVEN, PLACES_OF_SEVEN, VALUES | {"f": "f = 330"}, HOW | {"f": "u · v"}, size=46)
     plots.titled(fig, "One more pair of circles, and four routes from p to f instead of two")
     return fig
 
@@ -339,7 +339,7 @@ def three_walks() -> Figure:
         _draw(ax, FIVE, PLACES, inside, {circle: circle for circle in PLACES}, back=back, size=28,
               sought=("p", "q") if back else ("f",))  # fmt: skip
         ax.text(-0.5, 3.2, name, color=plots.BACKWARD if back else plots.FORWARD, va="top")
-    plots.titled(fig, "From the front you walk once for each weight, from the back you walk once")
+    plots.titled(fig, "From the front, a walk for each weight; from the back, one walk for all")
     return fig
 
 
@@ -426,7 +426,7 @@ def draw_crossings(fig: Figure, layers: int, width: int) -> Callable[..., None]:
             ax.barh(row, number, color=COLOURS[name], height=0.62)
             ax.text(1.6 * number, row, _in_words(number), va="center")
         times = found["from the front"] / found["from the back"]
-        ax.set_title(f"From the front, {_in_words(times)} times as many as from the back")
+        ax.set_title(f"The front takes {_in_words(times)} times as many crossings as the back")
 
     return update
 
