@@ -1,7 +1,7 @@
 """Exercises, predictions and pictures of lesson 07: walks over arrows, and what they cost."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count, pairwise, product
 from math import prod
 
@@ -59,19 +59,19 @@ def as_arrows(weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Ar
     """
     arrows: Arrows = {}
     w, neuron = count(1), count(1)
-    sent, senders = np.ravel(x), [""] * np.size(x)  # nobody turns the inputs: no arrow leaves them
+    senders: list[str] = []  # nobody turns the inputs, so no arrow leaves them
+    sent = np.ravel(x)
     for W, b in zip(weights, biases, strict=True):
         a = F.sigmoid(W @ sent + b)
         layer = [next(neuron) for _ in b]
-        arrows |= {(f"w{next(w)}", f"z{j}"): value for j, value in product(layer, sent)}
+        arrows |= {(f"w{next(w)}", f"z{j}"): value for j, value in product(layer, sent.tolist())}
         arrows |= {(f"b{j}", f"z{j}"): 1.0 for j in layer}
-        if senders[0]:
-            arrows |= {(sender, f"z{j}"): value for j, row in zip(layer, W, strict=True)
-                       for sender, value in zip(senders, row, strict=True)}  # fmt: skip
-        arrows |= {(f"z{j}", f"a{j}"): slope for j, slope in zip(layer, a * (1 - a), strict=True)}
+        for j, row in zip(layer, W.tolist(), strict=True):
+            arrows |= {(sender, f"z{j}"): value for sender, value in zip(senders, row, strict=False)}
+        arrows |= {(f"z{j}", f"a{j}"): slope for j, slope in zip(layer, (a * (1 - a)).tolist(), strict=True)}
         sent, senders = a, [f"a{j}" for j in layer]
-    arrows |= {(sender, "L"): miss for sender, miss in zip(senders, sent - np.ravel(y), strict=True)}
-    return {arrow: float(slope) for arrow, slope in arrows.items()}
+    misses = (sent - np.ravel(y)).tolist()
+    return arrows | {(sender, "L"): miss for sender, miss in zip(senders, misses, strict=True)}
 
 
 def crossings(sizes: Sequence[int]) -> dict[str, int]:
@@ -114,7 +114,7 @@ _SEVEN_MISTAKES = {
         _seven(sv=5, tv=6)
     ),
     "p and q are swapped": _seven()[::-1],
-    "these are the answers on the first graph: here f has u and v before it": (21, 16),
+    "you walk through the first graph again: here f has u and v before it": (21, 16),
     "the slopes along a route are added: they have to be multiplied": (103, 101),
 }
 
@@ -167,7 +167,7 @@ def _back_mistakes(arrows: Arrows, end: str) -> Mistakes:
             _walk(arrows, end, step=lambda _, slope: slope)
         ),
         "the answers are passed on without their slopes": _walk(arrows, end, step=lambda answer, _: answer),
-        "this is the walk from the front, from the first circle": {
+        "you walk from the front, starting at the first circle": {
             name: along[name] for name in _walk(arrows, end)
         },
         "tail and tip are swapped: an answer goes from the tip of an arrow to its tail": (
@@ -182,7 +182,7 @@ def _back_mistakes(arrows: Arrows, end: str) -> Mistakes:
 class Leaving(dict[str, dict[str, float]]):
     """Circle: the tips of the arrows that leave it, with their slopes. It loses patience with who asks on."""
 
-    def __init__(self, arrows: Arrows, name: str) -> None:
+    def __init__(self, arrows: Mapping[tuple[str, str], float], name: str) -> None:
         super().__init__()
         for (tail, tip), slope in arrows.items():
             self.setdefault(tail, {})[tip] = slope
@@ -497,7 +497,7 @@ def draw_ratios(
         ax.minorticks_off()
     fig.axes[0].set_ylabel("back / forward")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
-    plots.titled(fig, "The ratio stays within a few units while the weights grow")
+    plots.titled(fig, "Batches stay near the count, a single example in wide layers does not")
     return fig
 
 
