@@ -235,6 +235,14 @@ VERDICTS = [
     (np.ones(4), True, f"{NUMBERS} True."),
     (1.0, PATTERN, "A number is asked for, got an array of True and False, of shape (4,)."),
     ("sum", 3, "A text in quotation marks is asked for, got the number 3."),
+    (
+        {"p": 2.0, "q": 3.0},
+        {"q": 4.0, "p": 2.0, "r": 5.0},
+        "In q: got 4, too large by less than a factor of two",
+    ),
+    ({"p": 2.0, "q": 3.0}, {"p": 2.0}, "Your dictionary has no q."),
+    ({"p": 2.0}, 2.0, "Expected a dictionary, got the number 2."),
+    ({"p": 2.0, "q": 3.0}, lambda: {"r": 1.0, "q": 3.0, "p": 2.0}, "right", {"cases": [(), ()]}),
 ]
 
 

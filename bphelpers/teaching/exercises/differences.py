@@ -118,7 +118,7 @@ def parts_of(value: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def arranged(found: Any, truth: Any) -> Any:
-    """``found`` with as many parts as ``truth``."""
+    """``found`` with as many parts as ``truth``, or of a dict those that it names."""
     if found is None:
         raise Unreadable("The answer is None. A function that ends without return gives None.")
     if isinstance(truth, tuple):
@@ -127,6 +127,12 @@ def arranged(found: Any, truth: Any) -> Any:
             got = len(found) if several else _kind(found)
             raise Unreadable(f"Expected {len(truth)} results, separated by commas, got {got}.")
         return tuple(found)
+    if isinstance(truth, dict):
+        if not isinstance(found, dict):
+            raise Unreadable(f"Expected a dictionary, got {_kind(found)}.")
+        if missing := [str(name) for name in truth if name not in found]:
+            raise Unreadable(f"Your dictionary has no {', '.join(missing)}.")
+        return {name: found[name] for name in truth}
     if isinstance(found, dict):
         raise Unreadable(f"Expected {_wanted(np.asarray(truth))}, got {_kind(found)}.")
     if isinstance(found, tuple) and len(found) == 1 and np.ndim(truth) == 0:
