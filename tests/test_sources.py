@@ -130,7 +130,8 @@ MAPS = {
 def test_every_deeper_page_stands_in_the_row_of_its_lesson(page, name):
     folder, text = MAPS[name]
     link = f"]({folder}deeper/{page.name})"
-    assert text.count(link) == 1
+    lines = [line for line in text.splitlines() if link in line]
+    assert lines
     if list(NOTEBOOKS.glob(f"{page.name[:2]}_*.ipynb")):
-        (row,) = (line for line in text.splitlines() if link in line)
-        assert row.startswith("|") and f"]({folder}{page.name[:2]}_" in row
+        (row,) = (line for line in lines if line.startswith("|"))
+        assert f"]({folder}{page.name[:2]}_" in row
