@@ -1,6 +1,7 @@
 """The deck of claims: every card is whole, every cell gives its verdict and could have given another."""
 
 import ast
+import html
 import json
 import re
 from collections import Counter
@@ -264,7 +265,12 @@ def test_a_card_in_words_and_as_a_page():
 
 def test_the_table_has_every_card_folded():
     whole = claims.table()
-    assert whole._repr_html_().count("<details>") == len(claims.topics())
+    page = whole._repr_html_()
+    assert page.count("<details>") == len(claims.topics()) + len(CARDS)
+    assert all(
+        f"<details><summary>{html.escape(card.claim)}</summary>\n<p><b>{card.verdict}" in page
+        for card in CARDS
+    )
     assert all(card.claim in repr(whole) and card.say in repr(whole) for card in CARDS)
     one = claims.table("brains and speed")
     assert one.cards == claims.cards("brains and speed") and "open" not in one._repr_html_().split(">")[0]

@@ -225,7 +225,7 @@ def _holds(update: Any) -> bool:
 def _own_mistakes(update: Any) -> Mistakes:
     return {
         "your cell says True in the turned world as well, so it can't fail and is no evidence": True,
-        "your cell says False in both worlds: does the claim fail, or does the cell not look?": False,
+        "your cell says False in both worlds: does the claim fail, or is it a claim that goes wrong when you go uphill?": False,
         "your cell is turned round: it says True where the claim fails": update is not claims.descend,
     }
 
@@ -417,7 +417,7 @@ TIMELINE = (
     Event(1967, LANES[4], "Amari", "noisy descent"),
     Event(1974, LANES[4], "Werbos", "thesis", back=True, above=False, align="right"),
     Event(1982, LANES[4], "Werbos", "for networks", back=True, align="right"),
-    Event(1985, LANES[4], "Parker; Le Cun", "two papers", back=True, above=False, align="right"),
+    Event(1985, LANES[4], "Parker;", "Le Cun", back=True, above=False, align="right"),
     Event(1986, LANES[4], "Rumelhart, Hinton,", "Williams", back=True, align="left"),
     Event(1989, LANES[4], "LeCun and others", "zip codes", back=True, above=False, align="left"),
 )
@@ -441,6 +441,8 @@ def draw_timeline() -> Figure:
         ax.plot([year, year], [-0.6, 4.45], color=plots.LIGHT, lw=0.6, ls=":", zorder=0)
         ax.text(year, -0.78, str(year), ha="center", color=plots.GREY)
     for y, lane in zip(range(4, -1, -1), LANES, strict=True):
+        if any(event.back for event in TIMELINE if event.lane == lane):
+            ax.axhspan(y - 0.42, y + 0.42, color=plots.BACKWARD, alpha=0.07, lw=0, zorder=0)
         ax.plot([1924 if y == 4 else 1940, 1997], [y, y], color=plots.LIGHT, lw=1.2, ls="-", zorder=1)
         ax.text(1924, y + 0.47 if y == 4 else y, lane if y == 4 else lane.replace(" ", "\n", 1),
                 va="center", weight="bold", fontsize=10)  # fmt: skip

@@ -88,7 +88,9 @@ def test_the_picture_of_the_rates_is_drawn_by_the_learners_function():
 
 def test_nothing_moves_from_zero_and_zero_is_no_minimum(lesson):
     assert not lesson_21.xor_gradient(np.zeros(9)).any()
-    assert min(map(lesson_21.xor_error, lesson.nearby)) < 0.5 - 1e-6
+    assert np.median(np.linalg.norm(lesson.nearby, axis=1)) < 0.04
+    for nearby in (lesson.nearby, 10 * lesson.nearby):
+        assert min(map(lesson_21.xor_error, nearby)) < 0.5 - 1e-12
     for start in STARTS:
         assert lesson_21.xor_gradient(lesson_21.xor_start(start)).any()
 

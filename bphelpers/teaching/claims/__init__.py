@@ -76,8 +76,8 @@ class Table:
         for one in self.cards:
             by_topic.setdefault(one.topic, []).append(one)
         return "".join(
-            f"<details><summary>{html.escape(topic)} ({len(shown)} cards, with their verdicts)</summary>\n"
-            + "<hr>\n".join(one._repr_html_() for one in shown)
+            f"<details><summary>{html.escape(topic)} ({len(shown)} cards)</summary>\n"
+            + "\n".join(one.folded() for one in shown)
             + "</details>\n"
             for topic, shown in by_topic.items()
         )

@@ -109,14 +109,19 @@ class Card:
         return found + ([self.place] if self.lesson else [])
 
     def _repr_html_(self) -> str:
+        return f"<p><b>{html.escape(self.claim)}</b></p>\n{self._told()}"
+
+    def folded(self) -> str:
+        """The claim, and behind it, to unfold, the verdict."""
+        return f"<details><summary>{html.escape(self.claim)}</summary>\n{self._told()}</details>\n"
+
+    def _told(self) -> str:
         where = [html.escape(line) for line in self._where()]
         if self.lesson:
             where[-1] = f'<a href="{html.escape(self.link)}">{where[-1]}</a>'
         code = "\n".join(self.code)
-        return (
-            f"<p><b>{html.escape(self.claim)}</b></p>\n"
-            f"<p><b>{self.verdict}</b>: {html.escape(self.say)}</p>\n"
-            f"<p>{'<br>'.join(where)}</p>\n" + (f"<pre>{html.escape(code)}</pre>\n" if code else "")
+        return f"<p><b>{self.verdict}</b>: {html.escape(self.say)}</p>\n<p>{'<br>'.join(where)}</p>\n" + (
+            f"<pre>{html.escape(code)}</pre>\n" if code else ""
         )
 
 
