@@ -11,7 +11,7 @@ def test_the_pile_is_the_same_every_time_and_has_all_kinds():
     pile = trial.innocents()
     assert [str(page) for page in pile[:20]] == [str(page) for page in trial.innocents(20)]
     chosen_from = {"activation": trial.ACTIVATIONS, "loss": trial.LOSSES, "biases": ("yes", "no"),
-                   "an update is the": trial.UPDATES, "weights shown": trial.LAYOUTS}  # fmt: skip
+                   "printed update": trial.UPDATES, "weights shown": trial.LAYOUTS}  # fmt: skip
     for name, values in chosen_from.items():
         found = [page.about[name] for page in pile]
         assert set(found) == set(values) and min(map(found.count, values)) > 35

@@ -254,7 +254,7 @@ EXERCISES = {
 
 PREDICTIONS = {
     "20.A": Prediction(
-        "Whatever the loss was, which outputs have impossible errors?",
+        "Whatever loss charges an output for missing its target, which outputs have impossible errors?",
         ("output 3 alone", "outputs 2 and 3", "all three"),
         explain="'All three' is tempting, because outputs 1 and 3 miss by the same amount and output 1 is "
         "charged twelve times as much. But their targets differ, and a loss may charge more for one of them.",

@@ -164,7 +164,7 @@ def worked(
     )  # fmt: skip
     rounded = {name: np.round(value, 3) for name, value in vars(page).items() if name != "about"}
     about = {"activation": activation, "loss": loss, "rate": f"{rate:.2f}", "biases": ("no", "yes")[biases],
-             "an update is the": update, "weights shown": shown}  # fmt: skip
+             "printed update": update, "weights shown": shown}  # fmt: skip
     return Page(**rounded, about=about)
 
 

@@ -52,7 +52,7 @@ def answers(name, page):
     d, new_d = np.abs(page.output - page.target), np.abs(page.new_output - page.target)
     jumps = (page.output - page.target) * (page.new_output - page.target) < 0
     loss, rate, rises = page.about["loss"], page.about["rate"], page.new_error > page.error
-    own_rate = rate != "0.50" or page.about["an update is the"] != "gradient"
+    own_rate = rate != "0.50" or page.about["printed update"] != "gradient"
     return {
         "an output at the same distance is charged more": loss == "cross-entropy",
         "nearer and charged more, side ignored": (jumps & (new_d < d) & rises).any(),
