@@ -290,7 +290,7 @@ def draw_steps() -> Figure:
     ax.text(-3.55, 1.2, "error before: 1", color=plots.GREY)
     ends = (
         (0, "rate 1/2: error 0", plots.UPDATE, (0.12, -0.75)),
-        (-1, "rate 1: error 1", plots.GREY, (-1.9, 1.7)),
+        (-1, "rate 1: error 1", plots.GREY, (-0.92, 1.25)),
         (-3, "rate 2: error 9", plots.BACKWARD, (-2.8, 8.8)),
     )
     for end, text, colour, place in ends:
