@@ -497,6 +497,12 @@ def _sizes(layers: int, width: int) -> list[int]:
     return [784, *[width] * layers, 10]
 
 
+def front_over_back(layers: int, width: int) -> float:
+    """How many times as many arrows are crossed from the front as from the back."""
+    found = crossings(_sizes(layers, width))
+    return found["from the front"] / found["from the back"]
+
+
 def draw_crossings(fig: Figure, layers: int, width: int) -> Callable[..., None]:
     """Arrows crossed for the loss and, in three ways, for the gradient, as bars on a logarithmic axis."""
     ax = fig.add_subplot(xscale="log", xlim=(1e3, 1e20), ylim=(3.6, -0.6), xlabel="arrows crossed")
@@ -510,8 +516,8 @@ def draw_crossings(fig: Figure, layers: int, width: int) -> Callable[..., None]:
         for row, (name, number) in enumerate(found.items()):
             ax.barh(row, number, color=COLOURS[name], height=0.62)
             ax.text(1.6 * number, row, _in_words(number), va="center")
-        times = found["from the front"] / found["from the back"]
-        ax.set_title(f"The front takes {_in_words(times)} times as many crossings as the back")
+        times = _in_words(front_over_back(layers, width))
+        ax.set_title(f"The front takes {times} times as many crossings as the back")
 
     return update
 
