@@ -214,7 +214,7 @@ def _back_mistakes(arrows: Arrows, end: str) -> Mistakes:
 class Leaving(Mapping[str, Mapping[str, float]]):
     """Circle: the tips of the arrows that leave it, with their slopes. It loses patience with who asks on."""
 
-    def __init__(self, arrows: Arrows, name: str) -> None:
+    def __init__(self, arrows: Mapping[tuple[str, str], float], name: str) -> None:
         self.tips: dict[str, dict[str, float]] = {}
         for (tail, tip), slope in arrows.items():
             self.tips.setdefault(tail, {})[tip] = slope
