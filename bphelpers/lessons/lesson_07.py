@@ -1,7 +1,7 @@
 """Exercises, predictions and pictures of lesson 07: walks over arrows, and what they cost."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, pairwise, product
 from math import prod
 
@@ -13,6 +13,7 @@ from bphelpers import functional as F
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
+from bphelpers.teaching.exercises.differences import Unreadable
 
 # (tail, tip): slope. What leads into a circle stands before what leaves it.
 Arrows = dict[tuple[str, str], float]
@@ -114,6 +115,7 @@ _SEVEN_MISTAKES = {
         _seven(sv=5, tv=6)
     ),
     "p and q are swapped": _seven()[::-1],
+    "you stop too early: these are the answers of s and t": (96, 85),
     "you walk through the first graph again: here f has u and v before it": (21, 16),
     "the slopes along a route are added: they have to be multiplied": (103, 101),
 }
@@ -122,9 +124,35 @@ _SEVEN_MISTAKES = {
 # --- Exercise 07.2: from the back -------------------------------------------------------------------------
 
 
-def _chain() -> Arrows:
-    """A graph with a shortcut, two arrows into its end, and other names."""
-    return {("w", "z"): 2, ("b", "z"): 1, ("z", "a"): -3, ("w", "L"): 4, ("a", "L"): 5}
+class Slope(float):
+    """A slope that multiplies, and counts down the crossings that its graph allows."""
+
+    allowed: list[int]  # one list for all slopes of a graph
+
+    def __mul__(self, answer: float) -> float:
+        self.allowed[0] -= 1
+        if self.allowed[0] < 0:
+            raise Unreadable(
+                "Your function crossed more arrows than there are. Finish a circle's answer before you pass"
+                " it on, and cross each arrow once."
+            )
+        return float(self) * answer
+
+    __rmul__ = __mul__
+
+
+class Graph(dict[tuple[str, str], float]):
+    """Arrows that may be crossed once each, and what ``check`` calls them."""
+
+    def __init__(self, arrows: Arrows, name: str) -> None:
+        super().__init__((arrow, Slope(slope)) for arrow, slope in arrows.items())
+        self.__name__, allowed = name, [len(arrows)]
+        for slope in self.values():
+            vars(slope)["allowed"] = allowed
+
+
+# A shortcut, two arrows into its end, and other names.
+_SHORTCUT: Arrows = {("w", "z"): 2, ("b", "z"): 1, ("z", "a"): -3, ("w", "L"): 4, ("a", "L"): 5}
 
 
 def _walk(
@@ -145,12 +173,16 @@ def _walk(
 
 
 def _back_mistakes(arrows: Arrows, end: str) -> Mistakes:
+    arrows = {arrow: float(slope) for arrow, slope in arrows.items()}  # to be crossed as often as we like
     first = next(iter(arrows))[0]
     along = from_the_front(arrows, first)
     against = from_the_front(dict(reversed(arrows.items())), end)
     return {
         "the arrows are crossed from left to right: a circle then passes on its answer before it has one": (
             _walk(arrows, end, back=False)
+        ),
+        "the 1 always stands at f: it should stand at the circle called end": (
+            _walk(arrows, end, start=lambda _: ["f"])
         ),
         "the last product overwrites the ones before it: where arrows meet, add, with +=": (
             _walk(arrows, end, add=False)
@@ -170,7 +202,7 @@ def _back_mistakes(arrows: Arrows, end: str) -> Mistakes:
         "you walk from the front, starting at the first circle": {
             name: along[name] for name in _walk(arrows, end)
         },
-        "tail and tip are swapped: an answer goes from the tip of an arrow to its tail": (
+        "no answer leaves the end: it should go from an arrow's tip to its tail, and be added, with +=": (
             {name: against[name] for name in _walk(arrows, end)}
         ),
     }
@@ -179,25 +211,32 @@ def _back_mistakes(arrows: Arrows, end: str) -> Mistakes:
 # --- Exercise 07.3: an answer that is remembered ----------------------------------------------------------
 
 
-class Leaving(dict[str, dict[str, float]]):
+class Leaving(Mapping[str, Mapping[str, float]]):
     """Circle: the tips of the arrows that leave it, with their slopes. It loses patience with who asks on."""
 
     def __init__(self, arrows: Mapping[tuple[str, str], float], name: str) -> None:
-        super().__init__()
+        self.tips: dict[str, dict[str, float]] = {}
         for (tail, tip), slope in arrows.items():
-            self.setdefault(tail, {})[tip] = slope
-        self.__name__, self.asked, self.most = name, 0, 20 * len(self)
+            self.tips.setdefault(tail, {})[tip] = slope
+        self.__name__, self.asked = name, 0
 
-    def __getitem__(self, circle: str) -> dict[str, float]:
+    def __getitem__(self, circle: str) -> Mapping[str, float]:
         self.asked += 1
-        if self.asked > self.most:
-            raise RuntimeError(
-                f"{len(self)} circles have been asked {self.asked} times: each should keep its answer"
+        if self.asked > (most := 200 * len(self)):
+            raise Unreadable(
+                f"Your function looked at {len(self)} circles more than {most:,} times. Each should keep its"
+                " answer."
             )
-        return super().__getitem__(circle)
+        return self.tips[circle]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tips)
+
+    def __len__(self) -> int:
+        return len(self.tips)
 
 
-def answer_of(start: str, end: str, leaving: dict[str, dict[str, float]], fault: str = "") -> float:
+def answer_of(start: str, end: str, leaving: Mapping[str, Mapping[str, float]], fault: str = "") -> float:
     """How fast ``end`` moves when ``start`` does, each circle worked out once; or with a fault."""
     answers = {end: 0.0 if fault == "zero" else 1.0}
 
@@ -212,10 +251,12 @@ def answer_of(start: str, end: str, leaving: dict[str, dict[str, float]], fault:
             total += part
             if fault == "last":
                 answers[circle] = part
+            if fault == "tips":
+                answers[tip] = total
             if fault == "first":
                 break
-        if fault not in ("early", "last"):
-            answers[circle] = 1.0 if fault == "one" else total
+        if fault not in ("early", "last", "tips"):
+            answers[tip if fault == "tip" else circle] = 1.0 if fault == "one" else total
         return total
 
     return answer(start)
@@ -224,6 +265,8 @@ def answer_of(start: str, end: str, leaving: dict[str, dict[str, float]], fault:
 _ANSWER_FAULTS = {
     "early": "a circle keeps its total before anything has been added to it: keep it after the loop",
     "last": "a circle keeps the last product: it should keep the total",
+    "tip": "the total is kept under the name of the last tip: keep it under the name of the circle",
+    "tips": "every tip gets the total so far: keep the total after the loop, under the name of the circle",
     "one": "a circle keeps a 1: it should keep its total",
     "first": "only the first arrow of each circle counts: the lines after the loop stand inside it",
     "zero": "the end starts with a 0: it moves as fast as itself, so its answer is 1",
@@ -250,7 +293,12 @@ EXERCISES = {
     "07.2": Exercise(
         from_the_back,
         _back_mistakes,
-        cases=[(FIVE, "f"), (SEVEN, "f"), (_chain(), "L"), (diamonds(2), "end")],
+        cases=[
+            (Graph(FIVE, "the arrows of the five circles"), "f"),
+            (Graph(SEVEN, "the arrows of the seven circles"), "f"),
+            (Graph(_SHORTCUT, "five arrows with a shortcut"), "L"),
+            (Graph(diamonds(2), "the arrows of two diamonds"), "end"),
+        ],
     ),
     "07.3": Exercise(answer_of, _answer_mistakes, cases=_answer_cases),
 }
@@ -260,21 +308,21 @@ PREDICTIONS = {
         "There are 100,000 weights and one loss. How many walks does forward mode need to find the slope of"
         " every weight?",
         ("1 walk", "2 walks", "100,000 walks"),
-        explain="One is tempting, because a walk leaves a number at every circle. But all these numbers say"
-        " how fast things move when that one weight does.",
+        explain="'1 walk' is tempting, because a walk leaves a number at every circle. But all these numbers"
+        " say how fast things move when the weight you turned does.",
     ),
     "07.B": Prediction(
         "There are ten diamonds in a row. How many routes lead from start to end?",
         (20, 40, 1024),
-        explain="20 is tempting, because you choose between two ways ten times. But every choice can be"
+        explain="Twenty is tempting, because you choose between two ways ten times. But every choice can be"
         " combined with every other, so you multiply twos instead of adding them.",
     ),
     "07.C": Prediction(
-        "The network has layers of 784, 128, 64 and 10. For each multiplication on the way forward, how many"
-        " are there on the way back?",
-        ("about 1", "about 2", "about 3"),
-        explain="Two is right for most layers. But 92 % of this network's weights are in its first layer, and"
-        " nothing goes back through that one.",
+        "With backpropagation, training the network takes a minute. How long does it take if you nudge every"
+        " weight and bias in every step?",
+        ("about an hour", "about a day", "about a month"),
+        explain="'About a day' is tempting, because a day has 1,440 minutes and that sounds like plenty. But"
+        " a step takes you 109,387 passes instead of three.",
     ),
 }
 
@@ -321,6 +369,8 @@ def seven_circles() -> Figure:
 THREE_WALKS = (
     "The five circles three times, with what a walk leaves at each. From the front, for p: p 1, q 0, s 1, t"
     " 3, f 21. From the front, for q: p 0, q 1, s 1, t 2, f 16. From the back: f 1, s 6, t 5, p 21, q 16."
+    " The first two pictures have the four arrows that carry something, and the third has all six, turned"
+    " round."
 )
 
 
@@ -336,7 +386,8 @@ def three_walks() -> Figure:
         back = name == "From the back"
         ax = plots.blank_axes(fig, (-0.6, 5.4), (-0.6, 3.2), (k / 3, 0.0, 1 / 3, 0.88), aspect="equal")
         inside = {circle: f"{left[circle]:g}" for circle in PLACES}
-        _draw(ax, FIVE, PLACES, inside, {circle: circle for circle in PLACES}, back=back, size=28,
+        crossed = {arrow: slope for arrow, slope in FIVE.items() if back or left[arrow[0]]}
+        _draw(ax, crossed, PLACES, inside, {circle: circle for circle in PLACES}, back=back, size=28,
               sought=("p", "q") if back else ("f",))  # fmt: skip
         ax.text(-0.5, 3.2, name, color=plots.BACKWARD if back else plots.FORWARD, va="top")
     plots.titled(fig, "From the front, a walk for each weight; from the back, one walk for all")
@@ -353,9 +404,13 @@ def _draw(
     back: bool = False,
     size: float = 40,
     thick: set[tuple[str, str]] | None = None,
+    all_slopes: bool = True,
     sought: Sequence[str] = (),
 ) -> None:
-    """Circles with words inside and above, arrows with their slopes; thick the circles that are sought."""
+    """Circles with words inside and above, arrows with their slopes; thick the circles that are sought.
+
+    Without ``all_slopes``, only thick arrows show theirs.
+    """
     colour = plots.BACKWARD if back else plots.FORWARD
     for (tail, tip), slope in arrows.items():
         marked = thick is not None and (tail, tip) in thick
@@ -364,9 +419,11 @@ def _draw(
         ax.annotate("", places[ends[1]], places[ends[0]], arrowprops={
             "arrowstyle": "-|>", "shrinkA": size / 2 + 2, "shrinkB": size / 2 + 2,
             "lw": 2.2 if marked else 1.2, "color": colour if back else ink})  # fmt: skip
+        if not (marked or all_slopes):
+            continue
         share = 0.3 if abs(places[tail][1] - places[tip][1]) > 1 else 0.5  # clear of where two arrows cross
         x, y = (1 - share) * np.array(places[tail]) + share * np.array(places[tip])
-        ax.text(x, y, f"{slope:g}", ha="center", va="center", fontsize=10, color=ink,
+        ax.text(x, y, f"{slope:.3g}", ha="center", va="center", fontsize=10, color=ink,
                 weight="bold" if marked else "normal",
                 bbox={"facecolor": plots.PAPER, "edgecolor": "none", "pad": 1.5})  # fmt: skip
     for circle, (x, y) in places.items():
@@ -402,6 +459,34 @@ def ten_diamonds() -> Figure:
     return fig
 
 
+PLACES_OF_THE_NETWORK = {
+    "w1": (0.0, 5.0), "w2": (0.0, 4.2), "b1": (0.0, 3.4),
+    "w3": (0.0, 2.2), "w4": (0.0, 1.4), "b2": (0.0, 0.6),
+    "z1": (2.2, 4.2), "z2": (2.2, 1.4), "a1": (4.2, 4.2), "a2": (4.2, 1.4),
+    "w5": (5.6, 5.7), "w6": (6.6, 5.7), "b3": (7.6, 5.7),
+    "w7": (5.6, -0.1), "w8": (6.6, -0.1), "b4": (7.6, -0.1),
+    "z3": (6.6, 4.2), "z4": (6.6, 1.4), "a3": (8.6, 4.2), "a4": (8.6, 1.4), "L": (10.4, 2.8),
+}  # fmt: skip
+
+NETWORK = (
+    "The network as a graph of 21 circles and 22 arrows. w1, w2 and b1 feed z1; w3, w4 and b2 feed z2; z1"
+    " feeds a1, and z2 feeds a2. a1 and a2 both feed z3, with w5, w6 and b3, and z4, with w7, w8 and b4. z3"
+    " feeds a3, z4 feeds a4, and both of these feed L. One route from w1 to L is thick: w1 to z1 0.05, z1 to"
+    " a1 0.241, a1 to z3 0.4, z3 to a3 0.187, a3 to L 0.741."
+)
+
+
+def network_as_circles(network: Arrows) -> Figure:
+    """Lesson 05's network, with the slopes of one route from w1 to L."""
+    fig = plots.new_figure(8.0, 4.2)
+    ax = plots.blank_axes(fig, (-0.5, 10.9), (-0.6, 6.2), aspect="equal")
+    route = ["w1", "z1", "a1", "z3", "a3", "L"]
+    _draw(ax, network, PLACES_OF_THE_NETWORK, {circle: circle for circle in PLACES_OF_THE_NETWORK}, {},
+          size=22, thick=set(pairwise(route)), all_slopes=False)  # fmt: skip
+    plots.titled(fig, "Two routes lead from w1 to L, and this is one of them")
+    return fig
+
+
 # --- The slider
 
 COLOURS = {"the loss": plots.FORWARD, "from the back": plots.BACKWARD, "from the front": plots.GREY,
@@ -410,6 +495,12 @@ COLOURS = {"the loss": plots.FORWARD, "from the back": plots.BACKWARD, "from the
 
 def _sizes(layers: int, width: int) -> list[int]:
     return [784, *[width] * layers, 10]
+
+
+def front_over_back(layers: int, width: int) -> float:
+    """How many times as many arrows are crossed from the front as from the back."""
+    found = crossings(_sizes(layers, width))
+    return found["from the front"] / found["from the back"]
 
 
 def draw_crossings(fig: Figure, layers: int, width: int) -> Callable[..., None]:
@@ -425,8 +516,8 @@ def draw_crossings(fig: Figure, layers: int, width: int) -> Callable[..., None]:
         for row, (name, number) in enumerate(found.items()):
             ax.barh(row, number, color=COLOURS[name], height=0.62)
             ax.text(1.6 * number, row, _in_words(number), va="center")
-        times = found["from the front"] / found["from the back"]
-        ax.set_title(f"The front takes {_in_words(times)} times as many crossings as the back")
+        times = _in_words(front_over_back(layers, width))
+        ax.set_title(f"The front takes {times} times as many crossings as the back")
 
     return update
 
@@ -444,9 +535,10 @@ def describe_crossings(layers: int, width: int) -> str:
     found = crossings(sizes)
     parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
     return (
-        f"{'-'.join(map(str, sizes))}, {parameters:,} weights and biases. Arrows crossed: for the loss"
-        f" {_in_words(found['the loss'])}, for the gradient from the back as many, from the front"
-        f" {_in_words(found['from the front'])}, along every route {_in_words(found['along every route'])}."
+        f"{'-'.join(map(str, sizes))}, {parameters:,} weights and biases. To find the loss you cross"
+        f" {_in_words(found['the loss'])} arrows. To find the gradient you cross as many from the back,"
+        f" {_in_words(found['from the front'])} from the front, and {_in_words(found['along every route'])}"
+        " along every route."
     )
 
 
@@ -497,7 +589,7 @@ def draw_ratios(
         ax.minorticks_off()
     fig.axes[0].set_ylabel("back / forward")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
-    plots.titled(fig, "Batches stay near the count, a single example in wide layers does not")
+    plots.titled(fig, "Batches stay near the count. A single example in wide layers doesn't.")
     return fig
 
 

@@ -91,11 +91,15 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     code = getattr(function, "__code__", None)
     try:
         found = function(*given)
+    except Unreadable:  # an argument lost patience, and says why
+        raise
     except Exception as error:
         if _left_open(function):
             raise _Unanswered from error
-        advice = (said for words, said in _ADVICE.items() if re.search(words, str(error)))
-        why = next(advice, f"{type(error).__name__}: {error}")
+        known = (said for words, said in _ADVICE.items() if re.search(words, str(error)))
+        why = next(known, f"{type(error).__name__}: {error}")
+        if isinstance(error, KeyError):
+            why += ". (A `defaultdict(int)` would answer 0 for a name that it hasn't seen.)"
         raise Unreadable(f"Your function stopped, called with {_shapes(arguments)}. {why}") from error
     # A body that is a ``...`` and no more is compiled to nothing.
     if _is_stub(found) or (found is None and code and len(code.co_code) <= len(_NOTHING.co_code)):
@@ -105,9 +109,8 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     for position, (before, after) in enumerate(zip(arguments, given, strict=True), start=1):
         moved = isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True)
         if moved or (isinstance(before, dict) and set(before) != set(after)):
-            raise Unreadable(
-                f"Your function changed its argument number {position}: compute a new array instead."
-            )
+            advice = "compute a new array instead" if moved else "leave it as it was"
+            raise Unreadable(f"Your function changed its argument number {position}: {advice}.")
     return found
 
 
