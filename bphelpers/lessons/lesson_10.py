@@ -211,7 +211,7 @@ PREDICTIONS = {
     ),
     "10.B": Prediction(
         "Two hidden units are enough for XOR. How many of 200 networks with random first weights learn it?",
-        ("nearly all", "about two in three", "about one in ten"),
+        ("nearly all", "about seven in ten", "about one in ten"),
         explain="You have seen that two units are enough, so nearly all is tempting. But that a solution "
         "exists doesn't mean that gradient descent finds it.",
     ),
@@ -337,9 +337,9 @@ def straight_line_misses() -> int:
 
 
 BEFORE_AND_AFTER = (
-    "Three pictures of 100 points on a grid. In the first, two moons reach into each other. A dashed straight "
-    f"line leaves {straight_line_misses()} points on the wrong side, and the border of the network is a curve "
-    "between the moons. In the second, the grid is bent and the curve is nearly straight. In the third, the "
+    "Three pictures of 100 points on a grid. In the first, two moons reach into each other. A dashed "
+    f"straight line leaves {straight_line_misses()} points on the wrong side, and the border of the network is a "
+    "curve between the moons. In the second, the grid is bent and the curve is nearly straight. In the third, the "
     "moons lie along the sides of a square, and a straight line has all 100 points on the right side."
 )
 
@@ -402,7 +402,7 @@ def _corners(ax: Axes, places: Array, y: Array, low: float = -0.3, high: float =
             name for name, other in zip(CORNERS, places, strict=True) if np.abs(other - place).max() < 0.06
         ]
         mark, colour = _MARKS[int(y[k])]
-        ax.plot(*place, mark, ms=8, color=colour)
+        ax.plot(*place, mark, ms=12 if mark == "s" else 7, color=colour)
         if same[0] == CORNERS[k]:
             ax.annotate(", ".join(same), place, (0, 8), textcoords="offset points", ha="center")
     ax.set(xlim=(low, high), ylim=(low, high), xticks=[0, 1], yticks=[0, 1], aspect="equal")
@@ -435,58 +435,54 @@ def ends_in_words(hidden: Array, counts: Sequence[int]) -> str:
 
 
 GROUNDS = (
-    "The losses of three networks over 10,000 updates. All begin near 0.7. One falls to 0 at once. One stays "
-    "at 0.69 for thousands of updates, a plateau, and then falls to 0 too. One falls to 0.35 and stays there."
+    "The losses of three networks over 8,000 updates. All begin near 0.7. One falls to 0 within the first "
+    "thousand. One stays at 0.69 for more than 5,000 updates and then falls to 0 too. One falls to 0.35 and "
+    "stays there."
 )
 
 
 def draw_grounds(updates: Sequence[int], curves: dict[str, Sequence[float]]) -> Figure:
-    """The loss of a start that learns, of one that waits and of one that is stuck."""
-    fig = plots.new_figure(7.0, 3.4)
+    """The losses of a start that learns, of one that waits and of one that gets stuck."""
+    fig = plots.new_figure(7.0, 3.2)
     ax = fig.subplots()
     styles = (("-", plots.FORWARD), ("--", plots.UPDATE), ("-.", plots.BACKWARD))
-    for (name, losses), (style, colour) in zip(curves.items(), styles, strict=True):
+    for (name, losses), (style, colour), at in zip(curves.items(), styles, (8, 25, 60), strict=True):
         ax.plot(updates, losses, style, color=colour)
-        at = {"learns at once": 8, "waits, then learns": 10, "gets stuck": -30}[name]
         ax.annotate(name, (updates[at], losses[at]), (6, 6), textcoords="offset points", color=colour)
     ax.set(xlim=(0, updates[-1]), ylim=(0, 0.85), xlabel="updates", ylabel="loss",
-           title="Two ways to be slow, and only one of them ends")  # fmt: skip
+           title="One start learns, one waits, and one gets stuck")  # fmt: skip
     return fig
 
 
-def draw_deviations(deviations: Sequence[float], early: Sequence[int], late: Sequence[int], n: int) -> Figure:
-    """How many starts have learned after 4,000 and after 20,000 updates, by the deviation."""
+def draw_deviations(deviations: Sequence[float], early: Sequence[int], late: Sequence[int]) -> Figure:
+    """How many of 100 starts have learned after 4,000 and after 12,000 updates, by the deviation."""
     fig = plots.new_figure(7.0, 3.2)
     ax = fig.subplots()
     at = np.arange(len(deviations))
     ax.bar(at, early, color=plots.FORWARD, width=0.6)
     ax.bar(at, np.subtract(late, early), bottom=early, color=plots.UPDATE, width=0.6, hatch="//", ec="white")
-    ax.bar(at, np.subtract(n, late), bottom=late, color=plots.LIGHT, width=0.6)
+    ax.bar(at, np.subtract(100, late), bottom=late, color=plots.LIGHT, width=0.6)
     ax.set_xticks(at, [f"{d:g}" for d in deviations])
-    for name, colour, y in (("not by then", plots.GREY, 0.93), ("by 20,000", plots.UPDATE, 0.6),
-                            ("by 4,000 updates", plots.FORWARD, 0.15)):  # fmt: skip
-        ax.text(len(at) - 0.6, y * n, name, color=colour, va="center")
-    ax.set(xlim=(-0.6, len(at) + 0.5), ylim=(0, n), xlabel="deviation of the first weights", ylabel="starts",
-           title="Small first weights are late, and large ones get stuck")  # fmt: skip
+    for name, colour, y in (("not by then", plots.GREY, 90), ("by 12,000 updates", plots.UPDATE, 55),
+                            ("by 4,000 updates", plots.FORWARD, 15)):  # fmt: skip
+        ax.text(len(at) - 0.6, y, name, color=colour, va="center")
+    ax.set(xlim=(-0.6, len(at) + 0.6), ylim=(0, 100), xlabel="deviation of the first weights",
+           ylabel="starts that learned", title="Small first weights are late, and large ones get stuck")  # fmt: skip
     ax.grid(visible=False)
     return fig
 
 
-def deviations_in_words(
-    deviations: Sequence[float], early: Sequence[int], late: Sequence[int], n: int
-) -> str:
+def deviations_in_words(deviations: Sequence[float], early: Sequence[int], late: Sequence[int]) -> str:
     """The same in words."""
     said = (f"deviation {d:g}: {e}, then {k}" for d, e, k in zip(deviations, early, late, strict=True))
-    return (
-        f"How many of {n} starts learned within 4,000 updates, then within 20,000. " + "; ".join(said) + "."
-    )
+    return "Of 100 starts, learned within 4,000 updates, then within 12,000. " + "; ".join(said) + "."
 
 
 # --- The symmetry network -----------------------------------------------------------------------------------
 
 
-def draw_mirror(weights: Array) -> Figure:
-    """The weights of both hidden neurons of two networks, as bars, in units of the smallest."""
+def draw_mirror(weights: Sequence[Array]) -> Figure:
+    """The weights of both hidden neurons of two networks, as bars."""
     fig = plots.new_figure(7.8, 3.6)
     place = np.arange(6)
     for ax, W in zip(fig.subplots(1, 2, sharey=True), weights, strict=True):
@@ -501,7 +497,7 @@ def draw_mirror(weights: Array) -> Figure:
             ax.text(x, value + np.copysign(0.45, value), f"{value:+.1f}", ha="center", va="center",
                     size=8, color=plots.FORWARD)  # fmt: skip
         ax.axvline(2.5, color=plots.INK, lw=1, ls="--")
-        sizes = " : ".join(f"{round(value)}" for value in np.sort(np.abs(W[0, :3])))
+        sizes = ":".join(f"{value:.0f}" for value in np.sort(np.abs(W[0, :3])))
         ax.set(title=f"about {sizes}", xticks=place, xlabel="input", ylim=(-5.2, 5.2))
         ax.set_xticklabels(range(1, 7))
         ax.grid(visible=False)
@@ -510,7 +506,7 @@ def draw_mirror(weights: Array) -> Figure:
     return fig
 
 
-def mirror_in_words(weights: Array) -> str:
+def mirror_in_words(weights: Sequence[Array]) -> str:
     """The same in words."""
     said = [", ".join(f"{value:+.1f}" for value in W[0]) for W in weights]
     return (
