@@ -338,9 +338,9 @@ def straight_line_misses() -> int:
 
 BEFORE_AND_AFTER = (
     "Three pictures of 100 points on a grid. In the first, two moons reach into each other. A dashed "
-    f"straight line leaves {straight_line_misses()} points on the wrong side, and the border of the network is a "
-    "curve between the moons. In the second, the grid is bent and the curve is nearly straight. In the third, the "
-    "moons lie along the sides of a square, and a straight line has all 100 points on the right side."
+    f"straight line leaves {straight_line_misses()} points on the wrong side, and the border of the network "
+    "is a curve between the moons. In the second, the grid is bent and the curve is nearly straight. In the "
+    "third, the moons lie along the sides of a square, and a straight line has all 100 points on the right side."
 )
 
 
@@ -539,6 +539,15 @@ def draw_sweeps(first: dict[float, Array], reported: int) -> Figure:
     ax.set(xlabel="sweeps until all 64 are on the right side", xlim=(0, 3300), ylim=(0, 100))
     ax.set_xticks([0, 1000, 2000, 3150], ["0", "1,000", "2,000", "later"])
     return fig
+
+
+def sweeps_in_words(first: dict[float, Array]) -> str:
+    """The same in words."""
+    return "Two histograms of sweeps. " + " ".join(
+        f"Rate {lr}: {int(np.isinf(sweeps).sum())} of {len(sweeps)} later than 3,000; median of all "
+        f"{np.median(sweeps):.0f}."
+        for lr, sweeps in first.items()
+    )
 
 
 RING = (
