@@ -340,7 +340,7 @@ BEFORE_AND_AFTER = (
     "Three pictures of 100 points on a grid. In the first, two moons reach into each other. A dashed "
     f"straight line leaves {straight_line_misses()} points on the wrong side, and the border of the network "
     "is a curve between the moons. In the second, the grid is bent and the curve is nearly straight. In the "
-    "third, the moons lie along the sides of a square, and a straight line has all 100 points on the right side."
+    "third, the moons lie along the sides of a square, and a straight line separates them."
 )
 
 
@@ -435,8 +435,8 @@ def ends_in_words(hidden: Array, counts: Sequence[int]) -> str:
 
 
 GROUNDS = (
-    "The losses of three networks over 8,000 updates. All begin near 0.7. One falls to 0 within the first "
-    "thousand. One stays at 0.69 for more than 5,000 updates and then falls to 0 too. One falls to 0.35 and "
+    "The losses of three networks over 6,000 updates. All begin near 0.7. One falls to 0 within the first "
+    "thousand. One stays at 0.69 for more than 3,000 updates and then falls to 0 too. One falls to 0.35 and "
     "stays there."
 )
 
@@ -446,7 +446,7 @@ def draw_grounds(updates: Sequence[int], curves: dict[str, Sequence[float]]) -> 
     fig = plots.new_figure(7.0, 3.2)
     ax = fig.subplots()
     styles = (("-", plots.FORWARD), ("--", plots.UPDATE), ("-.", plots.BACKWARD))
-    for (name, losses), (style, colour), at in zip(curves.items(), styles, (8, 25, 60), strict=True):
+    for (name, losses), (style, colour), at in zip(curves.items(), styles, (8, 14, 45), strict=True):
         ax.plot(updates, losses, style, color=colour)
         ax.annotate(name, (updates[at], losses[at]), (6, 6), textcoords="offset points", color=colour)
     ax.set(xlim=(0, updates[-1]), ylim=(0, 0.85), xlabel="updates", ylabel="loss",
@@ -467,7 +467,8 @@ def draw_deviations(deviations: Sequence[float], early: Sequence[int], late: Seq
                             ("by 4,000 updates", plots.FORWARD, 15)):  # fmt: skip
         ax.text(len(at) - 0.6, y, name, color=colour, va="center")
     ax.set(xlim=(-0.6, len(at) + 0.6), ylim=(0, 100), xlabel="deviation of the first weights",
-           ylabel="starts that learned", title="Small first weights are late, and large ones get stuck")  # fmt: skip
+           ylabel="starts that learned",
+           title="Small first weights are late, and large ones get stuck")  # fmt: skip
     ax.grid(visible=False)
     return fig
 

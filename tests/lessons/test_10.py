@@ -60,7 +60,9 @@ def test_few_starts_with_two_units_find_the_moons(lesson):
 
 
 def _moons_learned(units, lesson):
-    weights = _adam(lesson.points, lesson.moon, lesson_10.first_weights(np.random.default_rng(0), 40, units, 2.0))
+    weights = _adam(
+        lesson.points, lesson.moon, lesson_10.first_weights(np.random.default_rng(0), 40, units, 2.0)
+    )
     p = lesson_10.forward(lesson.points, *weights)[1]
     return int(np.all((p > 0.5) == (lesson.moon == 1), axis=(1, 2)).sum())
 
@@ -82,25 +84,29 @@ def _adam(X, y, weights, updates=2000, lr=0.03):
 
 @pytest.mark.parametrize("which", range(4))
 def test_all_four_gradients_agree_with_finite_differences(lesson, which):
-    weights = [np.random.default_rng(1).normal(size=(3, *shape)) for shape in ((2, 2), (1, 2), (1, 2), (1, 1))]
+    weights = [
+        np.random.default_rng(1).normal(size=(3, *shape)) for shape in ((2, 2), (1, 2), (1, 2), (1, 1))
+    ]
 
     def total(moved):
         return lesson.loss([*weights[:which], moved, *weights[which + 1 :]]).sum()
 
     A, p = lesson.forward(X, *weights)
     found = lesson.gradients((p - y) / 4, X, A, weights[2])[which]
-    np.testing.assert_allclose(
-        found, numeric.numerical_gradient(total, weights[which]), rtol=1e-6, atol=1e-9
-    )
+    np.testing.assert_allclose(found, numeric.numerical_gradient(total, weights[which]), rtol=1e-6, atol=1e-9)
 
 
 def test_network_7_is_trained_as_the_package_trains_it(lesson):
     weights = lesson.draw(np.random.default_rng(0), 200, 2, 1.0)
     net = nn.Sequential(
-        nn.Linear(2, 2, rng=np.random.default_rng(0)), nn.Sigmoid(), nn.Linear(2, 1, rng=np.random.default_rng(0))
+        nn.Linear(2, 2, rng=np.random.default_rng(0)),
+        nn.Sigmoid(),
+        nn.Linear(2, 1, rng=np.random.default_rng(0)),
     )
     names = ("W1", "b1", "W2", "b2")
-    net.load_state_dict({n: w[7].reshape(-1) if n[0] == "b" else w[7] for n, w in zip(names, weights, strict=True)})
+    net.load_state_dict(
+        {n: w[7].reshape(-1) if n[0] == "b" else w[7] for n, w in zip(names, weights, strict=True)}
+    )
     loss = nn.BCEWithLogitsLoss()
     assert gradcheck.check_network(net, loss, X, y).ok
     for _ in range(200):
@@ -174,8 +180,10 @@ def test_small_first_weights_are_late_and_large_ones_stuck(lesson, ends):
 
 
 def test_more_units_fail_less(lesson):
-    shares = [lesson.learned(lesson.train(lesson.draw(np.random.default_rng(3), 200, units, 1.0), 4000)).mean()
-              for units in (1, 2, 3, 8)]  # fmt: skip
+    shares = []
+    for units in (1, 2, 3, 8):
+        weights = lesson.draw(np.random.default_rng(3), 200, units, 1.0)
+        shares.append(lesson.learned(lesson.train(weights, 4000)).mean())
     assert shares[0] == 0 and all(a < b for a, b in pairwise(shares)) and shares[-1] > 0.98
 
 
@@ -192,7 +200,7 @@ def test_zero_is_a_saddle_point(lesson):
 
 def test_the_three_curves_are_what_the_words_say(lesson):
     at_once, waits, stuck = lesson.curves.values()
-    assert at_once[10] < 0.1 and waits[50] > 0.69 and waits[-1] < 0.1
+    assert at_once[10] < 0.1 and waits[30] > 0.69 and waits[-1] < 0.1
     assert all(0.34 < value < 0.36 for value in stuck[-20:])
 
 
@@ -201,7 +209,9 @@ def test_the_three_curves_are_what_the_words_say(lesson):
 
 def test_the_gradient_of_the_summed_squares_is_right(lesson):
     X6, y6 = data.symmetry()
-    weights = [np.random.default_rng(1).normal(size=(1, *shape)) for shape in ((2, 6), (1, 2), (1, 2), (1, 1))]
+    weights = [
+        np.random.default_rng(1).normal(size=(1, *shape)) for shape in ((2, 6), (1, 2), (1, 2), (1, 1))
+    ]
 
     def half_squares(W1, b1, W2, b2):
         return 0.5 * np.sum((lesson.forward(X6, W1, b1, W2, b2)[1] - y6) ** 2)
@@ -250,9 +260,9 @@ def test_symmetric_patterns_silence_both_neurons_and_any_other_pattern_wakes_one
 
 def test_one_two_three_is_fooled_by_two_patterns():
     X6, _ = data.symmetry()
-    found = {name: ["".join(map(str, row)) for row in X6[lesson_10.fooled(np.array(name))].astype(int).tolist()]
-             for name in ((1, 2, 3), (1, 2, 4), (2, 3, 4))}  # fmt: skip
-    assert found == {(1, 2, 3): ["001011", "110100"], (1, 2, 4): [], (2, 3, 4): []}
+    for sizes, patterns in {(1, 2, 3): ["001011", "110100"], (1, 2, 4): [], (2, 3, 4): []}.items():
+        fooled = X6[lesson_10.fooled(np.array(sizes))].astype(int).tolist()
+        assert ["".join(map(str, row)) for row in fooled] == patterns
 
 
 # --- Check yourself -----------------------------------------------------------------------------------------
@@ -359,9 +369,9 @@ def test_the_sweeps_of_1986(numbers):
     assert sum(int(np.all(np.abs(ratios - r) < 0.1, axis=1).sum()) for r in ([1, 2, 4], [1, 1.5, 2])) == 200
 
 
-def test_sixty_students_answer_90_to_92(numbers):
+def test_thirty_students_answer_90_to_92(numbers):
     said = [round(100 * net(numbers.asked / numbers.largest)[0, 0]) for net in numbers.nets]
-    assert set(said) == {90, 91, 92} and said.count(92) < 6
+    assert set(said) == {90, 91, 92} and said.count(92) < 4
 
 
 def test_the_network_with_one_example_has_right_gradients(numbers):
