@@ -17,7 +17,7 @@ from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
-Weights = list[Array]
+Weights = tuple[Array, ...]
 
 # --- Exercise 10.1: XOR by hand -----------------------------------------------------------------------------
 
@@ -56,6 +56,9 @@ def _xor_mistakes(x1: float, x2: float) -> Mistakes:
             h2,
             h2,
             0.0,
+        ),
+        "each hidden unit looks for one input without the other, which works too, but isn't what is asked for": (
+            (float(x1 > x2), float(x2 > x1), answer)
         ),
         "the first unit looks at x1 alone": (float(x1), h2, float(x1 - h2 > 0.5)),
     }
@@ -134,14 +137,14 @@ def _backward_cases() -> list[tuple[Array, ...]]:
 def first_weights(rng: np.random.Generator, n: int, hidden: int, deviation: float) -> Weights:
     """W1, b1, W2 and b2 of n networks with two inputs and one output, every number drawn by itself."""
     shapes = (n, hidden, 2), (n, 1, hidden), (n, 1, hidden), (n, 1, 1)
-    return [rng.normal(0, deviation, size=shape) for shape in shapes]
+    return tuple(rng.normal(0, deviation, size=shape) for shape in shapes)
 
 
 def copied_weights(rng: np.random.Generator, n: int, hidden: int, deviation: float) -> Weights:
     """The function that exercise 10.3 repairs: one hidden unit, copied; and the deviation as the mean."""
     shapes = (n, 1, 2), (n, 1, 1), (n, 1, 1), (n, 1, 1)
     W1, b1, W2, b2 = [rng.normal(deviation, size=shape) for shape in shapes]
-    return [W1.repeat(hidden, axis=1), b1.repeat(hidden, axis=2), W2.repeat(hidden, axis=2), b2]
+    return W1.repeat(hidden, axis=1), b1.repeat(hidden, axis=2), W2.repeat(hidden, axis=2), b2
 
 
 def _first_mistakes(rng: np.random.Generator, n: int, hidden: int, deviation: float) -> Mistakes:
@@ -188,7 +191,7 @@ def _drawn_weights(
             small = (1, *small[1:])
         w = np.zeros(shape) if zero and name[0] == "b" else rng.normal(loc, scale, size=small)
         made.append(np.broadcast_to(w, shape).copy())
-    return made
+    return tuple(made)
 
 
 def _first_cases() -> list[tuple[Any, ...]]:

@@ -239,8 +239,9 @@ def test_a_hundred_starts_find_two_solutions(lesson):
 
 def test_each_left_half_has_a_number_of_its_own(lesson):
     bits = np.array(list(np.ndindex(2, 2, 2)))
-    for W in lesson.W[:, 0, :3]:
-        assert np.diff(np.sort(bits @ W)).min() > 0.8  # in units of the smallest weight
+    for W, is_first in zip(lesson.W[:, 0, :3], lesson.first_kind, strict=True):
+        step = 1 if is_first else 0.5  # in units of the smallest weight, which is 1 or 2
+        assert np.diff(np.sort(bits @ W)).min() > 0.9 * step
     assert sorted((bits @ [4, 2, 1]).tolist()) == list(range(8))
     assert sorted((bits @ [2, 3, 4]).tolist()) == [0, 2, 3, 4, 5, 6, 7, 9]
     first = lesson.examples[0]
@@ -269,7 +270,7 @@ def test_one_two_three_is_fooled_by_two_patterns():
 
 
 def test_zeros_on_the_way_out_alone_break_the_symmetry(lesson):
-    weights = lesson.draw(np.random.default_rng(0), 1, 2, 1.0)
+    weights = list(lesson.draw(np.random.default_rng(0), 1, 2, 1.0))
     weights[2] = np.zeros_like(weights[2])
     once = lesson.train(weights, 1)
     assert np.array_equal(once[0], weights[0]) and once[2][0, 0, 0] != once[2][0, 0, 1]
@@ -303,9 +304,9 @@ def test_wrong_answers_differ_from_the_right_one_and_from_each_other(key):
 @pytest.mark.parametrize(
     ("key", "wrong", "says"),
     [
-        ("10.1", lambda x1, x2: float(x1 != x2), "3"),
-        ("10.1", lambda x1, x2: (float(x1 + x2 > 0), float(x1 + x2 > 1), x1 + x2 > 0), "AND"),
-        ("10.2", lambda dZ2, X, A, W2: lesson_10.backward(dZ2, X, A, W2)[:2], "4"),
+        ("10.1", lambda x1, x2: float(x1 != x2), "3 results"),
+        ("10.1", lambda x1, x2: (float(x1 + x2 > 0), float(x1 + x2 > 1), x1 + x2 > 0), "gives OR"),
+        ("10.2", lambda dZ2, X, A, W2: lesson_10.backward(dZ2, X, A, W2)[:2], "4 results"),
         ("10.3", lesson_10.copied_weights, "nothing is repaired yet"),
     ],
 )
@@ -313,7 +314,7 @@ def test_what_a_wrong_answer_hears(key, wrong, says, capsys):
     check(key, wrong)
     said = capsys.readouterr().out
     assert "right:" not in said
-    assert says in said or key == "10.1"
+    assert says in " ".join(said.split())
 
 
 def test_the_broken_function_on_the_page_is_the_one_that_is_run():
@@ -349,9 +350,11 @@ def test_with_wires_no_start_is_stuck_anywhere_but_on_the_plateau(few):
     for deviation in (0.3, 1.0, 3.0):
         rng = np.random.default_rng(1)
         weights = [rng.normal(0, deviation, size=(50, *size)) for size in few.shapes]
-        p = few.with_wires(*few.train(weights, 12_000, few.with_wires))[0]
-        left = few.loss(p)[~np.all(np.abs(p - y) < 0.1, axis=(1, 2))]
-        assert len(left) < 10 and (np.abs(left - np.log(2)) < 0.02).all()
+        weights = few.train(weights, 12_000, few.with_wires)
+        on_plateau = np.abs(few.loss(few.with_wires(*weights)[0]) - np.log(2)) < 0.02
+        assert on_plateau.sum() < 10
+        others = few.train([w[~on_plateau] for w in weights], 4000, few.with_wires)
+        assert (np.abs(few.with_wires(*others)[0] - y) < 0.1).all()
 
 
 def test_a_ring_needs_three_units(few):
