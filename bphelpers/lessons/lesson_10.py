@@ -57,7 +57,7 @@ def _xor_mistakes(x1: float, x2: float) -> Mistakes:
             h2,
             0.0,
         ),
-        "each hidden unit looks for one input without the other, which works too, but isn't what is asked for": (
+        "each hidden unit looks for one input without the other, which works too, but isn't asked for": (
             (float(x1 > x2), float(x2 > x1), answer)
         ),
         "the first unit looks at x1 alone": (float(x1), h2, float(x1 - h2 > 0.5)),
@@ -449,7 +449,7 @@ def draw_grounds(updates: Sequence[int], curves: dict[str, Sequence[float]]) -> 
     fig = plots.new_figure(7.0, 3.2)
     ax = fig.subplots()
     styles = (("-", plots.FORWARD), ("--", plots.UPDATE), ("-.", plots.BACKWARD))
-    for (name, losses), (style, colour), at in zip(curves.items(), styles, (8, 14, 45), strict=True):
+    for (name, losses), (style, colour), at in zip(curves.items(), styles, (8, 14, 22), strict=True):
         ax.plot(updates, losses, style, color=colour)
         ax.annotate(name, (updates[at], losses[at]), (6, 6), textcoords="offset points", color=colour)
     ax.set(xlim=(0, updates[-1]), ylim=(0, 0.85), xlabel="updates", ylabel="loss",
