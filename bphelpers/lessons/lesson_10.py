@@ -521,6 +521,29 @@ def mirror_in_words(weights: Sequence[Array]) -> str:
 
 # --- The deeper pages ---------------------------------------------------------------------------------------
 
+CYCLE = (
+    "Four pictures of the corners of XOR with the straight border of a neuron, before each of the four steps "
+    "of a round. Each time, the corner that is shown next lies on the wrong side of the border."
+)
+
+
+def draw_cycle(weights: Sequence[Array]) -> Figure:
+    """The border of a single neuron before each step of a round, and which example comes next."""
+    fig = plots.new_figure(8.0, 2.7)
+    X, y = data.xor()
+    side = np.linspace(-0.6, 1.6, 200)
+    plane = np.stack(np.meshgrid(side, side), axis=-1)
+    for k, (ax, w) in enumerate(zip(fig.subplots(1, 4), weights, strict=True)):
+        ax.pcolormesh(side, side, plane @ w[:2] + w[2] > 0, cmap=_SIDES, vmin=0, vmax=1, shading="nearest")
+        for point, target in zip(X, y[:, 0], strict=True):
+            mark, colour = _MARKS[int(target)]
+            ax.plot(*point, mark, ms=7, color=colour)
+        ax.plot(*X[k], "o", ms=17, mfc="none", mec=plots.INK, mew=1.5)
+        ax.set(xlim=(-0.6, 1.6), ylim=(-0.6, 1.6), xticks=[], yticks=[], aspect="equal")
+        ax.set_title(f"{CORNERS[k]} comes next", size=10, weight="normal")
+    fig.suptitle("Always on the wrong side of what comes next", x=0.02, ha="left", weight="bold", size=12)
+    return fig
+
 
 def fooled(w: Array) -> NDArray[np.bool_]:
     """For each of the 64 patterns, whether these weights give it 0 although it is not symmetric."""
