@@ -18,6 +18,7 @@ from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
 Weights = tuple[Array, ...]
+Net = tuple[Array, Array, Array, float]
 
 # --- Exercise 10.1: XOR by hand -----------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ def _backward_mistakes(dZ2: Array, X: Array, A: Array, W2: Array) -> Mistakes:
 
 def _backward_cases() -> list[tuple[Array, ...]]:
     """In the first case all lengths differ; in the second a wrong transpose runs."""
-    made = []
+    made: list[tuple[Array, ...]] = []
     for dZ2, X, Z, W2 in drawn(
         10, "s n k, n d, s n h, s k h", s=(5, 2), n=(4, 2), d=(6, 2), h=(3, 2), k=(1, 1)
     ):
@@ -230,10 +231,10 @@ PREDICTIONS = {
 # --- From the inputs to the hidden layer --------------------------------------------------------------------
 
 #: Trained, then rounded: W1, b1, W2, b2.
-MOONS = [np.array([[2.0, -1.0], [10.0, 5.0]]), np.array([0.0, -6.0]), np.array([14.0, -9.0]), -4.0]
-_XOR = [np.array([[10.0, 10.0], [10.0, 10.0]]), np.array([-5.0, -15.0]), np.array([10.0, -10.0]), -5.0]
-_RING = [np.array([[1.5, 11.0], [5.0, -7.0]]), np.array([-7.5, -6.0]), np.array([-8.0, -6.0]), 1.5]
-PROBLEMS = {
+MOONS: Net = (np.array([[2.0, -1.0], [10.0, 5.0]]), np.array([0.0, -6.0]), np.array([14.0, -9.0]), -4.0)
+_XOR: Net = (np.array([[10.0, 10.0], [10.0, 10.0]]), np.array([-5.0, -15.0]), np.array([10.0, -10.0]), -5.0)
+_RING: Net = (np.array([[1.5, 11.0], [5.0, -7.0]]), np.array([-7.5, -6.0]), np.array([-8.0, -6.0]), 1.5)
+PROBLEMS: dict[str, tuple[Array, Array, Net]] = {
     "two moons": (*data.moons(100, 0.1, np.random.default_rng(0)), MOONS),
     "XOR": (*data.xor(), _XOR),
     "a disc in a ring": (*data.circles(100, 0.05, np.random.default_rng(0)), _RING),
@@ -280,7 +281,8 @@ class _Way:
         """Where the network is undecided, as lines of points in the plane of the inputs."""
         x, y = (np.linspace(a, b, 300) for a, b in zip(self.low, self.high, strict=True))
         z = self.logits(np.stack(np.meshgrid(x, y), axis=-1))
-        return list(contour_generator(x, y, z).lines(0.0))
+        lines: Any = contour_generator(x, y, z).lines(0.0)
+        return list(lines)
 
 
 def _draw_plane(ax: Axes, way: _Way, percent: float, size: float = 5) -> None:
@@ -552,18 +554,18 @@ def fooled(w: Array) -> NDArray[np.bool_]:
 
 
 def draw_sweeps(first: dict[float, Array], reported: int) -> Figure:
-    """Histograms of how many sweeps 200 starts needed, for each learning rate."""
+    """Histograms of how many sweeps the starts needed, for each learning rate."""
     fig = plots.new_figure(7.4, 4.2)
     for ax, (lr, sweeps) in zip(fig.subplots(2, 1, sharex=True, sharey=True), first.items(), strict=True):
         late = int(np.isinf(sweeps).sum())
         ax.hist(sweeps[np.isfinite(sweeps)], bins=range(0, 3001, 100), color=plots.FORWARD)
         ax.bar(3150, late, width=200, color=plots.GREY, hatch="//", edgecolor="white")
         ax.axvline(reported, color=plots.TARGET, ls="--")
-        ax.text(reported + 20, 78, f"reported: {reported:,}", color=plots.TARGET)
+        ax.text(reported + 20, 47, f"reported: {reported:,}", color=plots.TARGET)
         ax.set(
             ylabel="starts", title=f"learning rate {lr}: {late} of {len(sweeps)} not there after 3,000 sweeps"
         )
-    ax.set(xlabel="sweeps until all 64 are on the right side", xlim=(0, 3300), ylim=(0, 100))
+    ax.set(xlabel="sweeps until all 64 are on the right side", xlim=(0, 3300), ylim=(0, 60))
     ax.set_xticks([0, 1000, 2000, 3150], ["0", "1,000", "2,000", "later"])
     return fig
 

@@ -54,6 +54,7 @@ def test_up_to_half_way_the_grid_is_straight_and_then_the_border_is(problem):
     assert way.right() == {"two moons": 100, "XOR": 4, "a disc in a ring": 82}[problem]
 
 
+@pytest.mark.ten_starts
 def test_few_starts_with_two_units_find_the_moons(lesson):
     """What the box says: the weights of the first screen are a lucky find. With three units it is no luck."""
     assert _moons_learned(2, lesson) <= 6 and _moons_learned(3, lesson) > _moons_learned(2, lesson)
@@ -132,26 +133,25 @@ def test_a_hair_of_a_difference_is_too_little(lesson, difference):
 
 @pytest.fixture(scope="module")
 def ends(lesson):
-    """Of 400 starts, by the deviation of the first weights: the weights after 4,000 updates."""
-    return {
-        deviation: lesson.train(lesson.draw(np.random.default_rng(7), 400, 2, deviation), 4000)
-        for deviation in (0.1, 0.3, 1.0, 3.0)
-    }
+    """Of 400 starts with a deviation of 1: the weights after 4,000 updates."""
+    return after(lesson, 1.0)
+
+
+def after(lesson, deviation):
+    return lesson.train(lesson.draw(np.random.default_rng(7), 400, 2, deviation), 4000)
 
 
 def test_more_than_a_quarter_of_the_starts_fail_at_deviation_1(lesson, ends):
-    """Also what lesson 18 says; at a deviation of 0.3 it is another share."""
-    assert 0.6 < lesson.learned(ends[1.0]).mean() < 0.75
+    """Also what lesson 18 says."""
+    assert 0.6 < lesson.learned(ends).mean() < 0.75
     assert lesson.good.sum() == 138 and len(lesson.good) == 200
-    assert lesson.learned(ends[0.3]).mean() > 0.8
-    assert lesson.learned(ends[0.1]).mean() < 0.35 and lesson.learned(ends[3.0]).mean() < 0.5
 
 
 def test_the_failures_end_at_two_losses_which_can_be_worked_out(lesson, ends):
     levels = np.log(2) / 2, -(np.log(1 / 3) + 2 * np.log(2 / 3)) / 4
     for failed, final in (
         (~lesson.good, lesson.final),
-        (~lesson.learned(ends[1.0]), lesson.loss(ends[1.0])),
+        (~lesson.learned(ends), lesson.loss(ends)),
     ):
         distances = np.abs(final[failed][:, None] - levels)
         assert (distances.min(axis=1) < 0.015).all()
@@ -159,26 +159,37 @@ def test_the_failures_end_at_two_losses_which_can_be_worked_out(lesson, ends):
 
 
 def test_those_that_learned_put_opposite_corners_in_one_place_and_the_others_neighbours(lesson, ends):
-    hidden, p = lesson.forward(X, *ends[1.0])
-    learned = lesson.learned(ends[1.0])
+    hidden, p = lesson.forward(X, *ends)
+    learned = lesson.learned(ends)
     diagonals = np.linalg.norm(hidden[:, [0, 1]] - hidden[:, [3, 2]], axis=2)[learned]
     assert (diagonals.min(axis=1) < 0.05).all() and (diagonals.max(axis=1) > 1.2).all()
-    stuck = ~learned & (lesson.loss(ends[1.0]) < 0.4)
+    stuck = ~learned & (lesson.loss(ends) < 0.4)
     sides = np.linalg.norm(hidden[:, [0, 0, 1, 2]] - hidden[:, [1, 2, 3, 3]], axis=2)[stuck]
     assert (sides.min(axis=1) < 0.05).mean() > 0.95
     assert (np.sum(np.abs(p[stuck] - 0.5) < 0.05, axis=(1, 2)) == 2).mean() > 0.95
 
 
-def test_small_first_weights_are_late_and_large_ones_stuck(lesson, ends):
-    for deviation, waiting in ((0.1, True), (1.0, False), (3.0, False)):
-        failed = ~lesson.learned(ends[deviation])
-        share_waiting = (lesson.loss(ends[deviation])[failed] > 0.6).mean()
-        assert share_waiting > 0.8 if waiting else share_waiting < 0.02
-        more = lesson.learned(lesson.train([w[failed] for w in ends[deviation]], 8000)).mean()
-        assert more > 0.4 if waiting else more < 0.2
+@pytest.mark.ten_starts
+@pytest.mark.parametrize(
+    ("deviation", "least", "most"), [(0.1, 0.1, 0.35), (0.3, 0.8, 0.95), (1.0, 0.6, 0.75), (3.0, 0.3, 0.5)]
+)
+def test_small_first_weights_are_late_and_large_ones_stuck(lesson, deviation, least, most):
+    weights = after(lesson, deviation)
+    failed = ~lesson.learned(weights)
+    assert least < 1 - failed.mean() < most
+    waiting = (lesson.loss(weights)[failed] > 0.6).mean()
+    later = lesson.learned(lesson.train([w[failed] for w in weights], 8000)).mean()
+    if deviation == 0.1:
+        assert waiting > 0.8 and later > 0.4
+    if deviation >= 1:
+        assert waiting < 0.02 and later < 0.2
+
+
+def test_the_counts_in_the_picture(lesson):
     assert lesson.early == [28, 93, 79, 43] and lesson.late == [72, 97, 79, 45]
 
 
+@pytest.mark.ten_starts
 def test_more_units_fail_less(lesson):
     shares = []
     for units in (1, 2, 3, 8):
@@ -346,6 +357,7 @@ def test_the_cycle_of_a_single_neuron(few):
     np.testing.assert_allclose(few.found_by_squares, np.tile(few.printed, (10, 1)), atol=5.1e-5)
 
 
+@pytest.mark.ten_starts
 def test_with_wires_no_start_is_stuck_anywhere_but_on_the_plateau(few):
     for deviation in (0.3, 1.0, 3.0):
         rng = np.random.default_rng(1)
@@ -358,18 +370,18 @@ def test_with_wires_no_start_is_stuck_anywhere_but_on_the_plateau(few):
 
 
 def test_a_ring_needs_three_units(few):
-    assert few.counted[2] == 0 and few.counted[3] > 20
+    assert few.counted[2] == 0 and few.counted[3] > 12
 
 
 def test_the_sweeps_of_1986(numbers):
     first = numbers.first
-    assert np.sum(first[0.1] < 1425) == 59 and np.isfinite(first[0.05]).all()
+    assert np.sum(first[0.1] < 1425) == 37 and np.isfinite(first[0.05]).all()
     W = numbers.W
     largest = np.abs(W).max(axis=(1, 2))
     assert (np.abs(W[:, 0] + W[:, 1]).max(axis=1) < 0.03 * largest).all()
     sizes = np.sort(np.abs(W[:, 0, :3]), axis=1)
     ratios = sizes / sizes[:, :1]
-    assert sum(int(np.all(np.abs(ratios - r) < 0.1, axis=1).sum()) for r in ([1, 2, 4], [1, 1.5, 2])) == 200
+    assert sum(int(np.all(np.abs(ratios - r) < 0.1, axis=1).sum()) for r in ([1, 2, 4], [1, 1.5, 2])) == 100
 
 
 def test_thirty_students_answer_90_to_92(numbers):
