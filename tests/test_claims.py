@@ -314,7 +314,7 @@ def test_answers_next_and_score():
     assert deck.total == "You judged 3 of 7 claims as the deck does."
     (row,) = deck.score
     assert (row["topic"], row["right"], row["of"]) == ("what it promises", 3, 7)
-    assert row["back"] == sorted({(f"lesson {card.lesson[:2]}", card.file) for card in missed})
+    assert row["back"] == sorted({(f"lesson {card.of_lesson}", card.file) for card in missed})
     deck.reset()
     assert (deck.at, deck.view, deck.answers, deck.score, deck.card) == (0, "card", {}, [], first)
     with pytest.raises(ValueError, match="verdict must be one of"):

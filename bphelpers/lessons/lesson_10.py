@@ -603,7 +603,7 @@ def draw_ring(A: Array, y: Array, w: Array, b: float) -> Figure:
     return fig
 
 
-# --- Parity and encoders --------------------------------------------------------------------------------------
+# --- Parity and encoders ---------------------------------------------------------------------------------
 
 
 def draw_counters(nets: dict[str, tuple[Array, ...]]) -> Figure:

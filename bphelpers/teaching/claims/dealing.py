@@ -98,7 +98,7 @@ class Deck(anywidget.AnyWidget):  # type: ignore[misc]
                 - sum(card.topic == topic for card in missed),
                 "of": sum(card.topic == topic for card in counted),
                 "back": sorted(
-                    {(f"lesson {card.lesson[:2]}", card.file) for card in missed if card.topic == topic}
+                    {(f"lesson {card.of_lesson}", card.file) for card in missed if card.topic == topic}
                 ),
             }
             for topic in dict.fromkeys(card.topic for card in counted)

@@ -94,7 +94,13 @@ class Card:
     @property
     def place(self) -> str:
         """Lesson and section in words."""
-        return f"Lesson {self.lesson[:2]}, section {self.section}"
+        page = "A page beside lesson" if "/" in self.lesson else "Lesson"
+        return f"{page} {self.of_lesson}, section {self.section}"
+
+    @property
+    def of_lesson(self) -> str:
+        """The lesson's two digits."""
+        return self.lesson.rpartition("/")[2][:2]
 
     def __str__(self) -> str:
         code = "".join(f"\n    {line}" for line in self.code)
