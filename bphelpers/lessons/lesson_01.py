@@ -1,44 +1,388 @@
-"""Exercises and predictions of lesson 01."""
+"""Exercises, predictions and pictures of lesson 01 and of its deeper pages."""
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Polygon
+
+from bphelpers import data, nn, optim, training
 from bphelpers import functional as F
 from bphelpers.lessons.shared import drawn
 from bphelpers.numeric import Array
+from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
-_bias = {
-    "the sign is lost: 4 times 1.5 plus the bias is to be 0": 4 * 1.5,
-    "the place is given instead of the bias": 1.5,
-    "minus the place is given: the weight multiplies it": -1.5,
-    "the place is divided by the weight": -1.5 / 4,
-    "the sum is set to one half: the sigmoid is one half where the sum is 0": 0.5 - 4 * 1.5,
-}
+# Seven segments: top, upper right, lower right, bottom, lower left, upper left, middle.
+_LIT = "1111110 0110000 1101101 1111001 0110011 1011011 1011111 1110000 1111111 1111011"
+#: The ten digits of a display, ``(10, 7)``: 1 for a segment that is lit, 0 for one that is dark.
+DIGITS = np.array([[int(c) for c in pattern] for pattern in _LIT.split()])
+#: All that a display can show, ``(128, 7)``.
+PATTERNS = np.array(list(np.ndindex(*[2] * 7)))
+
+Layers = Sequence[tuple[Array, Array]]
+
+# --- Exercise 01.1: a neuron for one digit ------------------------------------------------------------------
 
 
-def _linear(x: Array, W: Array, b: Array) -> Mistakes:
-    z = F.linear(x, W, b)
+def detector(lit: Array) -> tuple[Array, float]:
+    """Weights 2 and -2 and the bias with which a pattern gets the sum 1, and every other at most -1."""
+    return 4 * lit - 2, 1 - 2 * int(lit.sum())
+
+
+def _detector_mistakes(lit: Array) -> Mistakes:
+    weights, bias = detector(lit)
+    n = lit.sum()
     return {
-        "the bias is left out": x @ W.T,
-        "the bias is subtracted": x @ W.T - b,
-        "the result is transposed: rows are examples": z.T,
-        "the sums are squashed already: the weighted sums alone are asked for": F.sigmoid(z),
-        "only the first example is computed": z[0],
+        "the dark segments have the weight 0, where -2 is asked for": (2 * lit, bias),
+        "the weights are 1 and -1, where 2 and -2 are asked for": (2 * lit - 1, 1 - n),
+        "the weights are 1 and -1, and the bias is the one for 2 and -2": (2 * lit - 1, bias),
+        "the bias has the wrong sign: the lit segments bring more than 1, so it has to take off": (
+            weights,
+            -bias,
+        ),
+        "the bias takes off all that the lit segments bring, so the digit's own sum is 0, not 1": (
+            weights,
+            -2 * n,
+        ),
+        "one too many is taken off, so the digit's own sum is -1": (weights, bias - 2),
+        "the bias is that of the 3, whatever the digit": (weights, -9),
+        "the bias counts all seven segments, and not only the lit ones": (weights, 1 - 2 * len(lit)),
+        "the bias counts the dark segments, and not the lit ones": (weights, 1 - 2 * (len(lit) - n)),
+        "each lit segment is counted once in the bias, but it brings 2": (weights, 1 - n),
+        "lit and dark are swapped in the weights": (-weights, bias),
     }
 
 
-_count = {
-    "the biases are left out": 2 * 4 + 2 * 2 + 1 * 2,
-    "the output has a bias too: here it has none": (2 * 4 + 2) + (2 * 2 + 2) + (1 * 2 + 1),
-    "the neurons are counted": 2 + 2 + 1,
-    "the four hidden neurons are read as four in each layer": (4 * 4 + 4) + (4 * 4 + 4) + 4,
-}
+# --- Exercise 01.2: a forward pass for any number of layers -------------------------------------------------
+
+
+def forward(X: Array, layers: Layers) -> tuple[Array, ...]:
+    """The activations of every layer, the first layer first."""
+    outputs = []
+    for W, b in layers:
+        X = F.sigmoid(X @ W.T + b)
+        outputs.append(X)
+    return tuple(outputs)
+
+
+def _forward_like(X: Array, layers: Layers, step: Callable[[Array, Array, Array], tuple[Array, Array]]):
+    outputs = []
+    for W, b in layers:
+        X, kept = step(X, W, b)
+        outputs.append(kept)
+    return tuple(outputs)
+
+
+def _forward_mistakes(X: Array, layers: Layers) -> Mistakes:
+    def made(step: Callable[[Array, Array, Array], Array]) -> tuple[Array, ...]:
+        return _forward_like(X, layers, lambda A, W, b: (step(A, W, b),) * 2)
+
+    right = forward(X, layers)
+    return {
+        "the biases are left out": made(lambda A, W, b: F.sigmoid(A @ W.T)),
+        "the biases are subtracted": made(lambda A, W, b: F.sigmoid(A @ W.T - b)),
+        "the bias is added after the sigmoid, where it belongs into the sum": made(
+            lambda A, W, b: F.sigmoid(A @ W.T) + b
+        ),
+        "the sigmoid is left out": made(lambda A, W, b: A @ W.T + b),
+        "the sums are put into the list, where the activations are asked for": _forward_like(
+            X, layers, lambda A, W, b: (F.sigmoid(A @ W.T + b), A @ W.T + b)
+        ),
+        "the sums are passed on to the next layer, and not the activations": _forward_like(
+            X, layers, lambda A, W, b: (A @ W.T + b, F.sigmoid(A @ W.T + b))
+        ),
+        "each layer is given X, where it should be given what the layer before it puts out": _all_see(
+            X, layers
+        ),
+        "the list begins with X, which no layer has computed": (X, *right),
+        "only the last layer's activations are returned: put those of every layer into a list": right[-1],
+        "the list stands in the wrong order: the first layer comes first": right[::-1],
+        "the loop ends after the first layer: is the return inside it?": right[:1],
+    }
+
+
+def _all_see(X: Array, layers: Layers) -> tuple[Array, ...] | None:
+    if any(W.shape[1] != X.shape[1] for W, _ in layers):
+        return None
+    return tuple(F.sigmoid(X @ W.T + b) for W, b in layers)
+
+
+def _networks() -> list[tuple[Array, list[tuple[Array, Array]]]]:
+    """Batches and layers, first with as many neurons as inputs, then with other widths."""
+    rng, cases = np.random.default_rng(1), []
+    for sizes in ((2, 2, 2), (3, 4, 2, 1), (3, 3, 3)):
+        layers = [(rng.normal(size=(d_out, d_in)), rng.normal(size=d_out)) for d_in, d_out in pairwise(sizes)]
+        cases.append((rng.normal(size=(5, sizes[0])), layers))
+    return cases
+
+
+# --- Exercise 01.3: repair two layers -----------------------------------------------------------------------
+
+
+def two_layers(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
+    """The prediction of a network with one hidden layer."""
+    return F.sigmoid(F.sigmoid(X @ W1.T + b1) @ W2.T + b2)
+
+
+def _two_layers_mistakes(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Mistakes:
+    hidden = F.sigmoid(X @ W1.T + b1)
+    turned = F.sigmoid(X @ W1 + b1) if W1.shape[0] == W1.shape[1] == len(b1) else None
+    both = {
+        "W1 has to be transposed: a row of X should meet a row of W1": turned,
+        "b2 is still added after the sigmoid: it belongs into the sum": F.sigmoid(hidden @ W2.T) + b2,
+        "b2 is gone, and it belongs into the sum": F.sigmoid(hidden @ W2.T),
+        "the hidden layer has lost its sigmoid": F.sigmoid((X @ W1.T + b1) @ W2.T + b2),
+        "the output has lost its sigmoid": hidden @ W2.T + b2,
+        "the hidden layer is returned, and not the output": hidden,
+    }
+    wrong = {clause: hidden if value is None else value for clause, value in both.items()}
+    if turned is not None:
+        first, second = list(both)[:2]
+        wrong[first] = F.sigmoid(turned @ W2.T + b2)
+        wrong["both faults are still there: W1 is not transposed, and b2 is added after the sigmoid"] = (
+            F.sigmoid(turned @ W2.T) + b2
+        )
+    return wrong
+
 
 EXERCISES = {
-    "01.1": Exercise(-4 * 1.5, _bias),
-    "01.2": Exercise(F.linear, _linear, cases=drawn(1, "n i, j i, j", n=(3, 1, 2), j=(2, 2, 3), i=(4, 2, 3))),
-    "01.3": Exercise((2 * 4 + 2) + (2 * 2 + 2) + 1 * 2, _count),
+    "01.1": Exercise(detector, _detector_mistakes, cases=[(row,) for row in DIGITS]),
+    "01.2": Exercise(forward, _forward_mistakes, cases=_networks),
+    "01.3": Exercise(
+        two_layers,
+        _two_layers_mistakes,
+        cases=drawn(2, "n i, h i, h, o h, o", n=(3, 4), i=(2, 3), h=(2, 3), o=(2, 1)),
+    ),
 }
 
 PREDICTIONS = {
-    "01.A": Prediction("What does the neuron h1 answer when both inputs are 0?", judged="difference"),
-    "01.B": Prediction("Can twenty layers without squashing compute more than one?", ("more", "the same")),
+    "01.A": Prediction(
+        "Multiply all seven weights and the bias by 10. What happens to the answers?",
+        ("they move closer to 0 and 1", "they become ten times as large", "other digits get a yes too"),
+        explain="Ten times as large is tempting, and it's true of the sums. But a sum keeps its sign, so no"
+        " answer crosses the middle, and the sigmoid lets none of them leave the range from 0 to 1.",
+    ),
+    "01.B": Prediction(
+        "Can one neuron say yes to the ten digits and no to every other pattern?",
+        ("yes, with the right weights", "no, whatever its weights"),
+        explain="A yes is tempting, because one neuron could tell any single digit from everything else.",
+    ),
+    "01.C": Prediction(
+        "Take the sigmoid out of the hidden layer. With other weights, can it still tell the digits?",
+        ("yes", "yes, with more hidden neurons", "no"),
+        explain="More neurons are tempting. But without a bend, ten of them or a thousand add up to one.",
+    ),
 }
+
+# --- Displays -----------------------------------------------------------------------------------------------
+
+FOR, AGAINST = "#B2182B", "#2166AC"  # as in pictures of weights: red pulls a sum up, blue pulls it down
+_DARK = "#E8E8E8"
+_ENDS = {  # the ends of each segment, in a display of width 1 and height 2
+    "top": ((0, 2), (1, 2)), "upper right": ((1, 2), (1, 1)), "lower right": ((1, 1), (1, 0)),
+    "bottom": ((0, 0), (1, 0)), "lower left": ((0, 1), (0, 0)), "upper left": ((0, 2), (0, 1)),
+    "middle": ((0, 1), (1, 1)),
+}  # fmt: skip
+SEGMENTS = tuple(_ENDS)
+
+
+def _display(ax: Axes, x: float, y: float, colours: Sequence[str], size: float = 0.5) -> None:
+    """Seven segments around (x, y), ``size`` wide and twice as high, in a plane whose units are alike."""
+    thick = 0.13
+    for (start, end), colour in zip(_ENDS.values(), colours, strict=True):
+        a, b = np.array(start, float), np.array(end, float)
+        along = (b - a) / np.linalg.norm(b - a)
+        across = np.array([-along[1], along[0]]) * thick
+        a, b = a + along * 0.06, b - along * 0.06
+        corners = np.array([a, a + (along * thick + across), b - (along * thick - across), b,
+                            b - (along * thick + across), a + (along * thick - across)])  # fmt: skip
+        ax.add_patch(Polygon((corners - (0.5, 1)) * size + (x, y), color=colour, lw=0))
+
+
+def _lamps(lit: Array, colour: str = plots.INK) -> list[str]:
+    return [colour if on else _DARK for on in lit]
+
+
+def _pulls(weights: Array) -> list[str]:
+    return [FOR if w > 0 else AGAINST if w < 0 else _DARK for w in weights]
+
+
+# --- The first screen ---------------------------------------------------------------------------------------
+
+SCORES = (
+    "The ten digits of a display, and two rows of scores. A point for each lit segment of a 3: 4, 2, 4, 5,"
+    " 3, 4, 4, 3, 5, 5, so 3, 8 and 9 all have 5. With a point off for each other lit segment: 2, 2, 3, 5,"
+    " 2, 3, 2, 3, 3, 4, and only the 3 has 5."
+)
+
+
+def keeping_score() -> Figure:
+    """Ten displays, and what each scores when a 3 is looked for: with points for, then also with points off."""
+    fig = plots.new_figure(7.4, 2.8)
+    ax = plots.blank_axes(fig, (-2.75, 10), (-2.6, 1.25), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
+    wanted = DIGITS[3]
+    for digit, lit in enumerate(DIGITS):
+        _display(ax, digit + 0.3, 0.55, _lamps(lit), 0.55)
+    for height, weights, words in (
+        (-0.85, wanted, "a point for\neach red one"),
+        (-2.05, 2 * wanted - 1, "and a point off\nfor each blue one"),
+    ):
+        _display(ax, -2.35, height, _pulls(weights), 0.4)
+        ax.text(-1.95, height, words, va="center", size=8.5)
+        scores = DIGITS @ weights
+        for digit, score in enumerate(scores):
+            best = score == scores.max()
+            ax.text(digit + 0.3, height, str(score), ha="center", va="center", size=15 if best else 12,
+                    weight="bold" if best else "normal", color=FOR if best else plots.GREY)  # fmt: skip
+    plots.titled(fig, "Which one is the 3? Points off decide it")
+    return fig
+
+
+# --- The slider: ten digits on the sigmoid ------------------------------------------------------------------
+
+
+def _neuron_of_3(dark: float, bias: float) -> Array:
+    """The sums of the ten digits: weight 2 for the five segments of a 3, ``dark`` for the other two."""
+    return DIGITS @ np.where(DIGITS[3] == 1, 2.0, dark) + bias
+
+
+def _said_yes(z: Array) -> str:
+    yes = [str(digit) for digit in np.flatnonzero(z > 0)]
+    return " and ".join(filter(None, [", ".join(yes[:-1]), *yes[-1:]])) or "no digit"
+
+
+def draw_on_curve(fig: Figure, dark: float, bias: float) -> Callable[..., None]:
+    """The sigmoid, with each digit at its sum."""
+    ax = fig.subplots()
+    z = np.linspace(-12.5, 6.5, 300)
+    ax.plot(z, F.sigmoid(z), color=plots.FORWARD, zorder=1)
+    ax.axvline(0, color=plots.GREY, lw=0.8, ls="--")
+    ax.axhline(0.5, color=plots.GREY, lw=0.8, ls="--")
+    ax.set(xlim=(-12.5, 6.5), ylim=(-0.05, 1.42), yticks=(0, 0.5, 1), xlabel="sum z", ylabel="answer a")
+
+    def update(dark: float, bias: float) -> None:
+        sums = _neuron_of_3(dark, bias)
+        for place in np.unique(sums):
+            a = F.sigmoid(place)
+            there = np.flatnonzero(sums == place)
+            ax.plot(place, a, "o", ms=7, color=FOR if place > 0 else plots.INK)
+            ax.text(place, a + 0.07, "\n".join(map(str, there)), ha="center", va="bottom", size=10,
+                    linespacing=0.95, color=FOR if place > 0 else plots.INK)  # fmt: skip
+        ax.set_title(f"Says yes to {_said_yes(sums)}")
+
+    return update
+
+
+def describe_on_curve(dark: float, bias: float) -> str:
+    """The picture in words."""
+    z = _neuron_of_3(dark, bias)
+    a = F.sigmoid(z)
+    few = ", ".join(f"{digit}: {a[digit]:.2f}" for digit in (3, 8, 9))
+    return (
+        f"The five segments of a 3 have weight 2, the other two {dark:g}, and the bias is {bias:g}. "
+        f"The neuron says yes to {_said_yes(z)}. Its answers to three of the digits are {few}."
+    )
+
+
+# --- What one neuron can't do -------------------------------------------------------------------------------
+
+CORNERS = (
+    "Four displays at the corners of a square. Lower left the 1, upper right the 4; at the two other corners"
+    " a 1 with its upper left segment lit as well, and a 1 with its middle segment lit as well, which are no"
+    " digits. A straight line that has the 1 and the 4 on one side has one of the others there too."
+)
+
+
+def four_corners() -> Figure:
+    """The 1, the 4 and the two patterns between them, at the corners of a square, and a line that fails."""
+    fig = plots.new_figure(5.6, 4.3)
+    ax = fig.subplots()
+    ax.set(xlim=(-0.55, 1.62), ylim=(-0.5, 1.45), aspect="equal", xticks=(0, 1), yticks=(0, 1),
+           xlabel="upper left segment", ylabel="middle segment")  # fmt: skip
+    ax.grid(visible=False)
+    ax.set_xticklabels(("dark", "lit"))
+    ax.set_yticklabels(("dark", "lit"))
+    ax.fill([-0.55, 1.62, 1.62, -0.55], [0.98, 0.32, -0.5, -0.5], color="#F3F3F3", lw=0)
+    ax.plot([-0.55, 1.62], [0.98, 0.32], "--", color=plots.GREY, lw=1.2)
+    ax.text(1.6, 0.37, "a border", ha="right", va="bottom", color=plots.GREY, size=9, rotation=-16)
+    for left in (0, 1):
+        for middle in (0, 1):
+            lit = DIGITS[1].copy()
+            lit[5], lit[6] = left, middle
+            digit = left == middle
+            colour = plots.FORWARD if digit else plots.BACKWARD
+            _display(ax, left, middle, _lamps(lit, colour), 0.2)
+            words = f"the {1 + 3 * left}: yes" if digit else "no digit"
+            ax.text(left + 0.16, middle, words, va="center", color=colour)
+    plots.titled(fig, "No straight line parts yes from no")
+    return fig
+
+
+# --- The network 7-10-1 -------------------------------------------------------------------------------------
+
+NETWORK = (
+    "A network. On the left a display that shows a 3. It feeds ten hidden neurons, each drawn as a display"
+    " of its weights, red for and blue against. Only the neuron that looks for a 3 answers 1, the others"
+    " answer 0. All ten feed one output neuron, which answers 1."
+)
+
+
+def draw_network(x: Array, hidden: Array, output: Array) -> Figure:
+    """A display, the ten neurons that look at it, and the one that looks at them, with their answers."""
+    fig = plots.new_figure(7.0, 4.5)
+    ax = plots.blank_axes(fig, (0, 7.0), (-0.25, 3.85), place=(0.0, 0.0, 1.0, 0.9), aspect="equal")
+    _display(ax, 0.8, 1.85, _lamps(x), 0.55)
+    ax.text(0.8, 1.05, "7 inputs", ha="center", color=plots.GREY, size=9)
+    answer = float(np.ravel(output)[0])
+    for digit, a in enumerate(np.ravel(hidden)):
+        y, yes = 3.6 - 0.375 * digit, a > 0.5
+        look = {"lw": 2.4 if yes else 0.9, "color": plots.FORWARD if yes else plots.LIGHT, "zorder": 1 + yes}
+        ax.plot([1.2, 3.0], [1.85, y], "-", **look)
+        ax.plot([3.85, 5.6], [y, 1.85], "-", **look)
+        _display(ax, 3.2, y, _pulls(4 * DIGITS[digit] - 2), 0.165)
+        ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
+                weight="bold" if yes else "normal")  # fmt: skip
+    ax.text(3.4, -0.2, "10 hidden neurons", ha="center", color=plots.GREY, size=9)
+    ax.add_patch(Circle((5.95, 1.85), 0.36, facecolor=plots.PAPER, edgecolor=plots.FORWARD, lw=1.6, zorder=3))
+    ax.text(5.95, 1.85, f"{answer:.2f}", ha="center", va="center", weight="bold", color=plots.FORWARD,
+            zorder=4)  # fmt: skip
+    ax.text(5.95, 1.05, "1 output:\nis it a digit?", ha="center", va="center", color=plots.GREY, size=9)
+    plots.titled(fig, "Segments become digits, and digits become an answer")
+    return fig
+
+
+# --- What training finds ------------------------------------------------------------------------------------
+
+
+LEARNED = (
+    "The weights of ten neurons as pictures of 28 by 28 pixels, one for each handwritten digit, red for and"
+    " blue against. The 0 is a red ring with a blue middle. The 3 is red like a 3, with blue in the two"
+    " openings on its left."
+)
+
+
+def learned(seed: int = 0) -> tuple[Array, float]:
+    """Weights ``(10, 784)`` of ten neurons that learned to read, and the share they read of 1,000 new images."""
+    rng = np.random.default_rng(seed)
+    X_train, X_test, y_train, y_test = data.train_test_split(*data.mnist_small(), 1000, rng)
+    net = nn.Sequential(nn.Linear(784, 10, rng=rng))
+    W, b = net.parameters()
+    W.data[...], b.data[...] = 0.0, 0.0  # pixels that are never inked keep weight 0, so pictures are clean
+    training.fit(net, nn.CrossEntropyLoss(), optim.SGD(lr=0.1), (X_train, y_train), epochs=4, batch_size=50,
+                 rng=rng, progress=False)  # fmt: skip
+    return W.data.copy(), float(np.mean(net(X_test).argmax(axis=1) == y_test))
+
+
+def draw_learned(W: Array) -> Figure:
+    """Each neuron's weights where its pixels are."""
+    names = [f"the {digit}" for digit in range(10)]
+    return plots.weight_images(W, (28, 28), titles=names, title="What training found: red for, blue against")
+
+
+RUNNING = (
+    "The 2-2-2 network. Inputs 0.05 and 0.10, biases 0.35 in the hidden layer and 0.60 at the outputs."
+    " Hidden activations 0.593 and 0.597, outputs 0.751 and 0.773, targets 0.01 and 0.99."
+)
