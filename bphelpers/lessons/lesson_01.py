@@ -257,11 +257,11 @@ def _said_yes(z: Array) -> str:
 def draw_on_curve(fig: Figure, dark: float, bias: float) -> Callable[..., None]:
     """The sigmoid, with each digit at its sum."""
     ax = fig.subplots()
-    z = np.linspace(-12.5, 6.5, 300)
+    z = np.linspace(-11.5, 5.5, 300)
     ax.plot(z, F.sigmoid(z), color=plots.FORWARD, zorder=1)
     ax.axvline(0, color=plots.GREY, lw=0.8, ls="--")
     ax.axhline(0.5, color=plots.GREY, lw=0.8, ls="--")
-    ax.set(xlim=(-12.5, 6.5), ylim=(-0.05, 1.42), yticks=(0, 0.5, 1), xlabel="sum z", ylabel="answer a")
+    ax.set(xlim=(-11.5, 5.5), ylim=(-0.05, 1.42), yticks=(0, 0.5, 1), xlabel="sum z", ylabel="answer a")
 
     def update(dark: float, bias: float) -> None:
         sums = _neuron_of_3(dark, bias)
@@ -332,24 +332,29 @@ NETWORK = (
 
 def draw_network(x: Array, hidden: Array, output: Array) -> Figure:
     """A display, the ten neurons that look at it, and the one that looks at them, with their answers."""
-    fig = plots.new_figure(7.0, 4.5)
-    ax = plots.blank_axes(fig, (0, 7.0), (-0.25, 3.85), place=(0.0, 0.0, 1.0, 0.9), aspect="equal")
-    _display(ax, 0.8, 1.85, _lamps(x), 0.55)
-    ax.text(0.8, 1.05, "7 inputs", ha="center", color=plots.GREY, size=9)
+    fig = plots.new_figure(7.0, 5.2)
+    ax = plots.blank_axes(fig, (0, 7.0), (-0.3, 4.5), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
+    middle = 2.15
+    _display(ax, 0.8, middle, _lamps(x), 0.55)
+    ax.text(0.8, middle - 0.8, "7 inputs", ha="center", color=plots.GREY, size=9)
     answer = float(np.ravel(output)[0])
     for digit, a in enumerate(np.ravel(hidden)):
-        y, yes = 3.6 - 0.375 * digit, a > 0.5
+        y, yes = middle + 0.44 * (4.5 - digit), a > 0.5
         look = {"lw": 2.4 if yes else 0.9, "color": plots.FORWARD if yes else plots.LIGHT, "zorder": 1 + yes}
-        ax.plot([1.2, 3.0], [1.85, y], "-", **look)
-        ax.plot([3.85, 5.6], [y, 1.85], "-", **look)
+        ax.plot([1.2, 3.0], [middle, y], "-", **look)
+        ax.plot([3.85, 5.6], [y, middle], "-", **look)
         _display(ax, 3.2, y, _pulls(4 * DIGITS[digit] - 2), 0.165)
         ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
                 weight="bold" if yes else "normal")  # fmt: skip
-    ax.text(3.4, -0.2, "10 hidden neurons", ha="center", color=plots.GREY, size=9)
-    ax.add_patch(Circle((5.95, 1.85), 0.36, facecolor=plots.PAPER, edgecolor=plots.FORWARD, lw=1.6, zorder=3))
-    ax.text(5.95, 1.85, f"{answer:.2f}", ha="center", va="center", weight="bold", color=plots.FORWARD,
+    ax.text(3.4, -0.25, "10 hidden neurons", ha="center", color=plots.GREY, size=9)
+    ax.add_patch(
+        Circle((5.95, middle), 0.36, facecolor=plots.PAPER, edgecolor=plots.FORWARD, lw=1.6, zorder=3)
+    )
+    ax.text(5.95, middle, f"{answer:.2f}", ha="center", va="center", weight="bold", color=plots.FORWARD,
             zorder=4)  # fmt: skip
-    ax.text(5.95, 1.05, "1 output:\nis it a digit?", ha="center", va="center", color=plots.GREY, size=9)
+    ax.text(
+        5.95, middle - 0.8, "1 output:\nis it a digit?", ha="center", va="center", color=plots.GREY, size=9
+    )
     plots.titled(fig, "Segments become digits, and digits become an answer")
     return fig
 
@@ -386,3 +391,63 @@ RUNNING = (
     "The 2-2-2 network. Inputs 0.05 and 0.10, biases 0.35 in the hidden layer and 0.60 at the outputs."
     " Hidden activations 0.593 and 0.597, outputs 0.751 and 0.773, targets 0.01 and 0.99."
 )
+
+
+# --- Deeper: one neuron up close ----------------------------------------------------------------------------
+
+ACTIVATIONS = {"sigmoid": F.sigmoid, "tanh": F.tanh, "relu": F.relu}
+
+
+def draw_neuron(fig: Figure, w: float, b: float, activation: str) -> Callable[..., None]:
+    """A neuron with one input as a curve, and the place where its sum is 0."""
+    ax = fig.add_subplot(xlabel="input x", ylabel="activation a", xlim=(-4, 4))
+    x = np.linspace(-4, 4, 161)
+
+    def update(w: float, b: float, activation: str) -> None:
+        a = ACTIVATIONS[activation](w * x + b)
+        ax.plot(x, a, color=plots.FORWARD)
+        if w and abs(b / w) <= 4:
+            ax.axvline(-b / w, color=plots.GREY, ls=":")
+            ax.annotate(" sum is 0", (-b / w, 0.97), xycoords=("data", "axes fraction"), va="top")
+        low = -1.1 if activation == "tanh" else -0.1
+        ax.set_ylim(low, max(1.1, 1.05 * float(a.max())))
+        ax.set_title(f"a = {activation}({w:g}·x {'-' if b < 0 else '+'} {abs(b):g})")
+
+    return update
+
+
+def describe_neuron(w: float, b: float, activation: str) -> str:
+    """The curve in words."""
+    left, right = ACTIVATIONS[activation](w * np.array([-4.0, 4.0]) + b)
+    if not w:
+        return f"With weight 0 the input does not count; with bias {b:g}, a is {left:.3f} everywhere."
+    return (
+        f"With weight {w:g} and bias {b:g} the sum is 0 at x = {-b / w + 0.0:.2f}; "
+        f"a goes from {left:.3f} at -4 to {right:.3f} at 4."
+    )
+
+
+def draw_plane(fig: Figure, w1: float, w2: float, b: float) -> Callable[..., None]:
+    """A neuron with two inputs as a map of the plane, with its border and its weights as an arrow."""
+    ax = fig.add_subplot(xlabel="x1", ylabel="x2", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+    x1, x2 = np.meshgrid(*[np.linspace(-4, 4, 81)] * 2)
+
+    def update(w1: float, w2: float, b: float) -> None:
+        a = F.sigmoid(w1 * x1 + w2 * x2 + b)
+        ax.imshow(a, origin="lower", extent=(-4, 4, -4, 4), cmap="Blues", vmin=0, vmax=1.6)
+        if w1 or w2:
+            nearest = -b / (w1**2 + w2**2) * np.array([w1, w2])
+            ax.axline(nearest, nearest + (-w2, w1), color=plots.INK)
+            ax.plot(*nearest, "o", color=plots.INK, clip_on=True)
+            arrow = {"arrowstyle": "-|>", "color": plots.INK, "lw": 2}
+            ax.annotate("", (w1, w2), (0, 0), arrowprops=arrow)
+        ax.set_title(f"weights ({w1:g}, {w2:g}), bias {b:g}")
+
+    return update
+
+
+def describe_plane(w1: float, w2: float, b: float) -> str:
+    """The map in words."""
+    length = np.hypot(w1, w2)
+    where = f"{abs(b) / length:.2f} from the centre" if length else "nowhere, as both weights are 0"
+    return f"Weights ({w1:g}, {w2:g}), bias {b:g}: the border lies {where}; at the centre a = {F.sigmoid(b):.3f}."
