@@ -1,7 +1,6 @@
 """Exercises, predictions and pictures of lesson 01 and of its deeper pages."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -68,54 +67,57 @@ def forward(X: Array, layers: Layers) -> tuple[Array, ...]:
     return tuple(outputs)
 
 
-def _forward_like(X: Array, layers: Layers, step: Callable[[Array, Array, Array], tuple[Array, Array]]):
+Step = Callable[[Array, Array, Array], Array]
+
+
+def _walk(X: Array, layers: Layers, hands_on: Step, keeps: Step | None = None) -> tuple[Array, ...]:
+    """A forward pass that hands on and keeps what it is told to."""
     outputs = []
     for W, b in layers:
-        X, kept = step(X, W, b)
-        outputs.append(kept)
+        outputs.append((keeps or hands_on)(X, W, b))
+        X = hands_on(X, W, b)
     return tuple(outputs)
 
 
+def _sums(A: Array, W: Array, b: Array) -> Array:
+    return A @ W.T + b
+
+
+def _activations(A: Array, W: Array, b: Array) -> Array:
+    return F.sigmoid(_sums(A, W, b))
+
+
 def _forward_mistakes(X: Array, layers: Layers) -> Mistakes:
-    def made(step: Callable[[Array, Array, Array], Array]) -> tuple[Array, ...]:
-        return _forward_like(X, layers, lambda A, W, b: (step(A, W, b),) * 2)
+    def walk(hands_on: Step, keeps: Step | None = None) -> tuple[Array, ...]:
+        return _walk(X, layers, hands_on, keeps)
 
     right = forward(X, layers)
     return {
-        "the biases are left out": made(lambda A, W, b: F.sigmoid(A @ W.T)),
-        "the biases are subtracted": made(lambda A, W, b: F.sigmoid(A @ W.T - b)),
-        "the bias is added after the sigmoid, where it belongs into the sum": made(
+        "W isn't transposed, so rows of A meet columns of W": walk(lambda A, W, b: F.sigmoid(A @ W + b)),
+        "the biases are left out": walk(lambda A, W, b: F.sigmoid(A @ W.T)),
+        "the biases are subtracted": walk(lambda A, W, b: F.sigmoid(A @ W.T - b)),
+        "the bias is added after the sigmoid, but it belongs to the sum": walk(
             lambda A, W, b: F.sigmoid(A @ W.T) + b
         ),
-        "the sigmoid is left out": made(lambda A, W, b: A @ W.T + b),
-        "the sums are put into the list, where the activations are asked for": _forward_like(
-            X, layers, lambda A, W, b: (F.sigmoid(A @ W.T + b), A @ W.T + b)
-        ),
-        "the sums are passed on to the next layer, and not the activations": _forward_like(
-            X, layers, lambda A, W, b: (A @ W.T + b, F.sigmoid(A @ W.T + b))
-        ),
-        "each layer is given X, where it should be given what the layer before it puts out": _all_see(
-            X, layers
+        "the sigmoid is left out": walk(_sums),
+        "the sums are in the list, where the activations should be": walk(_activations, _sums),
+        "the next layer is given the sums, and not the activations": walk(_sums, _activations),
+        "every layer is given X, where it should be given what the layer before it puts out": tuple(
+            _activations(X, W, b) for W, b in layers
         ),
         "the list begins with X, which no layer has computed": (X, *right),
         "only the last layer's activations are returned: put those of every layer into a list": right[-1],
         "the list stands in the wrong order: the first layer comes first": right[::-1],
-        "the loop ends after the first layer: is the return inside it?": right[:1],
+        "the function returns after the first layer: is the return inside the loop?": right[:1],
     }
 
 
-def _all_see(X: Array, layers: Layers) -> tuple[Array, ...] | None:
-    if any(W.shape[1] != X.shape[1] for W, _ in layers):
-        return None
-    return tuple(F.sigmoid(X @ W.T + b) for W, b in layers)
-
-
 def _networks() -> list[tuple[Array, list[tuple[Array, Array]]]]:
-    """Batches and layers, first with as many neurons as inputs, then with other widths."""
+    """Batches and layers, all layers of a network equally wide: so most mistakes run, and are named."""
     rng, cases = np.random.default_rng(1), []
-    for sizes in ((2, 2, 2), (3, 4, 2, 1), (3, 3, 3)):
-        layers = [(rng.normal(size=(d_out, d_in)), rng.normal(size=d_out)) for d_in, d_out in pairwise(sizes)]
-        cases.append((rng.normal(size=(5, sizes[0])), layers))
+    for width, depth in ((2, 2), (3, 3)):
+        layers = [(rng.normal(size=(width, width)), rng.normal(size=width)) for _ in range(depth)]
+        cases.append((rng.normal(size=(5, width)), layers))
     return cases
 
 
@@ -124,37 +126,31 @@ def _networks() -> list[tuple[Array, list[tuple[Array, Array]]]]:
 
 def two_layers(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
     """The prediction of a network with one hidden layer."""
-    return F.sigmoid(F.sigmoid(X @ W1.T + b1) @ W2.T + b2)
+    return forward(X, [(W1, b1), (W2, b2)])[-1]
 
 
 def _two_layers_mistakes(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Mistakes:
-    hidden = F.sigmoid(X @ W1.T + b1)
-    turned = F.sigmoid(X @ W1 + b1) if W1.shape[0] == W1.shape[1] == len(b1) else None
-    both = {
-        "W1 has to be transposed: a row of X should meet a row of W1": turned,
-        "b2 is still added after the sigmoid: it belongs into the sum": F.sigmoid(hidden @ W2.T) + b2,
-        "b2 is gone, and it belongs into the sum": F.sigmoid(hidden @ W2.T),
-        "the hidden layer has lost its sigmoid": F.sigmoid((X @ W1.T + b1) @ W2.T + b2),
-        "the output has lost its sigmoid": hidden @ W2.T + b2,
-        "the hidden layer is returned, and not the output": hidden,
+    hidden, quiet = _activations(X, W1, b1), F.sigmoid(X @ W1 + b1)
+    return {
+        "both faults are still there, the place of b2 and the transpose of W1": F.sigmoid(quiet @ W2.T) + b2,
+        "W1 still isn't transposed: a row of X should meet a row of W1": _activations(quiet, W2, b2),
+        "b2 is still added after the sigmoid, but it belongs to the sum": F.sigmoid(hidden @ W2.T) + b2,
+        "b2 is left out, but it belongs to the sum": F.sigmoid(hidden @ W2.T),
+        "b2 is left out, and W1 still isn't transposed": F.sigmoid(quiet @ W2.T),
+        "neither W1 nor W2 is transposed": F.sigmoid(quiet @ W2 + b2),
+        "W2 has lost its transpose": F.sigmoid(hidden @ W2 + b2),
+        "b1 stands where b2 should": _activations(hidden, W2, b1),
+        "the hidden layer has lost its sigmoid": _activations(_sums(X, W1, b1), W2, b2),
+        "the output has lost its sigmoid": _sums(hidden, W2, b2),
+        "the hidden layer is returned, where the output should be": hidden,
     }
-    wrong = {clause: hidden if value is None else value for clause, value in both.items()}
-    if turned is not None:
-        first, second = list(both)[:2]
-        wrong[first] = F.sigmoid(turned @ W2.T + b2)
-        wrong["both faults are still there: W1 is not transposed, and b2 is added after the sigmoid"] = (
-            F.sigmoid(turned @ W2.T) + b2
-        )
-    return wrong
 
 
 EXERCISES = {
     "01.1": Exercise(detector, _detector_mistakes, cases=[(row,) for row in DIGITS]),
     "01.2": Exercise(forward, _forward_mistakes, cases=_networks),
     "01.3": Exercise(
-        two_layers,
-        _two_layers_mistakes,
-        cases=drawn(2, "n i, h i, h, o h, o", n=(3, 4), i=(2, 3), h=(2, 3), o=(2, 1)),
+        two_layers, _two_layers_mistakes, cases=drawn(2, "n d, d d, d, d d, d", n=(3, 4), d=(2, 3))
     ),
 }
 
@@ -220,7 +216,7 @@ SCORES = (
 
 
 def keeping_score() -> Figure:
-    """Ten displays, and what each scores when a 3 is looked for: with points for, then also with points off."""
+    """Ten displays, and what they score as a 3: with points for, and then with points off as well."""
     fig = plots.new_figure(7.4, 2.8)
     ax = plots.blank_axes(fig, (-2.75, 10), (-2.6, 1.25), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
     wanted = DIGITS[3]
@@ -361,7 +357,6 @@ def draw_network(x: Array, hidden: Array, output: Array) -> Figure:
 
 # --- What training finds ------------------------------------------------------------------------------------
 
-
 LEARNED = (
     "The weights of ten neurons as pictures of 28 by 28 pixels, one for each handwritten digit, red for and"
     " blue against. The 0 is a red ring with a blue middle. The 3 is red like a 3, with blue in the two"
@@ -370,7 +365,7 @@ LEARNED = (
 
 
 def learned(seed: int = 0) -> tuple[Array, float]:
-    """Weights ``(10, 784)`` of ten neurons that learned to read, and the share they read of 1,000 new images."""
+    """Weights ``(10, 784)`` of ten neurons that learned to read, and which share of new images they read."""
     rng = np.random.default_rng(seed)
     X_train, X_test, y_train, y_test = data.train_test_split(*data.mnist_small(), 1000, rng)
     net = nn.Sequential(nn.Linear(784, 10, rng=rng))
@@ -450,4 +445,5 @@ def describe_plane(w1: float, w2: float, b: float) -> str:
     """The map in words."""
     length = np.hypot(w1, w2)
     where = f"{abs(b) / length:.2f} from the centre" if length else "nowhere, as both weights are 0"
-    return f"Weights ({w1:g}, {w2:g}), bias {b:g}: the border lies {where}; at the centre a = {F.sigmoid(b):.3f}."
+    centre = float(F.sigmoid(b))
+    return f"Weights ({w1:g}, {w2:g}), bias {b:g}: the border lies {where}; at the centre a = {centre:.3f}."
