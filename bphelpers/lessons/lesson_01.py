@@ -167,9 +167,9 @@ PREDICTIONS = {
         explain="A yes is tempting, because one neuron could tell any single digit from everything else.",
     ),
     "01.C": Prediction(
-        "Take the sigmoid out of the hidden layer. With other weights, can it still tell the digits?",
+        "Take the sigmoid out of the hidden layer. With other weights, can it still tell digits from the rest?",
         ("yes", "yes, with more hidden neurons", "no"),
-        explain="More neurons are tempting. But without a bend, ten of them or a thousand add up to one.",
+        explain="More neurons are tempting, but without a bend ten or a thousand of them add up to one.",
     ),
 }
 
