@@ -217,7 +217,7 @@ SCORES = (
 
 def keeping_score() -> Figure:
     """Ten displays, and what they score as a 3: with points for, and then with points off as well."""
-    fig = plots.new_figure(7.4, 2.8)
+    fig = plots.new_figure(7.4, 2.6)
     ax = plots.blank_axes(fig, (-2.75, 10), (-2.6, 1.25), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
     wanted = DIGITS[3]
     for digit, lit in enumerate(DIGITS):
