@@ -38,15 +38,9 @@ def _detector_mistakes(lit: Array) -> Mistakes:
         "the dark segments have the weight 0, where -2 is asked for": (2 * lit, bias),
         "the weights are 1 and -1, where 2 and -2 are asked for": (2 * lit - 1, 1 - n),
         "the weights are 1 and -1, and the bias is the one for 2 and -2": (2 * lit - 1, bias),
-        "the bias has the wrong sign: the lit segments bring more than 1, so it has to take off": (
-            weights,
-            -bias,
-        ),
-        "the bias takes off all that the lit segments bring, so the digit's own sum is 0, not 1": (
-            weights,
-            -2 * n,
-        ),
-        "one too many is taken off, so the digit's own sum is -1": (weights, bias - 2),
+        "the bias has the wrong sign: for the 3 it is -9, and not 9": (weights, -bias),
+        "the digit's own sum is 0, where 1 is asked for": (weights, -2 * n),
+        "the digit's own sum is -1, where 1 is asked for": (weights, bias - 2),
         "the bias is that of the 3, whatever the digit": (weights, -9),
         "the bias counts all seven segments, and not only the lit ones": (weights, 1 - 2 * len(lit)),
         "the bias counts the dark segments, and not the lit ones": (weights, 1 - 2 * (len(lit) - n)),
@@ -112,9 +106,10 @@ def _forward_mistakes(X: Array, layers: Layers) -> Mistakes:
     }
 
 
-def _networks() -> list[tuple[Array, list[tuple[Array, Array]]]]:
+def _networks() -> list[tuple[Array, Layers]]:
     """Batches and layers, all layers of a network equally wide: so most mistakes run, and are named."""
-    rng, cases = np.random.default_rng(1), []
+    rng = np.random.default_rng(1)
+    cases: list[tuple[Array, Layers]] = []
     for width, depth in ((2, 2), (3, 3)):
         layers = [(rng.normal(size=(width, width)), rng.normal(size=width)) for _ in range(depth)]
         cases.append((rng.normal(size=(5, width)), layers))
@@ -157,7 +152,7 @@ EXERCISES = {
 PREDICTIONS = {
     "01.A": Prediction(
         "Multiply all seven weights and the bias by 10. What happens to the answers?",
-        ("they move closer to 0 and 1", "they become ten times as large", "other digits get a yes too"),
+        ("they become ten times as large", "they move closer to 0 and 1", "other digits get a yes too"),
         explain="Ten times as large is tempting, and it's true of the sums. But a sum keeps its sign, so no"
         " answer crosses the middle, and the sigmoid lets none of them leave the range from 0 to 1.",
     ),
@@ -167,7 +162,7 @@ PREDICTIONS = {
         explain="A yes is tempting, because one neuron could tell any single digit from everything else.",
     ),
     "01.C": Prediction(
-        "Take the sigmoid out of the hidden layer. With other weights, can it still tell digits from the rest?",
+        "Leave out the hidden sigmoid. With other weights, can the network still tell digits from the rest?",
         ("yes", "yes, with more hidden neurons", "no"),
         explain="More neurons are tempting, but without a bend ten or a thousand of them add up to one.",
     ),
@@ -261,8 +256,8 @@ def draw_on_curve(fig: Figure, dark: float, bias: float) -> Callable[..., None]:
 
     def update(dark: float, bias: float) -> None:
         sums = _neuron_of_3(dark, bias)
-        for place in np.unique(sums):
-            a = F.sigmoid(place)
+        for place in np.unique(sums).tolist():
+            a = float(F.sigmoid(place))
             there = np.flatnonzero(sums == place)
             ax.plot(place, a, "o", ms=7, color=FOR if place > 0 else plots.INK)
             ax.text(place, a + 0.07, "\n".join(map(str, there)), ha="center", va="bottom", size=10,
@@ -336,9 +331,9 @@ def draw_network(x: Array, hidden: Array, output: Array) -> Figure:
     answer = float(np.ravel(output)[0])
     for digit, a in enumerate(np.ravel(hidden)):
         y, yes = middle + 0.44 * (4.5 - digit), a > 0.5
-        look = {"lw": 2.4 if yes else 0.9, "color": plots.FORWARD if yes else plots.LIGHT, "zorder": 1 + yes}
-        ax.plot([1.2, 3.0], [middle, y], "-", **look)
-        ax.plot([3.85, 5.6], [y, middle], "-", **look)
+        for xs, ys in (([1.2, 3.0], [middle, y]), ([3.85, 5.6], [y, middle])):
+            ax.plot(xs, ys, "-", lw=2.4 if yes else 0.9, color=plots.FORWARD if yes else plots.LIGHT,
+                    zorder=2 if yes else 1)  # fmt: skip
         _display(ax, 3.2, y, _pulls(4 * DIGITS[digit] - 2), 0.165)
         ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
                 weight="bold" if yes else "normal")  # fmt: skip
@@ -431,9 +426,9 @@ def draw_plane(fig: Figure, w1: float, w2: float, b: float) -> Callable[..., Non
         a = F.sigmoid(w1 * x1 + w2 * x2 + b)
         ax.imshow(a, origin="lower", extent=(-4, 4, -4, 4), cmap="Blues", vmin=0, vmax=1.6)
         if w1 or w2:
-            nearest = -b / (w1**2 + w2**2) * np.array([w1, w2])
-            ax.axline(nearest, nearest + (-w2, w1), color=plots.INK)
-            ax.plot(*nearest, "o", color=plots.INK, clip_on=True)
+            t = -b / (w1**2 + w2**2)
+            ax.axline((t * w1, t * w2), (t * w1 - w2, t * w2 + w1), color=plots.INK)
+            ax.plot(t * w1, t * w2, "o", color=plots.INK)
             arrow = {"arrowstyle": "-|>", "color": plots.INK, "lw": 2}
             ax.annotate("", (w1, w2), (0, 0), arrowprops=arrow)
         ax.set_title(f"weights ({w1:g}, {w2:g}), bias {b:g}")
