@@ -1,10 +1,11 @@
 """Exercises, predictions and pictures of lesson 01 and of its deeper pages."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Circle, Polygon
 
 from bphelpers import data, nn, optim, training
@@ -41,10 +42,14 @@ def _detector_mistakes(lit: Array) -> Mistakes:
         "the bias has the wrong sign: for the 3 it is -9, and not 9": (weights, -bias),
         "the digit's own sum is 0, where 1 is asked for": (weights, -2 * n),
         "the digit's own sum is -1, where 1 is asked for": (weights, bias - 2),
-        "the bias is that of the 3, whatever the digit": (weights, -9),
+        "every digit gets the bias of the 3": (weights, -9),
         "the bias counts all seven segments, and not only the lit ones": (weights, 1 - 2 * len(lit)),
         "the bias counts the dark segments, and not the lit ones": (weights, 1 - 2 * (len(lit) - n)),
-        "each lit segment is counted once in the bias, but it brings 2": (weights, 1 - n),
+        "each lit segment is counted once in the bias, but it adds 2": (weights, 1 - n),
+        "the dark segments are counted in the bias, but they add nothing to the digit's own sum": (
+            weights,
+            1 - weights.sum(),
+        ),
         "lit and dark are swapped in the weights": (-weights, bias),
     }
 
@@ -87,7 +92,6 @@ def _forward_mistakes(X: Array, layers: Layers) -> Mistakes:
 
     right = forward(X, layers)
     return {
-        "W isn't transposed, so rows of A meet columns of W": walk(lambda A, W, b: F.sigmoid(A @ W + b)),
         "the biases are left out": walk(lambda A, W, b: F.sigmoid(A @ W.T)),
         "the biases are subtracted": walk(lambda A, W, b: F.sigmoid(A @ W.T - b)),
         "the bias is added after the sigmoid, but it belongs to the sum": walk(
@@ -101,18 +105,19 @@ def _forward_mistakes(X: Array, layers: Layers) -> Mistakes:
         ),
         "the list begins with X, which no layer has computed": (X, *right),
         "only the last layer's activations are returned: put those of every layer into a list": right[-1],
-        "the list stands in the wrong order: the first layer comes first": right[::-1],
-        "the function returns after the first layer: is the return inside the loop?": right[:1],
+        "the list is made anew each time round the loop, so only the last layer is left in it": right[-1:],
+        "the list is in the wrong order: the first layer comes first": right[::-1],
+        "the return stands inside the loop, so the function stops after the first layer": right[:1],
     }
 
 
 def _networks() -> list[tuple[Array, Layers]]:
-    """Batches and layers, all layers of a network equally wide: so most mistakes run, and are named."""
+    """Batches, and layers in a tuple, which no answer can empty. Nearly all are square, so mistakes run."""
     rng = np.random.default_rng(1)
     cases: list[tuple[Array, Layers]] = []
-    for width, depth in ((2, 2), (3, 3)):
-        layers = [(rng.normal(size=(width, width)), rng.normal(size=width)) for _ in range(depth)]
-        cases.append((rng.normal(size=(5, width)), layers))
+    for widths in ((2, 2, 2), (3, 3, 3, 3), (3, 3, 2)):
+        layers = tuple((rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(widths))
+        cases.append((rng.normal(size=(5, widths[0])), layers))
     return cases
 
 
@@ -128,13 +133,15 @@ def _two_layers_mistakes(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -
     hidden, quiet = _activations(X, W1, b1), F.sigmoid(X @ W1 + b1)
     return {
         "both faults are still there, the place of b2 and the transpose of W1": F.sigmoid(quiet @ W2.T) + b2,
-        "W1 still isn't transposed: a row of X should meet a row of W1": _activations(quiet, W2, b2),
+        "W1 still isn't transposed: a row of X should be multiplied by a row of W1": _activations(
+            quiet, W2, b2
+        ),
         "b2 is still added after the sigmoid, but it belongs to the sum": F.sigmoid(hidden @ W2.T) + b2,
         "b2 is left out, but it belongs to the sum": F.sigmoid(hidden @ W2.T),
         "b2 is left out, and W1 still isn't transposed": F.sigmoid(quiet @ W2.T),
         "neither W1 nor W2 is transposed": F.sigmoid(quiet @ W2 + b2),
         "W2 has lost its transpose": F.sigmoid(hidden @ W2 + b2),
-        "b1 stands where b2 should": _activations(hidden, W2, b1),
+        "b1 is used in place of b2": _activations(hidden, W2, b1),
         "the hidden layer has lost its sigmoid": _activations(_sums(X, W1, b1), W2, b2),
         "the output has lost its sigmoid": _sums(hidden, W2, b2),
         "the hidden layer is returned, where the output should be": hidden,
@@ -151,20 +158,22 @@ EXERCISES = {
 
 PREDICTIONS = {
     "01.A": Prediction(
-        "Multiply all seven weights and the bias by 10. What happens to the answers?",
-        ("they become ten times as large", "they move closer to 0 and 1", "other digits get a yes too"),
+        "Multiply all seven weights and the bias by 10. What do the answers become?",
+        ("ten times as large", "closer to 0 and 1", "a yes for more digits"),
         explain="Ten times as large is tempting, and it's true of the sums. But a sum keeps its sign, so no"
         " answer crosses the middle, and the sigmoid lets none of them leave the range from 0 to 1.",
     ),
     "01.B": Prediction(
         "Can one neuron say yes to the ten digits and no to every other pattern?",
-        ("yes, with the right weights", "no, whatever its weights"),
-        explain="A yes is tempting, because one neuron could tell any single digit from everything else.",
+        ("yes", "no"),
+        explain="It's tempting to say yes, because one neuron could tell any single digit from everything"
+        " else.",
     ),
     "01.C": Prediction(
         "Leave out the hidden sigmoid. With other weights, can the network still tell digits from the rest?",
         ("yes", "yes, with more hidden neurons", "no"),
-        explain="More neurons are tempting, but without a bend ten or a thousand of them add up to one.",
+        explain="Adding neurons is tempting, but without a sigmoid between the layers, ten or a thousand"
+        " neurons add up to one.",
     ),
 }
 
@@ -213,22 +222,22 @@ SCORES = (
 def keeping_score() -> Figure:
     """Ten displays, and what they score as a 3: with points for, and then with points off as well."""
     fig = plots.new_figure(7.4, 2.6)
-    ax = plots.blank_axes(fig, (-2.75, 10), (-2.6, 1.25), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
+    ax = plots.blank_axes(fig, (-2.9, 10), (-2.6, 1.25), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
     wanted = DIGITS[3]
     for digit, lit in enumerate(DIGITS):
         _display(ax, digit + 0.3, 0.55, _lamps(lit), 0.55)
     for height, weights, words in (
-        (-0.85, wanted, "a point for\neach red one"),
-        (-2.05, 2 * wanted - 1, "and a point off\nfor each blue one"),
+        (-0.85, wanted, "a point for each\nred segment"),
+        (-2.05, 2 * wanted - 1, "and a point off for\neach blue segment"),
     ):
-        _display(ax, -2.35, height, _pulls(weights), 0.4)
-        ax.text(-1.95, height, words, va="center", size=8.5)
+        _display(ax, -2.55, height, _pulls(weights), 0.4)
+        ax.text(-2.15, height, words, va="center", size=8.5)
         scores = DIGITS @ weights
         for digit, score in enumerate(scores):
             best = score == scores.max()
             ax.text(digit + 0.3, height, str(score), ha="center", va="center", size=15 if best else 12,
                     weight="bold" if best else "normal", color=FOR if best else plots.GREY)  # fmt: skip
-    plots.titled(fig, "Which one is the 3? Points off decide it")
+    plots.titled(fig, "Taking points off picks out the 3")
     return fig
 
 
@@ -240,19 +249,27 @@ def _neuron_of_3(dark: float, bias: float) -> Array:
     return DIGITS @ np.where(DIGITS[3] == 1, 2.0, dark) + bias
 
 
-def _said_yes(z: Array) -> str:
+def _says(z: Array) -> str:
     yes = [str(digit) for digit in np.flatnonzero(z > 0)]
-    return " and ".join(filter(None, [", ".join(yes[:-1]), *yes[-1:]])) or "no digit"
+    listed = " and ".join(filter(None, [", ".join(yes[:-1]), *yes[-1:]]))
+    return f"says yes to {listed}" if yes else "says no to every digit"
 
 
-def draw_on_curve(fig: Figure, dark: float, bias: float) -> Callable[..., None]:
+def draw_on_curve(fig: FigureBase, dark: float, bias: float) -> Callable[..., None]:
     """The sigmoid, with each digit at its sum."""
     ax = fig.subplots()
     z = np.linspace(-11.5, 5.5, 300)
     ax.plot(z, F.sigmoid(z), color=plots.FORWARD, zorder=1)
     ax.axvline(0, color=plots.GREY, lw=0.8, ls="--")
     ax.axhline(0.5, color=plots.GREY, lw=0.8, ls="--")
-    ax.set(xlim=(-11.5, 5.5), ylim=(-0.05, 1.42), yticks=(0, 0.5, 1), xlabel="sum z", ylabel="answer a")
+    ax.set(
+        xlim=(-11.5, 5.5),
+        ylim=(-0.05, 1.42),
+        xticks=(-10, -5, 0, 5),
+        yticks=(0, 0.5, 1),
+        xlabel="sum z",
+        ylabel="answer a",
+    )
 
     def update(dark: float, bias: float) -> None:
         sums = _neuron_of_3(dark, bias)
@@ -260,9 +277,11 @@ def draw_on_curve(fig: Figure, dark: float, bias: float) -> Callable[..., None]:
             a = float(F.sigmoid(place))
             there = np.flatnonzero(sums == place)
             ax.plot(place, a, "o", ms=7, color=FOR if place > 0 else plots.INK)
-            ax.text(place, a + 0.07, "\n".join(map(str, there)), ha="center", va="bottom", size=10,
-                    linespacing=0.95, color=FOR if place > 0 else plots.INK)  # fmt: skip
-        ax.set_title(f"Says yes to {_said_yes(sums)}")
+            ax.text(place, a + 0.09, "\n".join(map(str, there)), ha="center", va="bottom", size=10,
+                    linespacing=0.95, color=FOR if place > 0 else plots.INK,
+                    bbox={"facecolor": plots.PAPER, "lw": 0, "pad": 0.8})  # fmt: skip
+        said = _says(sums)
+        ax.set_title(said[0].upper() + said[1:])
 
     return update
 
@@ -274,15 +293,31 @@ def describe_on_curve(dark: float, bias: float) -> str:
     few = ", ".join(f"{digit}: {a[digit]:.2f}" for digit in (3, 8, 9))
     return (
         f"The five segments of a 3 have weight 2, the other two {dark:g}, and the bias is {bias:g}. "
-        f"The neuron says yes to {_said_yes(z)}. Its answers to three of the digits are {few}."
+        f"The neuron {_says(z)}. Its answers to three of the digits are {few}."
     )
+
+
+BEFORE_AND_AFTER = (
+    "Two pictures of the sigmoid with the ten digits on it. Left, where the other two segments have weight 0,"
+    " the 3, the 8 and the 9 all get 0.73, a yes. Right, where they have weight -2, the 3 still gets 0.73,"
+    " but the others lie below a half: the 9 at 0.27, the 8 at 0.05."
+)
+
+
+def before_and_after() -> Figure:
+    """The slider's picture at its start, and with the weight -2 for the two segments."""
+    fig = plots.new_figure(8.4, 3.0)
+    for half, dark in zip(fig.subfigures(1, 2), (0.0, -2.0), strict=True):
+        draw_on_curve(half, dark, -9.0)(dark=dark, bias=-9.0)
+        half.axes[0].set_xlabel(f"sum z, where the two weights are {dark:g}")
+    return fig
 
 
 # --- What one neuron can't do -------------------------------------------------------------------------------
 
 CORNERS = (
     "Four displays at the corners of a square. Lower left the 1, upper right the 4; at the two other corners"
-    " a 1 with its upper left segment lit as well, and a 1 with its middle segment lit as well, which are no"
+    " a 1 with its upper left segment lit as well, and a 1 with its middle segment lit as well, which aren't"
     " digits. A straight line that has the 1 and the 4 on one side has one of the others there too."
 )
 
@@ -296,9 +331,9 @@ def four_corners() -> Figure:
     ax.grid(visible=False)
     ax.set_xticklabels(("dark", "lit"))
     ax.set_yticklabels(("dark", "lit"))
-    ax.fill([-0.55, 1.62, 1.62, -0.55], [0.98, 0.32, -0.5, -0.5], color="#F3F3F3", lw=0)
-    ax.plot([-0.55, 1.62], [0.98, 0.32], "--", color=plots.GREY, lw=1.2)
-    ax.text(1.6, 0.37, "a border", ha="right", va="bottom", color=plots.GREY, size=9, rotation=-16)
+    ax.fill([-0.55, 1.62, 1.62, -0.55], [0.7, 0.3, -0.5, -0.5], color="#F3F3F3", lw=0)
+    ax.plot([-0.55, 1.62], [0.7, 0.3], "--", color=plots.GREY, lw=1.2)
+    ax.text(1.6, 0.33, "a border", ha="right", va="bottom", color=plots.GREY, size=9, rotation=-10)
     for left in (0, 1):
         for middle in (0, 1):
             lit = DIGITS[1].copy()
@@ -306,56 +341,70 @@ def four_corners() -> Figure:
             digit = left == middle
             colour = plots.FORWARD if digit else plots.BACKWARD
             _display(ax, left, middle, _lamps(lit, colour), 0.2)
-            words = f"the {1 + 3 * left}: yes" if digit else "no digit"
+            words = f"the {1 + 3 * left}: yes" if digit else "not a digit"
             ax.text(left + 0.16, middle, words, va="center", color=colour)
-    plots.titled(fig, "No straight line parts yes from no")
+    plots.titled(fig, "No straight line separates yes from no")
     return fig
 
 
 # --- The network 7-10-1 -------------------------------------------------------------------------------------
 
-NETWORK = (
-    "A network. On the left a display that shows a 3. It feeds ten hidden neurons, each drawn as a display"
-    " of its weights, red for and blue against. Only the neuron that looks for a 3 answers 1, the others"
-    " answer 0. All ten feed one output neuron, which answers 1."
+PLAN = (
+    "A network. On the left a display with seven inputs shows a 3. It feeds ten hidden neurons, each drawn as"
+    " a display of its weights, red for and blue against. All ten feed one output neuron."
 )
+NETWORK = f"{PLAN} Only the neuron that looks for a 3 answers 1, the others answer 0. The output answers 1."
 
 
-def draw_network(x: Array, hidden: Array, output: Array) -> Figure:
+def draw_network(x: Array, hidden: Array | None = None, output: Array | None = None) -> Figure:
     """A display, the ten neurons that look at it, and the one that looks at them, with their answers."""
-    fig = plots.new_figure(7.0, 5.2)
-    ax = plots.blank_axes(fig, (0, 7.0), (-0.3, 4.5), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
-    middle = 2.15
+    fig = plots.new_figure(7.0, 4.5)
+    ax = plots.blank_axes(fig, (0, 7.0), (-0.15, 4.0), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
+    middle = 2.05
     _display(ax, 0.8, middle, _lamps(x), 0.55)
-    ax.text(0.8, middle - 0.8, "7 inputs", ha="center", color=plots.GREY, size=9)
-    answer = float(np.ravel(output)[0])
-    for digit, a in enumerate(np.ravel(hidden)):
-        y, yes = middle + 0.44 * (4.5 - digit), a > 0.5
-        for xs, ys in (([1.2, 3.0], [middle, y]), ([3.85, 5.6], [y, middle])):
+    for digit in range(10):
+        y, a = middle + 0.38 * (4.5 - digit), None if hidden is None else float(np.ravel(hidden)[digit])
+        yes = a is not None and a > 0.5
+        for xs, ys in (([1.2, 3.0], [middle, y]), ([3.4 if a is None else 3.85, 5.6], [y, middle])):
             ax.plot(xs, ys, "-", lw=2.4 if yes else 0.9, color=plots.FORWARD if yes else plots.LIGHT,
                     zorder=2 if yes else 1)  # fmt: skip
-        _display(ax, 3.2, y, _pulls(4 * DIGITS[digit] - 2), 0.165)
-        ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
-                weight="bold" if yes else "normal")  # fmt: skip
-    ax.text(3.4, -0.25, "10 hidden neurons", ha="center", color=plots.GREY, size=9)
-    ax.add_patch(
-        Circle((5.95, middle), 0.36, facecolor=plots.PAPER, edgecolor=plots.FORWARD, lw=1.6, zorder=3)
-    )
-    ax.text(5.95, middle, f"{answer:.2f}", ha="center", va="center", weight="bold", color=plots.FORWARD,
-            zorder=4)  # fmt: skip
-    ax.text(
-        5.95, middle - 0.8, "1 output:\nis it a digit?", ha="center", va="center", color=plots.GREY, size=9
-    )
-    plots.titled(fig, "Segments become digits, and digits become an answer")
+        _display(ax, 3.2, y, _pulls(4 * DIGITS[digit] - 2), 0.15)
+        if a is not None:
+            ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
+                    weight="bold" if yes else "normal")  # fmt: skip
+    ring = Circle((5.95, middle), 0.36, facecolor=plots.PAPER, edgecolor=plots.FORWARD, lw=1.6, zorder=3)
+    ax.add_patch(ring)
+    if output is not None:
+        ax.text(5.95, middle, f"{float(np.ravel(output)[0]):.2f}", ha="center", va="center", weight="bold",
+                color=plots.FORWARD, zorder=4)  # fmt: skip
+    for x_place, y_place, words in ((0.8, 1.25, "7 inputs"), (3.2, -0.1, "10 hidden neurons"),
+                                    (5.95, 1.45, "1 output")):  # fmt: skip
+        ax.text(x_place, y_place, words, ha="center", color=plots.GREY, size=9)
+    plots.titled(fig, "Numbers go in on the left, and an answer comes out on the right" if hidden is None
+                 else "Segments become digits, and digits become an answer")  # fmt: skip
     return fig
 
 
 # --- What training finds ------------------------------------------------------------------------------------
 
+THREES = (
+    "Three handwritten 3s: an upright one in thick strokes, one that leans to the right, and one all corners."
+)
+_THREES = (314, 70, 24)  # places among the 3s of ``data.mnist_small()``
+
+
+def three_threes() -> Figure:
+    """Three 3s in three hands."""
+    X, y = data.mnist_small()
+    return plots.image_gallery(
+        X[y == 3][list(_THREES)].reshape(-1, 28, 28), title="No pixel is dark in all three"
+    )
+
+
 LEARNED = (
     "The weights of ten neurons as pictures of 28 by 28 pixels, one for each handwritten digit, red for and"
-    " blue against. The 0 is a red ring with a blue middle. The 3 is red like a 3, with blue in the two"
-    " openings on its left."
+    " blue against. The 0 is a red ring with a blue middle. The 3 is mostly red where a 3 has its strokes,"
+    " and blue in the two openings on its left."
 )
 
 
@@ -372,7 +421,7 @@ def learned(seed: int = 0) -> tuple[Array, float]:
 
 
 def draw_learned(W: Array) -> Figure:
-    """Each neuron's weights where its pixels are."""
+    """Each neuron's weights, each drawn where its pixel is."""
     names = [f"the {digit}" for digit in range(10)]
     return plots.weight_images(W, (28, 28), titles=names, title="What training found: red for, blue against")
 
