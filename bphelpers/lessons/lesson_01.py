@@ -307,7 +307,7 @@ BEFORE_AND_AFTER = (
 def before_and_after() -> Figure:
     """The slider's picture at its start, and with the weight -2 for the two segments."""
     fig = plots.new_figure(8.4, 3.0)
-    for half, dark in zip(fig.subfigures(1, 2), (0.0, -2.0), strict=True):
+    for half, dark in zip(fig.subfigures(1, 2, squeeze=False)[0], (0.0, -2.0), strict=True):
         draw_on_curve(half, dark, -9.0)(dark=dark, bias=-9.0)
         half.axes[0].set_xlabel(f"sum z, where the two weights are {dark:g}")
     return fig
