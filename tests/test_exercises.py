@@ -514,7 +514,7 @@ def test_checking_an_answer_loads_neither_pictures_nor_widgets():
     ("ask", "key", "words"),
     [
         (check, "01.9", 'no exercise "01.9": lesson 01 has 01.1, 01.2, 01.3'),
-        (predict, "01.9", 'no prediction "01.9": lesson 01 has 01.A, 01.B'),
+        (predict, "01.9", 'no prediction "01.9": lesson 01 has 01.A, 01.B, 01.C'),
         (check, "97.1", 'no exercise "97.1": lesson 97 has none'),
         *((check, key, "key must be a text such as") for key in ("5.1", 5.1, "")),
     ],

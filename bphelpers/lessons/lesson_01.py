@@ -1,44 +1,493 @@
-"""Exercises and predictions of lesson 01."""
+"""Exercises, predictions and pictures of lesson 01 and of its deeper pages."""
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.patches import Circle, Polygon
+
+from bphelpers import data, nn, optim, training
 from bphelpers import functional as F
 from bphelpers.lessons.shared import drawn
 from bphelpers.numeric import Array
+from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
-_bias = {
-    "the sign is lost: 4 times 1.5 plus the bias is to be 0": 4 * 1.5,
-    "the place is given instead of the bias": 1.5,
-    "minus the place is given: the weight multiplies it": -1.5,
-    "the place is divided by the weight": -1.5 / 4,
-    "the sum is set to one half: the sigmoid is one half where the sum is 0": 0.5 - 4 * 1.5,
-}
+# Seven segments: top, upper right, lower right, bottom, lower left, upper left, middle.
+_LIT = "1111110 0110000 1101101 1111001 0110011 1011011 1011111 1110000 1111111 1111011"
+#: The ten digits of a display, ``(10, 7)``: 1 for a segment that is lit, 0 for one that is dark.
+DIGITS = np.array([[int(c) for c in pattern] for pattern in _LIT.split()])
+#: All that a display can show, ``(128, 7)``.
+PATTERNS = np.array(list(np.ndindex(*[2] * 7)))
+
+Layers = Sequence[tuple[Array, Array]]
+
+# --- Exercise 01.1: a neuron for one digit ------------------------------------------------------------------
 
 
-def _linear(x: Array, W: Array, b: Array) -> Mistakes:
-    z = F.linear(x, W, b)
+def detector(lit: Array) -> tuple[Array, float]:
+    """Weights 2 and -2 and the bias with which a pattern gets the sum 1, and every other at most -1."""
+    return 4 * lit - 2, 1 - 2 * int(lit.sum())
+
+
+def _detector_mistakes(lit: Array) -> Mistakes:
+    weights, bias = detector(lit)
+    n = lit.sum()
     return {
-        "the bias is left out": x @ W.T,
-        "the bias is subtracted": x @ W.T - b,
-        "the result is transposed: rows are examples": z.T,
-        "the sums are squashed already: the weighted sums alone are asked for": F.sigmoid(z),
-        "only the first example is computed": z[0],
+        "the dark segments have the weight 0, where -2 is asked for": (2 * lit, bias),
+        "the weights are 1 and -1, where 2 and -2 are asked for": (2 * lit - 1, 1 - n),
+        "the weights are 1 and -1, and the bias is the one for 2 and -2": (2 * lit - 1, bias),
+        "the bias has the wrong sign: for the 3 it is -9, and not 9": (weights, -bias),
+        "the digit's own sum is 0, where 1 is asked for": (weights, -2 * n),
+        "the digit's own sum is -1, where 1 is asked for": (weights, bias - 2),
+        "every digit gets the bias of the 3": (weights, -9),
+        "the bias counts all seven segments, and not only the lit ones": (weights, 1 - 2 * len(lit)),
+        "the bias counts the dark segments, and not the lit ones": (weights, 1 - 2 * (len(lit) - n)),
+        "each lit segment is counted once in the bias, but it adds 2": (weights, 1 - n),
+        "the dark segments are counted in the bias, but they add nothing to the digit's own sum": (
+            weights,
+            1 - weights.sum(),
+        ),
+        "lit and dark are swapped in the weights": (-weights, bias),
     }
 
 
-_count = {
-    "the biases are left out": 2 * 4 + 2 * 2 + 1 * 2,
-    "the output has a bias too: here it has none": (2 * 4 + 2) + (2 * 2 + 2) + (1 * 2 + 1),
-    "the neurons are counted": 2 + 2 + 1,
-    "the four hidden neurons are read as four in each layer": (4 * 4 + 4) + (4 * 4 + 4) + 4,
-}
+# --- Exercise 01.2: a forward pass for any number of layers -------------------------------------------------
+
+
+def forward(X: Array, layers: Layers) -> tuple[Array, ...]:
+    """The activations of every layer, the first layer first."""
+    outputs = []
+    for W, b in layers:
+        X = F.sigmoid(X @ W.T + b)
+        outputs.append(X)
+    return tuple(outputs)
+
+
+Step = Callable[[Array, Array, Array], Array]
+
+
+def _walk(X: Array, layers: Layers, hands_on: Step, keeps: Step | None = None) -> tuple[Array, ...]:
+    """A forward pass that hands on and keeps what it is told to."""
+    outputs = []
+    for W, b in layers:
+        outputs.append((keeps or hands_on)(X, W, b))
+        X = hands_on(X, W, b)
+    return tuple(outputs)
+
+
+def _sums(A: Array, W: Array, b: Array) -> Array:
+    return A @ W.T + b
+
+
+def _activations(A: Array, W: Array, b: Array) -> Array:
+    return F.sigmoid(_sums(A, W, b))
+
+
+def _forward_mistakes(X: Array, layers: Layers) -> Mistakes:
+    def walk(hands_on: Step, keeps: Step | None = None) -> tuple[Array, ...]:
+        return _walk(X, layers, hands_on, keeps)
+
+    right = forward(X, layers)
+    return {
+        "the biases are left out": walk(lambda A, W, b: F.sigmoid(A @ W.T)),
+        "the biases are subtracted": walk(lambda A, W, b: F.sigmoid(A @ W.T - b)),
+        "the bias is added after the sigmoid, but it belongs to the sum": walk(
+            lambda A, W, b: F.sigmoid(A @ W.T) + b
+        ),
+        "the sigmoid is left out": walk(_sums),
+        "the sums are in the list, where the activations should be": walk(_activations, _sums),
+        "the next layer is given the sums, and not the activations": walk(_sums, _activations),
+        "every layer is given X, where it should be given what the layer before it puts out": tuple(
+            _activations(X, W, b) for W, b in layers
+        ),
+        "the list begins with X, which no layer has computed": (X, *right),
+        "only the last layer's activations are returned: put those of every layer into a list": right[-1],
+        "the list is made anew each time round the loop, so only the last layer is left in it": right[-1:],
+        "the list is in the wrong order: the first layer comes first": right[::-1],
+        "the return stands inside the loop, so the function stops after the first layer": right[:1],
+    }
+
+
+def _networks() -> list[tuple[Array, Layers]]:
+    """Batches, and layers in a tuple, which no answer can empty. Nearly all are square, so mistakes run."""
+    rng = np.random.default_rng(1)
+    cases: list[tuple[Array, Layers]] = []
+    for widths in ((2, 2, 2), (3, 3, 3, 3), (3, 3, 2)):
+        layers = tuple((rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in pairwise(widths))
+        cases.append((rng.normal(size=(5, widths[0])), layers))
+    return cases
+
+
+# --- Exercise 01.3: repair two layers -----------------------------------------------------------------------
+
+
+def two_layers(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
+    """The prediction of a network with one hidden layer."""
+    return forward(X, [(W1, b1), (W2, b2)])[-1]
+
+
+def _two_layers_mistakes(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Mistakes:
+    hidden, quiet = _activations(X, W1, b1), F.sigmoid(X @ W1 + b1)
+    return {
+        "both faults are still there, the place of b2 and the transpose of W1": F.sigmoid(quiet @ W2.T) + b2,
+        "W1 still isn't transposed: a row of X should be multiplied by a row of W1": _activations(
+            quiet, W2, b2
+        ),
+        "b2 is still added after the sigmoid, but it belongs to the sum": F.sigmoid(hidden @ W2.T) + b2,
+        "b2 is left out, but it belongs to the sum": F.sigmoid(hidden @ W2.T),
+        "b2 is left out, and W1 still isn't transposed": F.sigmoid(quiet @ W2.T),
+        "neither W1 nor W2 is transposed": F.sigmoid(quiet @ W2 + b2),
+        "W2 has lost its transpose": F.sigmoid(hidden @ W2 + b2),
+        "b1 is used in place of b2": _activations(hidden, W2, b1),
+        "the hidden layer has lost its sigmoid": _activations(_sums(X, W1, b1), W2, b2),
+        "the output has lost its sigmoid": _sums(hidden, W2, b2),
+        "the hidden layer is returned, where the output should be": hidden,
+    }
+
 
 EXERCISES = {
-    "01.1": Exercise(-4 * 1.5, _bias),
-    "01.2": Exercise(F.linear, _linear, cases=drawn(1, "n i, j i, j", n=(3, 1, 2), j=(2, 2, 3), i=(4, 2, 3))),
-    "01.3": Exercise((2 * 4 + 2) + (2 * 2 + 2) + 1 * 2, _count),
+    "01.1": Exercise(detector, _detector_mistakes, cases=[(row,) for row in DIGITS]),
+    "01.2": Exercise(forward, _forward_mistakes, cases=_networks),
+    "01.3": Exercise(
+        two_layers, _two_layers_mistakes, cases=drawn(2, "n d, d d, d, d d, d", n=(3, 4), d=(2, 3))
+    ),
 }
 
 PREDICTIONS = {
-    "01.A": Prediction("What does the neuron h1 answer when both inputs are 0?", judged="difference"),
-    "01.B": Prediction("Can twenty layers without squashing compute more than one?", ("more", "the same")),
+    "01.A": Prediction(
+        "Multiply all seven weights and the bias by 10. What do the answers become?",
+        ("ten times as large", "closer to 0 and 1", "a yes for more digits"),
+        explain="Ten times as large is tempting, and it's true of the sums. But a sum keeps its sign, so no"
+        " answer crosses the middle, and the sigmoid lets none of them leave the range from 0 to 1.",
+    ),
+    "01.B": Prediction(
+        "Can one neuron say yes to the ten digits and no to every other pattern?",
+        ("yes", "no"),
+        explain="It's tempting to say yes, because one neuron could tell any single digit from everything"
+        " else.",
+    ),
+    "01.C": Prediction(
+        "Leave out the hidden sigmoid. With other weights, can the network still tell digits from the rest?",
+        ("yes", "yes, with more hidden neurons", "no"),
+        explain="Adding neurons is tempting, but without a sigmoid between the layers, ten or a thousand"
+        " neurons add up to one.",
+    ),
 }
+
+# --- Displays -----------------------------------------------------------------------------------------------
+
+FOR, AGAINST = "#B2182B", "#2166AC"  # as in pictures of weights: red pulls a sum up, blue pulls it down
+_DARK = "#E8E8E8"
+_ENDS = {  # the ends of each segment, in a display of width 1 and height 2
+    "top": ((0, 2), (1, 2)), "upper right": ((1, 2), (1, 1)), "lower right": ((1, 1), (1, 0)),
+    "bottom": ((0, 0), (1, 0)), "lower left": ((0, 1), (0, 0)), "upper left": ((0, 2), (0, 1)),
+    "middle": ((0, 1), (1, 1)),
+}  # fmt: skip
+SEGMENTS = tuple(_ENDS)
+
+
+def _display(ax: Axes, x: float, y: float, colours: Sequence[str], size: float = 0.5) -> None:
+    """Seven segments around (x, y), ``size`` wide and twice as high, in a plane whose units are alike."""
+    thick = 0.13
+    for (start, end), colour in zip(_ENDS.values(), colours, strict=True):
+        a, b = np.array(start, float), np.array(end, float)
+        along = (b - a) / np.linalg.norm(b - a)
+        across = np.array([-along[1], along[0]]) * thick
+        a, b = a + along * 0.06, b - along * 0.06
+        corners = np.array([a, a + (along * thick + across), b - (along * thick - across), b,
+                            b - (along * thick + across), a + (along * thick - across)])  # fmt: skip
+        ax.add_patch(Polygon((corners - (0.5, 1)) * size + (x, y), color=colour, lw=0))
+
+
+def _lamps(lit: Array, colour: str = plots.INK) -> list[str]:
+    return [colour if on else _DARK for on in lit]
+
+
+def _pulls(weights: Array) -> list[str]:
+    return [FOR if w > 0 else AGAINST if w < 0 else _DARK for w in weights]
+
+
+# --- The first screen ---------------------------------------------------------------------------------------
+
+SCORES = (
+    "The ten digits of a display, and two rows of scores. A point for each lit segment of a 3: 4, 2, 4, 5,"
+    " 3, 4, 4, 3, 5, 5, so 3, 8 and 9 all have 5. With a point off for each other lit segment: 2, 2, 3, 5,"
+    " 2, 3, 2, 3, 3, 4, and only the 3 has 5."
+)
+
+
+def keeping_score() -> Figure:
+    """Ten displays, and what they score as a 3: with points for, and then with points off as well."""
+    fig = plots.new_figure(7.4, 2.6)
+    ax = plots.blank_axes(fig, (-2.9, 10), (-2.6, 1.25), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
+    wanted = DIGITS[3]
+    for digit, lit in enumerate(DIGITS):
+        _display(ax, digit + 0.3, 0.55, _lamps(lit), 0.55)
+    for height, weights, words in (
+        (-0.85, wanted, "a point for each\nred segment"),
+        (-2.05, 2 * wanted - 1, "and a point off for\neach blue segment"),
+    ):
+        _display(ax, -2.55, height, _pulls(weights), 0.4)
+        ax.text(-2.15, height, words, va="center", size=8.5)
+        scores = DIGITS @ weights
+        for digit, score in enumerate(scores):
+            best = score == scores.max()
+            ax.text(digit + 0.3, height, str(score), ha="center", va="center", size=15 if best else 12,
+                    weight="bold" if best else "normal", color=FOR if best else plots.GREY)  # fmt: skip
+    plots.titled(fig, "Taking points off picks out the 3")
+    return fig
+
+
+# --- The slider: ten digits on the sigmoid ------------------------------------------------------------------
+
+
+def _neuron_of_3(dark: float, bias: float) -> Array:
+    """The sums of the ten digits: weight 2 for the five segments of a 3, ``dark`` for the other two."""
+    return DIGITS @ np.where(DIGITS[3] == 1, 2.0, dark) + bias
+
+
+def _says(z: Array) -> str:
+    yes = [str(digit) for digit in np.flatnonzero(z > 0)]
+    listed = " and ".join(filter(None, [", ".join(yes[:-1]), *yes[-1:]]))
+    return f"says yes to {listed}" if yes else "says no to every digit"
+
+
+def draw_on_curve(fig: FigureBase, dark: float, bias: float) -> Callable[..., None]:
+    """The sigmoid, with each digit at its sum."""
+    ax = fig.subplots()
+    z = np.linspace(-11.5, 5.5, 300)
+    ax.plot(z, F.sigmoid(z), color=plots.FORWARD, zorder=1)
+    ax.axvline(0, color=plots.GREY, lw=0.8, ls="--")
+    ax.axhline(0.5, color=plots.GREY, lw=0.8, ls="--")
+    ax.set(
+        xlim=(-11.5, 5.5),
+        ylim=(-0.05, 1.42),
+        xticks=(-10, -5, 0, 5),
+        yticks=(0, 0.5, 1),
+        xlabel="sum z",
+        ylabel="answer a",
+    )
+
+    def update(dark: float, bias: float) -> None:
+        sums = _neuron_of_3(dark, bias)
+        for place in np.unique(sums).tolist():
+            a = float(F.sigmoid(place))
+            there = np.flatnonzero(sums == place)
+            ax.plot(place, a, "o", ms=7, color=FOR if place > 0 else plots.INK)
+            ax.text(place, a + 0.09, "\n".join(map(str, there)), ha="center", va="bottom", size=10,
+                    linespacing=0.95, color=FOR if place > 0 else plots.INK,
+                    bbox={"facecolor": plots.PAPER, "lw": 0, "pad": 0.8})  # fmt: skip
+        said = _says(sums)
+        ax.set_title(said[0].upper() + said[1:])
+
+    return update
+
+
+def describe_on_curve(dark: float, bias: float) -> str:
+    """The picture in words."""
+    z = _neuron_of_3(dark, bias)
+    a = F.sigmoid(z)
+    few = ", ".join(f"{digit}: {a[digit]:.2f}" for digit in (3, 8, 9))
+    return (
+        f"The five segments of a 3 have weight 2, the other two {dark:g}, and the bias is {bias:g}. "
+        f"The neuron {_says(z)}. Its answers to three of the digits are {few}."
+    )
+
+
+BEFORE_AND_AFTER = (
+    "Two pictures of the sigmoid with the ten digits on it. Left, where the other two segments have weight 0,"
+    " the 3, the 8 and the 9 all get 0.73, a yes. Right, where they have weight -2, the 3 still gets 0.73,"
+    " but the others lie below a half: the 9 at 0.27, the 8 at 0.05."
+)
+
+
+def before_and_after() -> Figure:
+    """The slider's picture at its start, and with the weight -2 for the two segments."""
+    fig = plots.new_figure(8.4, 3.0)
+    for half, dark in zip(fig.subfigures(1, 2, squeeze=False)[0], (0.0, -2.0), strict=True):
+        draw_on_curve(half, dark, -9.0)(dark=dark, bias=-9.0)
+        half.axes[0].set_xlabel(f"sum z, where the two weights are {dark:g}")
+    return fig
+
+
+# --- What one neuron can't do -------------------------------------------------------------------------------
+
+CORNERS = (
+    "Four displays at the corners of a square. Lower left the 1, upper right the 4; at the two other corners"
+    " a 1 with its upper left segment lit as well, and a 1 with its middle segment lit as well, which aren't"
+    " digits. A straight line that has the 1 and the 4 on one side has one of the others there too."
+)
+
+
+def four_corners() -> Figure:
+    """The 1, the 4 and the two patterns between them, at the corners of a square, and a line that fails."""
+    fig = plots.new_figure(5.6, 4.3)
+    ax = fig.subplots()
+    ax.set(xlim=(-0.55, 1.62), ylim=(-0.5, 1.45), aspect="equal", xticks=(0, 1), yticks=(0, 1),
+           xlabel="upper left segment", ylabel="middle segment")  # fmt: skip
+    ax.grid(visible=False)
+    ax.set_xticklabels(("dark", "lit"))
+    ax.set_yticklabels(("dark", "lit"))
+    ax.fill([-0.55, 1.62, 1.62, -0.55], [0.7, 0.3, -0.5, -0.5], color="#F3F3F3", lw=0)
+    ax.plot([-0.55, 1.62], [0.7, 0.3], "--", color=plots.GREY, lw=1.2)
+    ax.text(1.6, 0.33, "a border", ha="right", va="bottom", color=plots.GREY, size=9, rotation=-10)
+    for left in (0, 1):
+        for middle in (0, 1):
+            lit = DIGITS[1].copy()
+            lit[5], lit[6] = left, middle
+            digit = left == middle
+            colour = plots.FORWARD if digit else plots.BACKWARD
+            _display(ax, left, middle, _lamps(lit, colour), 0.2)
+            words = f"the {1 + 3 * left}: yes" if digit else "not a digit"
+            ax.text(left + 0.16, middle, words, va="center", color=colour)
+    plots.titled(fig, "No straight line separates yes from no")
+    return fig
+
+
+# --- The network 7-10-1 -------------------------------------------------------------------------------------
+
+PLAN = (
+    "A network. On the left a display with seven inputs shows a 3. It feeds ten hidden neurons, each drawn as"
+    " a display of its weights, red for and blue against. All ten feed one output neuron."
+)
+NETWORK = f"{PLAN} Only the neuron that looks for a 3 answers 1, the others answer 0. The output answers 1."
+
+
+def draw_network(x: Array, hidden: Array | None = None, output: Array | None = None) -> Figure:
+    """A display, the ten neurons that look at it, and the one that looks at them, with their answers."""
+    fig = plots.new_figure(7.0, 4.5)
+    ax = plots.blank_axes(fig, (0, 7.0), (-0.15, 4.0), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
+    middle = 2.05
+    _display(ax, 0.8, middle, _lamps(x), 0.55)
+    for digit in range(10):
+        y, a = middle + 0.38 * (4.5 - digit), None if hidden is None else float(np.ravel(hidden)[digit])
+        yes = a is not None and a > 0.5
+        for xs, ys in (([1.2, 3.0], [middle, y]), ([3.4 if a is None else 3.85, 5.6], [y, middle])):
+            ax.plot(xs, ys, "-", lw=2.4 if yes else 0.9, color=plots.FORWARD if yes else plots.LIGHT,
+                    zorder=2 if yes else 1)  # fmt: skip
+        _display(ax, 3.2, y, _pulls(4 * DIGITS[digit] - 2), 0.15)
+        if a is not None:
+            ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
+                    weight="bold" if yes else "normal")  # fmt: skip
+    ring = Circle((5.95, middle), 0.36, facecolor=plots.PAPER, edgecolor=plots.FORWARD, lw=1.6, zorder=3)
+    ax.add_patch(ring)
+    if output is not None:
+        ax.text(5.95, middle, f"{float(np.ravel(output)[0]):.2f}", ha="center", va="center", weight="bold",
+                color=plots.FORWARD, zorder=4)  # fmt: skip
+    for x_place, y_place, words in ((0.8, 1.25, "7 inputs"), (3.2, -0.1, "10 hidden neurons"),
+                                    (5.95, 1.45, "1 output")):  # fmt: skip
+        ax.text(x_place, y_place, words, ha="center", color=plots.GREY, size=9)
+    plots.titled(fig, "Numbers go in on the left, and an answer comes out on the right" if hidden is None
+                 else "Segments become digits, and digits become an answer")  # fmt: skip
+    return fig
+
+
+# --- What training finds ------------------------------------------------------------------------------------
+
+THREES = (
+    "Three handwritten 3s: an upright one in thick strokes, one that leans to the right, and one all corners."
+)
+_THREES = (314, 70, 24)  # places among the 3s of ``data.mnist_small()``
+
+
+def three_threes() -> Figure:
+    """Three 3s in three hands."""
+    X, y = data.mnist_small()
+    return plots.image_gallery(
+        X[y == 3][list(_THREES)].reshape(-1, 28, 28), title="No pixel is dark in all three"
+    )
+
+
+LEARNED = (
+    "The weights of ten neurons as pictures of 28 by 28 pixels, one for each handwritten digit, red for and"
+    " blue against. The 0 is a red ring with a blue middle. The 3 is mostly red where a 3 has its strokes,"
+    " and blue in the two openings on its left."
+)
+
+
+def learned(seed: int = 0) -> tuple[Array, float]:
+    """Weights ``(10, 784)`` of ten neurons that learned to read, and which share of new images they read."""
+    rng = np.random.default_rng(seed)
+    X_train, X_test, y_train, y_test = data.train_test_split(*data.mnist_small(), 1000, rng)
+    net = nn.Sequential(nn.Linear(784, 10, rng=rng))
+    W, b = net.parameters()
+    W.data[...], b.data[...] = 0.0, 0.0  # pixels that are never inked keep weight 0, so pictures are clean
+    training.fit(net, nn.CrossEntropyLoss(), optim.SGD(lr=0.1), (X_train, y_train), epochs=4, batch_size=50,
+                 rng=rng, progress=False)  # fmt: skip
+    return W.data.copy(), float(np.mean(net(X_test).argmax(axis=1) == y_test))
+
+
+def draw_learned(W: Array) -> Figure:
+    """Each neuron's weights, each drawn where its pixel is."""
+    names = [f"the {digit}" for digit in range(10)]
+    return plots.weight_images(W, (28, 28), titles=names, title="What training found: red for, blue against")
+
+
+RUNNING = (
+    "The 2-2-2 network. Inputs 0.05 and 0.10, biases 0.35 in the hidden layer and 0.60 at the outputs."
+    " Hidden activations 0.593 and 0.597, outputs 0.751 and 0.773, targets 0.01 and 0.99."
+)
+
+
+# --- Deeper: one neuron up close ----------------------------------------------------------------------------
+
+ACTIVATIONS = {"sigmoid": F.sigmoid, "tanh": F.tanh, "relu": F.relu}
+
+
+def draw_neuron(fig: Figure, w: float, b: float, activation: str) -> Callable[..., None]:
+    """A neuron with one input as a curve, and the place where its sum is 0."""
+    ax = fig.add_subplot(xlabel="input x", ylabel="activation a", xlim=(-4, 4))
+    x = np.linspace(-4, 4, 161)
+
+    def update(w: float, b: float, activation: str) -> None:
+        a = ACTIVATIONS[activation](w * x + b)
+        ax.plot(x, a, color=plots.FORWARD)
+        if w and abs(b / w) <= 4:
+            ax.axvline(-b / w, color=plots.GREY, ls=":")
+            ax.annotate(" sum is 0", (-b / w, 0.97), xycoords=("data", "axes fraction"), va="top")
+        low = -1.1 if activation == "tanh" else -0.1
+        ax.set_ylim(low, max(1.1, 1.05 * float(a.max())))
+        ax.set_title(f"a = {activation}({w:g}·x {'-' if b < 0 else '+'} {abs(b):g})")
+
+    return update
+
+
+def describe_neuron(w: float, b: float, activation: str) -> str:
+    """The curve in words."""
+    left, right = ACTIVATIONS[activation](w * np.array([-4.0, 4.0]) + b)
+    if not w:
+        return f"With weight 0 the input does not count; with bias {b:g}, a is {left:.3f} everywhere."
+    return (
+        f"With weight {w:g} and bias {b:g} the sum is 0 at x = {-b / w + 0.0:.2f}; "
+        f"a goes from {left:.3f} at -4 to {right:.3f} at 4."
+    )
+
+
+def draw_plane(fig: Figure, w1: float, w2: float, b: float) -> Callable[..., None]:
+    """A neuron with two inputs as a map of the plane, with its border and its weights as an arrow."""
+    ax = fig.add_subplot(xlabel="x1", ylabel="x2", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+    x1, x2 = np.meshgrid(*[np.linspace(-4, 4, 81)] * 2)
+
+    def update(w1: float, w2: float, b: float) -> None:
+        a = F.sigmoid(w1 * x1 + w2 * x2 + b)
+        ax.imshow(a, origin="lower", extent=(-4, 4, -4, 4), cmap="Blues", vmin=0, vmax=1.6)
+        if w1 or w2:
+            t = -b / (w1**2 + w2**2)
+            ax.axline((t * w1, t * w2), (t * w1 - w2, t * w2 + w1), color=plots.INK)
+            ax.plot(t * w1, t * w2, "o", color=plots.INK)
+            arrow = {"arrowstyle": "-|>", "color": plots.INK, "lw": 2}
+            ax.annotate("", (w1, w2), (0, 0), arrowprops=arrow)
+        ax.set_title(f"weights ({w1:g}, {w2:g}), bias {b:g}")
+
+    return update
+
+
+def describe_plane(w1: float, w2: float, b: float) -> str:
+    """The map in words."""
+    length = np.hypot(w1, w2)
+    where = f"{abs(b) / length:.2f} from the centre" if length else "nowhere, as both weights are 0"
+    centre = float(F.sigmoid(b))
+    return f"Weights ({w1:g}, {w2:g}), bias {b:g}: the border lies {where}; at the centre a = {centre:.3f}."

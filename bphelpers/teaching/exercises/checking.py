@@ -136,6 +136,8 @@ _ADVICE = {
     "must be of ArrayType|arguments to np.maximum": "`np.maximum(u, v)` takes two arrays; a third would be"
     " where the result is put.",
     "matmul": "In `A @ B`, A must have as many columns as B has rows.",
+    "'NoneType' object has no attribute 'append'": "`append` changes its list and returns None: write"
+    " `outputs.append(A)`, and nothing in front of it.",
 }
 
 
