@@ -56,7 +56,7 @@ def xor_gradient(w: Array) -> Array:
 
 
 def xor_start(start: int) -> Array:
-    """Nine weights and biases: those of lesson 10 for 0, else random ones."""
+    """Nine weights and biases: those of the cards for 0, else random ones."""
     if start:
         return np.random.default_rng(start).normal(size=9)
     fixture = data.worked_example("xor_fixture")
