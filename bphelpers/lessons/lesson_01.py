@@ -397,7 +397,7 @@ def three_threes() -> Figure:
     """Three 3s in three hands."""
     X, y = data.mnist_small()
     return plots.image_gallery(
-        X[y == 3][list(_THREES)].reshape(-1, 28, 28), title="No pixel is dark in all three"
+        X[y == 3][list(_THREES)].reshape(-1, 28, 28), title="No pixel is inked in all three"
     )
 
 
