@@ -36,45 +36,47 @@ _PAPER_MISTAKES = {
 # --- Exercise 04.2: a neuron and two examples ---------------------------------------------------------------
 
 
-def gradient_of(w: float, b: float, x1: float, y1: float, x2: float, y2: float) -> tuple[float, float]:
-    """How fast the loss of one neuron on two examples moves with ``w`` and with ``b``."""
-    dw1, db1 = _of_one(w, b, x1, y1)
-    dw2, db2 = _of_one(w, b, x2, y2)
-    return dw1 + dw2, db1 + db2
-
-
-def _of_one(
-    w: float, b: float, x: float, y: float, *, slope: bool = True, two: bool = True, factor: str = "x"
-) -> tuple[float, float]:
-    p = F.sigmoid(np.float64(w * x + b))
-    dz = (2 if two else 1) * (p - y) * (p * (1 - p) if slope else 1)
-    return float(dz * {"x": x, "w": w}[factor]), float(dz)
+def loss_and_slopes(
+    w: float, b: float, x1: float, y1: float, x2: float, y2: float
+) -> tuple[float, float, float]:
+    """The loss of one neuron on two examples, and how fast it moves with ``w`` and with ``b``."""
+    x, y = np.array([x1, x2]), np.array([y1, y2])
+    p = F.sigmoid(w * x + b)
+    dz = 2 * (p - y) * p * (1 - p)
+    return float(np.sum((p - y) ** 2)), float(np.sum(dz * x)), float(np.sum(dz))
 
 
 def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float) -> Mistakes:
-    first, second = _of_one(w, b, x1, y1), _of_one(w, b, x2, y2)
-
-    def both(**how: bool | str) -> tuple[float, float]:
-        one, other = (_of_one(w, b, x, y, **how) for x, y in ((x1, y1), (x2, y2)))  # type: ignore[arg-type]
-        return one[0] + other[0], one[1] + other[1]
-
-    right = first[0] + second[0], first[1] + second[1]
-    return {
-        "only the second example counts: w and b are used by both, so what comes back adds up": second,
-        "the second example is overwritten by the first: where a value is used again, write +=": first,
-        "dw adds up and db is overwritten: b is used twice as well": (right[0], first[1]),
-        "db adds up and dw is overwritten: w is used twice as well": (first[0], right[1]),
-        "dw adds up, and only the second example's db counts": (right[0], second[1]),
-        "the slope of the sigmoid is left out: lines 3 and 6 have the slope p * (1 - p)": both(slope=False),
-        "the 2 of the squares is lost: the slope of (p - y) ** 2 is 2 * (p - y)": both(two=False),
-        "times doesn't swap: towards w, the slope of w * x1 is x1": both(factor="w"),
-        "the mean of the two examples is taken: this loss is their sum": (right[0] / 2, right[1] / 2),
-        "the two examples are subtracted: what comes back adds up": (
-            first[0] - second[0], first[1] - second[1]
+    x = np.array([x1, x2])
+    z = w * x + b
+    p = F.sigmoid(z)
+    off = p - np.array([y1, y2])
+    dz = 2 * off * p * (1 - p)
+    (dw1, dw2), (db1, db2) = dz * x, dz
+    dw, db = dw1 + dw2, db1 + db2
+    slopes = {
+        "only the second example counts: w and b are used by both, so what comes back adds up": (dw2, db2),
+        "the second example is overwritten by the first: where a name gets a further share, write +=": (
+            dw1, db1
         ),
-        "the sign is turned round: p - y, not y - p": (-right[0], -right[1]),
-        "dw and db stand in the other order": right[::-1],
+        "dw adds up and db is overwritten: b is used twice as well": (dw, db1),
+        "db adds up and dw is overwritten: w is used twice as well": (dw1, db),
+        "dw adds up, and only the second example's db counts": (dw, db2),
+        "db adds up, and only the second example's dw counts": (dw2, db),
+        "the slope of the sigmoid is left out: lines 3 and 6 have the slope p * (1 - p)": (
+            np.sum(2 * off * x), np.sum(2 * off)
+        ),
+        "the 2 of the squares is lost: the slope of (p - y) ** 2 is 2 * (p - y)": (dw / 2, db / 2),
+        "times doesn't swap: towards w, the slope of w * x1 is x1": (db * w, db),
+        "line 1 or 4 is missing its factor: towards w, the slope of w * x1 is x1": (db, db),
+        "the slope of the sigmoid is taken at z, not at p: it is p * (1 - p)": (
+            np.sum(2 * off * z * (1 - z) * x), np.sum(2 * off * z * (1 - z))
+        ),
+        "the second example's share is subtracted: what comes back adds up": (dw1 - dw2, db1 - db2),
+        "the sign is turned round: it is p - y, not y - p": (-dw, -db),
+        "dw and db stand in the other order": (db, dw),
     }  # fmt: skip
+    return {clause: (np.sum(off**2), *pair) for clause, pair in slopes.items()}
 
 
 # --- Exercise 04.3: a pass to repair ------------------------------------------------------------------------
@@ -110,7 +112,7 @@ def _repair_mistakes(a: float, b: float) -> Mistakes:
 EXERCISES = {
     "04.1": Exercise((_DZ * _X, _DZ), _PAPER_MISTAKES),
     "04.2": Exercise(
-        gradient_of,
+        loss_and_slopes,
         _two_mistakes,
         cases=[
             (0.0, 0.0, 1.0, 0.0, 3.0, 1.0),
@@ -169,7 +171,7 @@ def chain() -> Figure:
         ax.annotate("", (2.4 * k + 1.75, 0), (2.4 * k + 0.65, 0),
                     arrowprops={"arrowstyle": "-|>", "lw": 1.6, "color": plots.INK})  # fmt: skip
         ax.text(2.4 * k + 1.2, 0.14, f"{slope}", ha="center", weight="bold", size=12)
-    plots.titled(fig, "L moves 2 · 1 · 6 = 12 times as fast as w")
+    plots.titled(fig, "Turn w up, and L goes up 2 · 1 · 6 = 12 times as far")
     return fig
 
 
@@ -201,7 +203,7 @@ def gears() -> Figure:
         ax.text(place, -teeth / 10 - 0.35, f"{teeth} teeth\n{turn:+d}°", ha="center", va="top")
     for place, rate in ((3.7, "−3"), (5.6, "−½")):
         ax.text(place, 2.2, f"rate {rate}", ha="center")
-    plots.titled(fig, "(−3) · (−½) = 1½ turns of the last wheel for each turn of the first")
+    plots.titled(fig, "Rates in a row multiply: (−3) · (−½) = 1½")
     return fig
 
 
@@ -258,13 +260,13 @@ def fork() -> Figure:
         values={"w": 5, "s": -3, "f": -15},
         derivatives={"f": 1, "s": 5, ("w", "s"): 5, ("w", "f"): -3, "w": 2},
         digits=0,
-        title="Two routes leave w, and what comes back adds up: 5 − 3 = 2",
+        title="Two routes add up: 5 + (−3) = 2",
     )
 
 
 FITTED = (
     "The neuron's output over its input, with the examples (1, 0) and (3, 1). At the start the output is 0.5"
-    " everywhere. After 20 steps it rises from left to right. After 1000 steps it rises steeply between the"
+    " everywhere. After 5 steps it rises from left to right. After 1000 steps it rises steeply between the"
     " two examples and comes close to both."
 )
 
@@ -272,7 +274,7 @@ FITTED = (
 def fitted(x: Sequence[float], y: Sequence[float], curves: dict[str, tuple[float, float]]) -> Figure:
     """Two examples, and the neuron's output over its input for each pair of weight and bias."""
     fig = plots.new_figure(6.4, 3.0)
-    ax = fig.add_subplot(xlabel="input x", ylabel="output p", ylim=(-0.08, 1.08))
+    ax = fig.add_subplot(xlabel="input x", ylabel="output p", ylim=(-0.08, 1.2))
     grid = np.linspace(0, 4, 161)
     styles = ((":", plots.GREY), ("--", plots.GREY), ("-", plots.FORWARD))
     for (name, (w, b)), (line, colour) in zip(curves.items(), styles, strict=True):
@@ -281,9 +283,8 @@ def fitted(x: Sequence[float], y: Sequence[float], curves: dict[str, tuple[float
         ax.annotate(name, (grid[-1], p[-1]), (4, 0), textcoords="offset points", va="center", color=colour)
     ax.plot(x, y, "o", ms=9, color=plots.TARGET)
     for k, place in enumerate(zip(x, y, strict=True), start=1):
-        ax.annotate(
-            f"example {k}", place, (10, 0), textcoords="offset points", va="center", color=plots.TARGET
-        )
+        ax.annotate(f"example {k}", place, (0, 9), textcoords="offset points", ha="center",
+                    color=plots.TARGET)  # fmt: skip
     ax.set_title("The neuron bends towards both examples")
     return fig
 
@@ -358,8 +359,8 @@ def describe_walk(step: int, change: float) -> str:
 
 ERRORS = (
     "Relative errors over the step h, two of them U-shaped. The one-sided difference is best near h = 7e-8"
-    " and the centred one near 4e-5, where stars mark the estimates. The complex step falls beside the centred"
-    " difference and stays down."
+    " and the centred one near 4e-5, where stars mark the estimates. The complex step falls beside the"
+    " centred difference and stays down."
 )
 
 Estimate = Callable[[Array], Array]
@@ -381,7 +382,7 @@ def draw_errors(
     for name, (estimate, best) in estimates.items():
         colour = looks[name][1]
         ax.loglog(steps, estimate(steps), "-", lw=0.9, color=colour)
-        ax.plot(best, estimate(np.float64(best)), "*", ms=13, color=colour, mec="white", zorder=5)
+        ax.plot(best, estimate(np.array(best)), "*", ms=13, color=colour, mec="white", zorder=5)
     ax.set(xlim=(2e-17, 3), ylim=(5e-18, 30))
     ax.set_title("A smaller step helps, until rounding takes over")
     return fig
