@@ -76,7 +76,10 @@ def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float
         "the sign is turned round: it is p - y, not y - p": (-dw, -db),
         "dw and db stand in the other order": (db, dw),
     }  # fmt: skip
-    return {clause: (np.sum(off**2), *pair) for clause, pair in slopes.items()}
+    loss = np.sum(off**2)
+    return {clause: (loss, *pair) for clause, pair in slopes.items()} | {
+        "the loss stands last: return the loss, then dw, then db": (dw, db, loss),
+    }
 
 
 # --- Exercise 04.3: a pass to repair ------------------------------------------------------------------------
@@ -106,6 +109,7 @@ def _repair_mistakes(a: float, b: float) -> Mistakes:
         "ds and dt are swapped in line 3, and line 2 works with the wrong one": (t + both * b, both * a),
         "line 2 passes on ds instead of dt": (t + 2 * t * b, 2 * t * a),
         "da and db stand in the other order": (both * a, s + both * b),
+        "48 and 28 come back for every a and b: the function has to work them out": (48.0, 28.0),
     }  # fmt: skip
 
 
@@ -274,7 +278,7 @@ FITTED = (
 def fitted(x: Sequence[float], y: Sequence[float], curves: dict[str, tuple[float, float]]) -> Figure:
     """Two examples, and the neuron's output over its input for each pair of weight and bias."""
     fig = plots.new_figure(6.4, 3.0)
-    ax = fig.add_subplot(xlabel="input x", ylabel="output p", ylim=(-0.08, 1.2))
+    ax = fig.add_subplot(xlabel="input x", ylabel="output p", ylim=(-0.2, 1.2))
     grid = np.linspace(0, 4, 161)
     styles = ((":", plots.GREY), ("--", plots.GREY), ("-", plots.FORWARD))
     for (name, (w, b)), (line, colour) in zip(curves.items(), styles, strict=True):
@@ -283,7 +287,7 @@ def fitted(x: Sequence[float], y: Sequence[float], curves: dict[str, tuple[float
         ax.annotate(name, (grid[-1], p[-1]), (4, 0), textcoords="offset points", va="center", color=colour)
     ax.plot(x, y, "o", ms=9, color=plots.TARGET)
     for k, place in enumerate(zip(x, y, strict=True), start=1):
-        ax.annotate(f"example {k}", place, (0, 9), textcoords="offset points", ha="center",
+        ax.annotate(f"example {k}", place, (0, 9 if k > 1 else -18), textcoords="offset points", ha="center",
                     color=plots.TARGET)  # fmt: skip
     ax.set_title("The neuron bends towards both examples")
     return fig

@@ -283,6 +283,11 @@ def test_three_ways_to_measure_all_three(nudge):
         np.testing.assert_allclose(numerical_gradient(f, at, method=method), truth, rtol=rtol)
 
 
+def test_the_packages_sigmoid_refuses_complex_numbers():
+    with pytest.raises(ValueError, match="real numbers"):
+        F.sigmoid(np.array(0.3 + 1e-20j))
+
+
 # --- deeper/04_confidently_wrong.ipynb ----------------------------------------------------------------------
 
 
