@@ -39,7 +39,7 @@ def _xor_mistakes(x1: float, x2: float) -> Mistakes:
         ),
         "the output fires when both units do, so it gives AND: h2 needs a negative weight": (h1, h2, h2),
         "every answer is turned around": (h1, h2, 1 - answer),
-        "the output always says 0: is its bias so low that h1 alone can't lift the sum above 0?": (
+        "the output always says 0: with a bias this low, h1 alone can't lift the sum above 0": (
             h1,
             h2,
             0.0,
@@ -396,7 +396,7 @@ def draw_xor(net: Callable[[float, float], tuple[float, float, float]]) -> Figur
     left.set(xlabel="x1", ylabel="x2")
     right.set(xlabel="h1", ylabel="h2")
     right.axline((0.5, 0), (1.0, 0.5), color=plots.INK)
-    fig.suptitle("01 and 10 fall together, and a line is enough", x=0.02, ha="left", weight="bold", size=12)
+    fig.suptitle("01 and 10 land in one place, and a line is enough", x=0.02, ha="left", weight="bold", size=12)
     return fig
 
 
@@ -441,7 +441,7 @@ def ends_in_words(hidden: Array, counts: Sequence[int]) -> str:
 
 GROUNDS = (
     "The losses of three networks over 6,000 updates. All begin near 0.7. One falls to 0 within the first "
-    "thousand. One stays at 0.69 for more than 3,000 updates and then falls to 0 too. One falls to 0.35 and "
+    "thousand. One stays at 0.69 for more than 4,000 updates and then falls to 0 too. One falls to 0.35 and "
     "stays there."
 )
 
@@ -473,7 +473,7 @@ def draw_deviations(deviations: Sequence[float], early: Sequence[int], late: Seq
         ax.text(len(at) - 0.6, y, name, color=colour, va="center")
     ax.set(xlim=(-0.6, len(at) + 0.6), ylim=(0, 100), xlabel="deviation of the first weights",
            ylabel="starts that learned",
-           title="Small first weights are late, and large ones get stuck")  # fmt: skip
+           title="Starts with small weights are late, those with large ones get stuck")  # fmt: skip
     ax.grid(visible=False)
     return fig
 
