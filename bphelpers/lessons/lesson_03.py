@@ -231,7 +231,7 @@ def first_walk() -> Figure:
     path = descend(_valley_slope, 6.0, 0.1, 3)
     for here, there in pairwise(path):
         reach, slope = np.array([-0.7, 0.7]), _valley_slope(here)
-        ax.plot(here + reach, _valley(here) + slope * reach, color=plots.BACKWARD, lw=2.5)
+        ax.plot(here + reach, _valley(here) + slope * reach, color=plots.BACKWARD, lw=2.5, ls="-")
         ax.annotate("", (there, _valley(there)), (here, _valley(here)), zorder=2,
                     arrowprops={"arrowstyle": "-|>", "color": plots.UPDATE, "lw": 1.5, "shrinkA": 6,
                                 "shrinkB": 5, "connectionstyle": "arc3,rad=0.25"})  # fmt: skip
@@ -239,7 +239,7 @@ def first_walk() -> Figure:
     labels = ["w = 6, loss 40\nslope 20", "w = 4, loss 10\nslope 10", "w = 3, loss 2.5\nslope 5"]
     for place, label, shift in zip(path, labels, ((14, -10), (14, -14), (14, -20)), strict=False):
         ax.annotate(label, (place, _valley(place)), shift, textcoords="offset points", va="center")
-    ax.set(xlabel="weight w", ylabel="loss", xlim=(-1.5, 8.2), ylim=(-12, 56),
+    ax.set(xlabel="weight w", ylabel="loss", xlim=(-1.5, 8.2), ylim=(-12, 56), yticks=range(0, 51, 10),
            title="The flatter the ground, the shorter the step")  # fmt: skip
     return fig
 
@@ -445,4 +445,118 @@ def draw_grounds() -> Figure:
     right.annotate("10 at a time", staggering[6], (-4, 12), textcoords="offset points", ha="right",
                    color=plots.UPDATE)  # fmt: skip
     right.set(xlabel="bias", ylabel="weight", title="Mini-batches")
+    return fig
+
+
+# --- Pictures of the deeper pages ---------------------------------------------------------------------------
+
+BOWL = (
+    "Ellipses around the lowest point at (0.46, 0.61). The curvature is 1.63 along their long axis"
+    " and 5.87 along the short one. The arrow downhill from the start at (-1, 2.5) misses the lowest"
+    " point."
+)
+
+
+def _bowl(ax: Axes, X: Array, y: Array, start: Array) -> Array:
+    low = np.linalg.solve(X.T @ X, X.T @ y)
+    height = _quadratic(X, y)
+    levels = height(*low) + np.array([0.1, 0.5, 1.2, 2.5, 4.5, 7.62, 12.0]) * 2 / len(y)
+    _map(ax, height, (-2.3, 3.2), (-1.7, 3.0), levels)
+    ax.plot(*low, "*", color=plots.TARGET, ms=13, zorder=3)
+    ax.plot(*start, "s", color=plots.INK, ms=7)
+    ax.set(xlabel="weight w1", ylabel="weight w2", aspect="equal")
+    return low
+
+
+def draw_bowl(X: Array, y: Array, start: Array) -> Figure:
+    """The bowl of a linear neuron with its two axes, and the way down from the start."""
+    fig = plots.new_figure(6.4, 5.0)
+    ax = fig.add_subplot()
+    low = _bowl(ax, X, y, start)
+    curvatures, axes = np.linalg.eigh(X.T @ X)
+    axes = axes * np.sign(axes[0])
+    for curvature, v, reach, ls, name in zip(
+        curvatures, axes.T, (2.4, 1.5), ("--", "-"), ("flat", "steep"), strict=True
+    ):
+        ax.plot(*np.array([low - reach * v, low + reach * v]).T, color=plots.FORWARD, ls=ls)
+        ax.annotate(f"{name}:\nλ = {curvature:.2f}", low + reach * v, (4, 4), textcoords="offset points",
+                    color=plots.FORWARD)  # fmt: skip
+    down = -gradient(X, y, start)
+    ax.annotate("", start + 1.6 * down / np.hypot(*down), start,
+                arrowprops={"arrowstyle": "-|>", "color": plots.BACKWARD, "lw": 2})  # fmt: skip
+    ax.annotate("steepest way down", start, (10, 6), textcoords="offset points", color=plots.BACKWARD)
+    ax.set_title("Down is not towards the lowest point")
+    return fig
+
+
+DIFFERENT_RATES = (
+    "The same bowl three times, with twenty steps from the start. At 5 percent of the largest rate"
+    " the walk creeps along a curve and is still on its way. At 75 percent it arrives after a short"
+    " zigzag. At 95 percent it zigzags across the valley and has not arrived."
+)
+
+
+def draw_rates(X: Array, y: Array, start: Array) -> Figure:
+    """Twenty steps at three shares of the largest rate."""
+    fig = plots.new_figure(9.4, 3.4)
+    limit = len(y) / np.linalg.eigvalsh(X.T @ X)[-1]  # this gradient is 2 / n times that of half the sum
+    for ax, percent in zip(fig.subplots(1, 3), (5, 75, 95), strict=True):
+        _bowl(ax, X, y, start)
+        path = np.array(descend(lambda w: gradient(X, y, w), start, percent / 100 * limit, 20))
+        ax.plot(*path.T, "o-", color=plots.UPDATE, lw=1, ms=3.5)
+        ax.set_title(f"{percent} percent")
+    return fig
+
+
+TROUGH = (
+    "Parallel lines of equal loss, and a thick one for loss 0 from top left to bottom right. Five"
+    " walks go straight across to the nearest point of it."
+)
+
+
+def draw_trough(trails: list[Array]) -> Figure:
+    """Walks in the trough (w1 + w2)^2, each to its own end."""
+    fig = plots.new_figure(5.6, 4.4)
+    ax = fig.add_subplot()
+    for level in (
+        -4.5,
+        -3.5,
+        -2.5,
+        -1.5,
+        -0.7,
+        0.7,
+        1.5,
+        2.5,
+        3.5,
+        4.5,
+    ):  # w1 + w2, so the loss is its square
+        ax.axline((0, level), slope=-1, color=plots.LIGHT, lw=1, ls="-")
+    ax.axline((0, 0), slope=-1, color=plots.TARGET, lw=3, ls="-")
+    for trail in trails:
+        ax.plot(*trail.T, "o-", color=plots.UPDATE, lw=1, ms=3.5)
+        ax.plot(*trail[0], "s", color=plots.INK, ms=7)
+    ax.annotate("loss 0", (2.2, -2.2), (14, 10), textcoords="offset points", backgroundcolor="white")
+    ax.set(xlabel="weight w1", ylabel="weight w2", xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal",
+           title="A trough: each start has its own end")  # fmt: skip
+    ax.grid(False)
+    return fig
+
+
+PROMISE = (
+    "The loss falls along the promised line from 0.298, then flattens towards 0. The line goes on below zero."
+)
+
+
+def draw_promise(rates: Array, losses: Array, squared_length: float) -> Figure:
+    """The loss after one step of each rate, and what the gradient promises."""
+    fig = plots.new_figure(7.0, 3.3)
+    ax = fig.add_subplot()
+    promised = losses[0] - rates * squared_length
+    ax.plot(rates, losses, color=plots.FORWARD)
+    ax.plot(rates, promised, "--", color=plots.BACKWARD)
+    ax.annotate("the loss", (40, losses[80]), (0, 8), textcoords="offset points", color=plots.FORWARD)
+    ax.annotate("the promise", (15, promised[30]), (-8, -8), textcoords="offset points",
+                color=plots.BACKWARD, ha="right", va="top")  # fmt: skip
+    ax.set(xlabel="learning rate of a single step", ylabel="loss after it", xlim=(0, 60), ylim=(-0.1, 0.32),
+           title="The promise is kept at first, and can't be kept for long")  # fmt: skip
     return fig
