@@ -403,7 +403,7 @@ def noisy_walk(batch_size: int, seed: int = 0, steps: int = 40) -> tuple[Array, 
 
 GROUNDS = (
     "Three pictures. Left, a loss over one weight with two valleys: a walk from -0.5 ends in the left"
-    " valley at a loss of 8.4, a walk from 0.5 in the right one at a loss of 1.0. Middle, a map with a"
+    " valley at a loss of 8.4, a walk from 0.5 in the right one at a loss of 0.9. Middle, a map with a"
     " saddle at (0, 0): a walk that starts at (1, -1) stops there, one that starts a hundredth beside"
     " it turns away and reaches the floor. Right, a round valley: the walk that sees all 200 points"
     " goes straight to the lowest point, the one that sees 10 at a time staggers there."
