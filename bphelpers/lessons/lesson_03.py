@@ -278,7 +278,7 @@ def describe_walk(lr: float) -> str:
 
 def _map(ax: Axes, height: Callable[[Array, Array], Array], xlim: Any, ylim: Any, levels: Any) -> None:
     """Lines of equal height."""
-    first, second = np.meshgrid(np.linspace(*xlim, 161), np.linspace(*ylim, 161))
+    first, second = np.meshgrid(*(np.linspace(low, high, 161) for low, high in (xlim, ylim)))
     ax.contour(first, second, height(first, second), levels=levels, colors=plots.LIGHT, linewidths=1,
                linestyles="solid")  # fmt: skip
     ax.grid(False)
@@ -468,11 +468,11 @@ def _bowl(ax: Axes, X: Array, y: Array, start: Array) -> Array:
     return low
 
 
-def draw_bowl(X: Array, y: Array, start: Array) -> Figure:
+def draw_bowl(X: Array, y: Array, start: Any) -> Figure:
     """The bowl of a linear neuron with its two axes, and the way down from the start."""
     fig = plots.new_figure(6.4, 5.0)
     ax = fig.add_subplot()
-    low = _bowl(ax, X, y, start)
+    low: Any = _bowl(ax, X, y, start)
     curvatures, axes = np.linalg.eigh(X.T @ X)
     axes = axes * np.sign(axes[0])
     for curvature, v, reach, ls, name in zip(
@@ -481,7 +481,7 @@ def draw_bowl(X: Array, y: Array, start: Array) -> Figure:
         ax.plot(*np.array([low - reach * v, low + reach * v]).T, color=plots.FORWARD, ls=ls)
         ax.annotate(f"{name}:\nλ = {curvature:.2f}", low + reach * v, (4, 4), textcoords="offset points",
                     color=plots.FORWARD)  # fmt: skip
-    down = -gradient(X, y, start)
+    down: Any = -gradient(X, y, start)
     ax.annotate("", start + 1.6 * down / np.hypot(*down), start,
                 arrowprops={"arrowstyle": "-|>", "color": plots.BACKWARD, "lw": 2})  # fmt: skip
     ax.annotate("steepest way down", start, (10, 6), textcoords="offset points", color=plots.BACKWARD)
