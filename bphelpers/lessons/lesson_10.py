@@ -396,7 +396,7 @@ def draw_xor(net: Callable[[float, float], tuple[float, float, float]]) -> Figur
     left.set(xlabel="x1", ylabel="x2")
     right.set(xlabel="h1", ylabel="h2")
     right.axline((0.5, 0), (1.0, 0.5), color=plots.INK)
-    fig.suptitle("01 and 10 land in one place, and a line is enough", x=0.02, ha="left", weight="bold", size=12)
+    fig.suptitle("01 and 10 land together, and a line is enough", x=0.02, ha="left", weight="bold", size=12)
     return fig
 
 
