@@ -86,12 +86,12 @@ def _descend_mistakes(slope_at: Slope, w: Any, lr: float, steps: int) -> Mistake
         ),
         "the start is missing: the list begins with it": right[1:],
         "the last place is missing: put a place in the list after each step": right[:-1],
-        "each place is put in the list before its step as well, so the start stands there twice": (
+        "each place is put in the list before its step as well, so the start is in the list twice": (
             [w, *right[:-1]]
         ),
         "the walk takes one step too many": descend(slope_at, w, lr, steps + 1),
         "only the last place is returned: keep a list of all of them": right[-1],
-        "the loop returns during its first turn: the return belongs behind the loop": right[:2],
+        "the loop returns during its first turn: the return belongs after the loop": right[:2],
         "the list holds the start and nothing else: it needs each new place": right[:1],
         "the slopes are listed, and not the places": slopes,
         "the sign of the slope is used, and not its size": (
@@ -137,14 +137,14 @@ def _standardised_mistakes(x: Array) -> Mistakes:
         "the column is divided by the deviation before the mean of the old column is subtracted": (
             x / std - x.mean()
         ),
-        "the variance divides: take its square root": off / std**2,
+        "you divided by the variance: take its square root": off / std**2,
         "the column is divided by its largest number: use the standard deviation": off / x.max(),
         "the column is divided by its range, from smallest to largest": off / np.ptp(x),
         "the column is squeezed into 0 to 1, which is another way of scaling": (x - x.min()) / np.ptp(x),
         "the deviation divides by n - 1, as ddof=1 does: here it divides by n": off / x.std(ddof=1),
         "the median is subtracted: it should be the mean": (x - np.median(x)) / std,
         "the result is multiplied by the deviation: it should be divided": off * std,
-        "the mean comes first: it is the column minus the mean": -off / std,
+        "you subtracted the column from the mean: it is the column minus the mean": -off / std,
     }
 
 
@@ -181,7 +181,7 @@ PREDICTIONS = {
         " step bring you to the same loss again, on the other side?",
         (0.2, 0.3, 0.4),
         explain=(
-            "0.2 is tempting, because that step ends exactly at the lowest point. To be as far away"
+            "The rate 0.2 is tempting, because that step ends exactly at the lowest point. To be as far away"
             " on the other side, you need twice that."
         ),
     ),

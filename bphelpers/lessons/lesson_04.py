@@ -23,13 +23,13 @@ _PAPER_MISTAKES = {
         (_DZ // 2 * _X, _DZ // 2)
     ),
     "the slope of the square is taken at z, without the y: it is 2 · (z − y)": (2 * _Z * _X, 2 * _Z),
-    "times doesn't swap: towards w, the slope of w · x is x": (_DZ * _W, _DZ),
+    "times has to swap: the slope of w · x for w is x": (_DZ * _W, _DZ),
     "the 8 is not passed on to b: plus passes on the whole": (_DZ * _X, 1),
     "db is multiplied by b: z moves as fast as b, wherever b stands": (_DZ * _X, _DZ * _B),
     "the slopes along the route are added: they multiply": (_DZ + 1 + _X, _DZ + 1),
     "only the slopes nearest to w and b are given: the rest of the route is missing": (_X, 1),
     "the input is still 2, the bias 1 and the target 4, as in the picture": (12, 6),
-    "the two stand in the other order": (_DZ, _DZ * _X),
+    "the two are the wrong way round": (_DZ, _DZ * _X),
 }
 
 
@@ -67,14 +67,14 @@ def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float
             np.sum(2 * off * x), np.sum(2 * off)
         ),
         "the 2 of the squares is lost: the slope of (p - y) ** 2 is 2 * (p - y)": (dw / 2, db / 2),
-        "times doesn't swap: towards w, the slope of w * x1 is x1": (db * w, db),
+        "times has to swap: the slope of w * x1 for w is x1": (db * w, db),
         "line 1 or 4 is missing its factor: towards w, the slope of w * x1 is x1": (db, db),
         "the slope of the sigmoid is taken at z, not at p: it is p * (1 - p)": (
             np.sum(2 * off * z * (1 - z) * x), np.sum(2 * off * z * (1 - z))
         ),
         "the second example's share is subtracted: what comes back adds up": (dw1 - dw2, db1 - db2),
         "the sign is turned round: it is p - y, not y - p": (-dw, -db),
-        "dw and db stand in the other order": (db, dw),
+        "dw and db are the wrong way round": (db, dw),
     }  # fmt: skip
     loss = np.sum(off**2)
     return {clause: (loss, *pair) for clause, pair in slopes.items()} | {
@@ -108,7 +108,7 @@ def _repair_mistakes(a: float, b: float) -> Mistakes:
         "line 1 gives nothing to da: s = a * b uses a as well": (s, both * a),
         "ds and dt are swapped in line 3, and line 2 works with the wrong one": (t + both * b, both * a),
         "line 2 passes on ds instead of dt": (t + 2 * t * b, 2 * t * a),
-        "da and db stand in the other order": (both * a, s + both * b),
+        "da and db are the wrong way round": (both * a, s + both * b),
         "48 and 28 come back for every a and b: the function has to work them out": (48.0, 28.0),
     }  # fmt: skip
 
