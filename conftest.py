@@ -53,6 +53,24 @@ def chromium_path() -> str:
     return path
 
 
+@pytest.fixture(scope="module")
+def browser(chromium_path: str):
+    """A Chromium for the tests of a file."""
+    from browser_tools import chromium
+
+    with chromium(chromium_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A JupyterLab in an empty folder for the tests of a file."""
+    from browser_tools import lab_server
+
+    with lab_server([]) as running:
+        yield running
+
+
 def skipped_in(terminal) -> list[str]:
     """One line for each test that was skipped: where, and why."""
     return [

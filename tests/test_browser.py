@@ -20,7 +20,6 @@ import pytest
 from browser_tools import (
     LabServer,
     Seen,
-    chromium,
     faults_of,
     lab_server,
     lowest_contrast,
@@ -51,12 +50,6 @@ PAGES = [
 @pytest.fixture(scope="module")
 def server() -> Iterator[LabServer]:
     with lab_server(LESSONS) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
         yield running
 
 

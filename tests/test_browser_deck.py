@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from browser_tools import (
     LabServer,
     Seen,
-    chromium,
-    lab_server,
     lowest_contrast,
     nameless,
     open_lesson,
@@ -29,18 +26,6 @@ pytestmark = pytest.mark.browser
 DECK = "import bphelpers as bp\ndeck = bp.claims.deck()\ndeck"
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells"
 TEXTS = "p:not(:empty), span, a, pre, th, td, button:not([aria-disabled=true])"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LabServer]:
-    with lab_server([]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def said(page: Page, part: str) -> str:

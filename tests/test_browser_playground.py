@@ -16,8 +16,6 @@ import pytest
 from browser_tools import (
     LabServer,
     Seen,
-    chromium,
-    lab_server,
     lowest_contrast,
     nameless,
     open_lesson,
@@ -35,18 +33,6 @@ pytestmark = pytest.mark.browser
 
 START = "import numpy as np\nimport bphelpers as bp\nfrom bphelpers import nn\n"
 PLAY = START + "play = bp.widgets.playground()\nplay"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LabServer]:
-    with lab_server([]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as running:
-        yield running
 
 
 def shown(page: Page) -> Locator:

@@ -321,7 +321,7 @@ def before_and_after() -> Figure:
     for ax, text, place in zip(fig.axes, ("x1", "", "says hidden neuron 1"), ("x2", "", "2"), strict=True):
         ax.set(xlabel=text, ylabel=place)
     fig.axes[2].set(xlabel="hidden neuron 1", ylabel="hidden neuron 2")
-    fig.suptitle("Bend the plane, and one straight line is enough", x=0.02, ha="left", weight="bold", size=12)
+    plots.titled(fig, "Bend the plane, and one straight line is enough")
     return fig
 
 
@@ -396,7 +396,7 @@ def draw_xor(net: Callable[[float, float], tuple[float, float, float]]) -> Figur
     left.set(xlabel="x1", ylabel="x2")
     right.set(xlabel="h1", ylabel="h2")
     right.axline((0.5, 0), (1.0, 0.5), color=plots.INK)
-    fig.suptitle("01 and 10 land together, and a line is enough", x=0.02, ha="left", weight="bold", size=12)
+    plots.titled(fig, "01 and 10 land together, and a line is enough")
     return fig
 
 
@@ -422,7 +422,7 @@ def draw_ends(hidden: Array, counts: Sequence[int]) -> Figure:
         _corners(ax, places, y)
         ax.set_title(f"{title}: {count} of {sum(counts)}", size=10, weight="normal")
         ax.set(xlabel="hidden neuron 1", ylabel="hidden neuron 2")
-    fig.suptitle("A failed start has put neighbours in one place", x=0.02, ha="left", weight="bold", size=12)
+    plots.titled(fig, "A failed start has put neighbours in one place")
     return fig
 
 
@@ -508,7 +508,7 @@ def draw_mirror(weights: Sequence[Array]) -> Figure:
         ax.set_xticklabels(range(1, 7))
         ax.grid(visible=False)
     fig.axes[0].set_ylabel("weight")
-    fig.suptitle("Mirrored inputs have opposite weights", x=0.02, ha="left", weight="bold", size=12)
+    plots.titled(fig, "Mirrored inputs have opposite weights")
     return fig
 
 
@@ -543,7 +543,7 @@ def draw_cycle(weights: Sequence[Array]) -> Figure:
         ax.plot(*X[k], "o", ms=17, mfc="none", mec=plots.INK, mew=1.5)
         ax.set(xlim=(-0.6, 1.6), ylim=(-0.6, 1.6), xticks=[], yticks=[], aspect="equal")
         ax.set_title(f"{CORNERS[k]} comes next", size=10, weight="normal")
-    fig.suptitle("Always on the wrong side of what comes next", x=0.02, ha="left", weight="bold", size=12)
+    plots.titled(fig, "Always on the wrong side of what comes next")
     return fig
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bphelpers import data, functional
 from bphelpers.numeric import Array
 from bphelpers.teaching import claims, plots
+from bphelpers.teaching.claims.cells import xor_answers, xor_network
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
 Number = Callable[[Array], float]
@@ -18,26 +19,8 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 # --- A 2-2-1 network on XOR, its nine numbers in one array --------------------------------------------
 
-_X, _Y = data.xor()
+_NET, _X, _Y = xor_network()
 TARGETS = _Y.ravel()
-
-
-def _layers(w: Array) -> tuple[Array, Array, Array, Array]:
-    """First matrix and biases, second matrix and bias, of one network or of a stack of them."""
-    return w[..., :4].reshape(*w.shape[:-1], 2, 2), w[..., 4:6], w[..., 6:8], w[..., 8]
-
-
-def _outputs(w: Array) -> tuple[Array, Array]:
-    W1, b1, W2, b2 = _layers(w)
-    hidden = functional.sigmoid(_X @ W1.swapaxes(-1, -2) + b1[..., None, :])
-    return hidden, functional.sigmoid((hidden @ W2[..., None])[..., 0] + b2[..., None])
-
-
-def _weight_gradient(w: Array, hidden: Array, dz2: Array) -> Array:
-    dz1 = dz2[..., None] * _layers(w)[2][..., None, :] * hidden * (1 - hidden)
-    dW1 = (dz1.swapaxes(-1, -2) @ _X).reshape(*w.shape[:-1], 4)
-    dW2, db2 = (dz2[..., None] * hidden).sum(axis=-2), dz2.sum(axis=-1, keepdims=True)
-    return np.concatenate([dW1, dz1.sum(axis=-2), dW2, db2], axis=-1)
 
 
 def xor_error(w: Array) -> float:
@@ -46,13 +29,18 @@ def xor_error(w: Array) -> float:
     >>> round(xor_error(xor_start(0)), 3)
     0.503
     """
-    return float(0.5 * np.sum((_outputs(w)[1] - TARGETS) ** 2))
+    return float(0.5 * np.sum(_misses(w) ** 2))
 
 
 def xor_gradient(w: Array) -> Array:
     """The gradient of `xor_error`, by backpropagation."""
-    hidden, out = _outputs(w)
-    return _weight_gradient(w, hidden, (out - TARGETS) * out * (1 - out))
+    _NET.backward(_misses(w))
+    return _NET.flat.grad.copy()
+
+
+def _misses(w: Array) -> Array:
+    _NET.flat.data[:] = w
+    return _NET(_X) - _Y
 
 
 def xor_start(start: int) -> Array:
@@ -73,21 +61,18 @@ def train_on_xor(hidden: int, starts: int = 200, seed: int = 0, updates: int = 4
     >>> after.round(2).tolist()[0]
     [0.5, 0.5, 0.5, 0.5]
     """
-    rng = np.random.default_rng(seed)
-    w = rng.normal(0, 1.4, size=(starts, 9 if hidden else 3))
-    first = _answers(w)
+    w = np.random.default_rng(seed).normal(0, 1.4, size=(starts, 9 if hidden else 3))
+    return _answers(w), _answers(w, updates)
+
+
+def _answers(w: Array, updates: int = 0) -> Array:
+    if w.shape[1] == 9:
+        W1, b1, W2, b2 = w[:, :4].reshape(-1, 2, 2), w[:, None, 4:6], w[:, None, 6:8], w[:, None, 8:]
+        return xor_answers(W1, b1, W2, b2, updates=updates)
     for _ in range(updates):
-        if hidden:
-            layer, out = _outputs(w)
-            w = w - _weight_gradient(w, layer, (out - TARGETS) / 4)
-        else:
-            dz = (_answers(w) - TARGETS) / 4
-            w = w - np.column_stack([dz @ _X, dz.sum(axis=1)])
-    return first, _answers(w)
-
-
-def _answers(w: Array) -> Array:
-    return _outputs(w)[1] if w.shape[1] == 9 else functional.sigmoid(w[:, :2] @ _X.T + w[:, 2:])
+        dz = (_answers(w) - TARGETS) / 4
+        w = w - np.column_stack([dz @ _X, dz.sum(axis=1)])
+    return functional.sigmoid(w[:, :2] @ _X.T + w[:, 2:])
 
 
 # --- Exercise 21.1: does the error fall? --------------------------------------------------------------

@@ -477,7 +477,7 @@ def _emptied(arrows, end):
         (_along_every_route, "crossed more arrows than there are"),
         (
             _without_zeros,
-            "called with the arrows of the five circles, 'f'. KeyError: 't'. (A `defaultdict(int)`",
+            "the five circles, 'f'. The dictionary holds no 't' yet. A `defaultdict(int)` would answer 0",
         ),
         (_multiplied, "no answer leaves the end"),
         (_always_f, "the 1 always stands at f"),

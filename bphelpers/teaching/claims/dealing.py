@@ -10,12 +10,11 @@ from bphelpers.arguments import refuse
 from bphelpers.teaching.claims.judging import VERDICTS, Card, trial_of
 from bphelpers.teaching.widgets.cell_thread import CellThread
 
-_MODULE, _COMMON, _OWN = (
+_MODULE, *_STYLES = (
     files(f"bphelpers.teaching.{room}").joinpath(name).read_text(encoding="utf-8")
     for room, name in (("claims", "deck.js"), ("widgets", "common.css"), ("claims", "deck.css"))
 )
-# The scrubber's stored pages hold the common style as it is, so it is made the deck's here.
-_STYLE = _COMMON.replace(".bp-scrubber", ".bp-deck") + _OWN
+_STYLE = "".join(_STYLES)
 
 
 class Deck(anywidget.AnyWidget):  # type: ignore[misc]

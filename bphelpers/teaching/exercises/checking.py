@@ -96,10 +96,8 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     except Exception as error:
         if _left_open(function):
             raise _Unanswered from error
-        known = (said for words, said in _ADVICE.items() if re.search(words, str(error)))
-        why = next(known, f"{type(error).__name__}: {error}")
-        if isinstance(error, KeyError):
-            why += ". (A `defaultdict(int)` would answer 0 for a name that it hasn't seen.)"
+        why = f"{type(error).__name__}: {error}"
+        why = next((said.format(error) for words, said in _ADVICE.items() if re.search(words, why)), why)
         raise Unreadable(f"Your function stopped, called with {_shapes(arguments)}. {why}") from error
     # A body that is a ``...`` and no more is compiled to nothing.
     if _is_stub(found) or (found is None and code and len(code.co_code) <= len(_NOTHING.co_code)):
@@ -129,8 +127,9 @@ def _left_open(function: Callable[..., Any]) -> bool:
 
 
 _NOTHING = (lambda: None).__code__
-# Instead of what NumPy says, by some words of it.
+# Instead of what Python or NumPy says, by some words of it.
 _ADVICE = {
+    "^KeyError": "The dictionary holds no {} yet. A `defaultdict(int)` would answer 0 for it.",
     "truth value of an array": "An array is no single yes or no, so `if` cannot decide for all its numbers at"
     " once, and neither can `max`.",
     "must be of ArrayType|arguments to np.maximum": "`np.maximum(u, v)` takes two arrays; a third would be"
