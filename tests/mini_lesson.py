@@ -111,7 +111,7 @@ def mini_lesson(folder: Path) -> Lesson:
         new_markdown_cell("Now look."),
         new_code_cell(
             'print(f"{0.75 * (1 - 0.75) * 0.3:.6f}")\npredict("98.A", reveal="falls")',
-            outputs=printed("0.056250\n98.A: the answer is falls."),
+            outputs=printed('0.056250\n98.A: the answer is "falls".'),
         ),
         new_markdown_cell("The picture, then the same with a slider."),
         new_code_cell(

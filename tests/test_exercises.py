@@ -158,7 +158,8 @@ def test_a_prediction_is_well_written(key, said):
     line = said(predict, key, ...)
     assert line.startswith(f"{key}: {record.question}") and line.count("\n") == 1
     for option in record.options or ():
-        assert said(predict, key, option) == f"{key}: your guess is {option}. Run on.\n"
+        shown = f'"{option}"' if isinstance(option, str) and re.search("[^-+.0-9]", option) else option
+        assert said(predict, key, option) == f"{key}: your guess is {shown}. Run on.\n"
     for option in record.options or ():
         assert str(option) in said(predict, key, reveal=option)
 
@@ -429,7 +430,11 @@ def writes(dout, x, W):
         (LINEAR, RIGHT),
         (no_return, "Your function returned None. Is its last line missing the word return?"),
         (print, "Your function returned None. Is its last line missing the word return?"),
-        (writes, "Your function changed its argument number 1: compute a new array instead."),
+        (
+            writes,
+            "Your function changed its argument number 1: `-=` and the like write into an array, so compute "
+            "a new one instead.",
+        ),
         (lambda dout, x, W: dout @ x, "Your function stopped, called with an array of shape (3, 2), an"),
         (lambda dout, x, W: dout @ x, "In `A @ B`, A must have as many columns as B has rows."),
         (lambda x: x, "TypeError: "),
@@ -575,17 +580,17 @@ def reveal(truth: Any) -> dict[str, Any]:
         (WAY, [(..., f"{WAY.question} {CHOICES} {PUT}"), ({}, f"{WAY.question} {CHOICES} {PUT}")]),
         (SIZE, [(..., f"How large? {PUT}")]),
         # Without a guess, the answer is stated, and nothing else.
-        (WAY, [(reveal("falls"), "the answer is falls.")]),
+        (WAY, [(reveal("falls"), 'the answer is "falls".')]),
         (BITS, [(reveal(0.08216704), "the answer is 0.082167 bits. As computed above.")]),
         # The last guess before the reveal counts; the same cell may be run again.
         (
             WAY,
             [
-                (" Rises", "your guess is rises. Run on."),
-                ("falls", "your guess is falls. Run on."),
-                (reveal("falls"), "you said falls, and falls it is."),
-                ("rises", "the answer is out, so your guess stays falls."),
-                ("falls", "your guess is falls. Run on."),
+                (" Rises", 'your guess is "rises". Run on.'),
+                ("falls", 'your guess is "falls". Run on.'),
+                (reveal("falls"), 'you said "falls", and that is right.'),
+                ("rises", 'the answer is out, so your guess stays "falls".'),
+                ("falls", 'your guess is "falls". Run on.'),
             ],
         ),
         (
@@ -593,7 +598,7 @@ def reveal(truth: Any) -> dict[str, Any]:
             [
                 (
                     {"guess": "rises", **reveal("falls")},
-                    "your guess is rises. Run on.\nyou said rises; it is falls.",
+                    'your guess is "rises". Run on.\nyou said "rises"; it is "falls".',
                 )
             ],
         ),
@@ -601,10 +606,10 @@ def reveal(truth: Any) -> dict[str, Any]:
         (
             WAY,
             [
-                (reveal("falls"), "the answer is falls."),
-                ("rises", "your guess is rises. Run on."),
-                (reveal("falls"), "you said rises; it is falls."),
-                ("falls", "the answer is out, so your guess stays rises."),
+                (reveal("falls"), 'the answer is "falls".'),
+                ("rises", 'your guess is "rises". Run on.'),
+                (reveal("falls"), 'you said "rises"; it is "falls".'),
+                ("falls", 'the answer is out, so your guess stays "rises".'),
             ],
         ),
         # What is no guess replaces none.
@@ -623,7 +628,7 @@ def reveal(truth: Any) -> dict[str, Any]:
         ),
         (
             Prediction("Which?", (2, 4, 8)),
-            [(4, "your guess is 4. Run on."), (reveal(np.int64(4)), "you said 4, and 4 it is.")],
+            [(4, "your guess is 4. Run on."), (reveal(np.int64(4)), "you said 4, and that is right.")],
         ),
     ],
 )
@@ -636,7 +641,8 @@ def test_choices_are_quoted_unless_numbers_and_never_broken(reply, capsys):
     options = ("7.5", 16, *(f"{word} and on" for word in ("up", "down", "left", "right", "in", "out", "far")))
     where = Prediction("Where?", options)
     for typed in (7.5, "7.5", 16, "up and on"):
-        assert reply(where, typed) == f"your guess is {typed}. Run on."
+        shown = '"up and on"' if typed == "up and on" else typed
+        assert reply(where, typed) == f"your guess is {shown}. Run on."
     with pytest.raises(ValueError, match=r'must be one of 7\.5, 16, "up and on", .*got 3'):
         reply(where, reveal=3)
     predict("00.Z", ...)
@@ -648,7 +654,7 @@ def test_choices_are_quoted_unless_numbers_and_never_broken(reply, capsys):
 @pytest.mark.parametrize("guess", ["sideways", 3, None, np.nan, ["rises"], max], ids=kind_of)
 def test_what_is_not_an_option_is_not_recorded(reply, guess):
     assert reply(WAY, guess).endswith(f"is not one of the choices. {CHOICES}")
-    assert reply(WAY, reveal="falls") == "the answer is falls."
+    assert reply(WAY, reveal="falls") == 'the answer is "falls".'
 
 
 @pytest.mark.parametrize(

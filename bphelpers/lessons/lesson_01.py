@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Circle, Polygon
+from numpy.typing import NDArray
 
 from bphelpers import data, nn, optim, training
 from bphelpers import functional as F
@@ -250,9 +251,19 @@ def _neuron_of_3(dark: float, bias: float) -> Array:
 
 
 def _says(z: Array) -> str:
-    yes = [str(digit) for digit in np.flatnonzero(z > 0)]
-    listed = " and ".join(filter(None, [", ".join(yes[:-1]), *yes[-1:]]))
-    return f"says yes to {listed}" if yes else "says no to every digit"
+    yes, open_to = _listed(z > 0), _listed(z == 0)
+    if yes and open_to:
+        return f"says yes to {yes}, and can't tell about {open_to}"
+    return (
+        f"can't tell about {open_to}"
+        if open_to
+        else f"says {f'yes to {yes}' if yes else 'no to every digit'}"
+    )
+
+
+def _listed(chosen: NDArray[np.bool_]) -> str:
+    digits = [str(digit) for digit in np.flatnonzero(chosen)]
+    return " and ".join(filter(None, [", ".join(digits[:-1]), *digits[-1:]]))
 
 
 def draw_on_curve(fig: FigureBase, dark: float, bias: float) -> Callable[..., None]:

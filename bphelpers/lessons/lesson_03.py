@@ -316,7 +316,7 @@ def draw_prices(X: Array, y: Array, path: Array, start_gradient: Array) -> Figur
     ax.annotate("start: loss 5", start, (8, 6), textcoords="offset points", backgroundcolor="white")
     ax.plot(1, 2, "*", color=plots.TARGET, ms=15, zorder=3)
     ax.annotate("lowest: loss 0", (1, 2), (10, 9), textcoords="offset points", color=plots.INK)
-    ax.set(xlabel="price of a coffee", ylabel="price of a cake",
+    ax.set(xlabel="price of a coffee", ylabel="price of a cake", aspect="equal",
            title="Down doesn't point at the lowest point")  # fmt: skip
     return fig
 
@@ -362,7 +362,7 @@ def draw_valleys(x: Array, z: Array, y: Array) -> Figure:
         ax.plot(*path.T, "o-", color=plots.UPDATE, lw=1.2, ms=4)
         ax.plot(0, 0, "s", color=plots.INK, ms=7)
         ax.plot(*low, "*", color=plots.TARGET, ms=14, zorder=3)
-        ax.set(xlabel="bias", ylabel="weight", title=title)
+        ax.set(xlabel="bias", ylabel="weight", title=title, aspect="equal")
     return fig
 
 

@@ -23,7 +23,7 @@ _PAPER_MISTAKES = {
         (_DZ // 2 * _X, _DZ // 2)
     ),
     "the slope of the square is taken at z, without the y: it is 2 · (z − y)": (2 * _Z * _X, 2 * _Z),
-    "times has to swap: the slope of w · x for w is x": (_DZ * _W, _DZ),
+    "du is multiplied by w: times swaps, so dw is du times x": (_DZ * _W, _DZ),
     "the 8 is not passed on to b: plus passes on the whole": (_DZ * _X, 1),
     "db is multiplied by b: z moves as fast as b, wherever b stands": (_DZ * _X, _DZ * _B),
     "the slopes along the route are added: they multiply": (_DZ + 1 + _X, _DZ + 1),
@@ -67,7 +67,7 @@ def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float
             np.sum(2 * off * x), np.sum(2 * off)
         ),
         "the 2 of the squares is lost: the slope of (p - y) ** 2 is 2 * (p - y)": (dw / 2, db / 2),
-        "times has to swap: the slope of w * x1 for w is x1": (db * w, db),
+        "what comes back is multiplied by w: times swaps, so dw gets du1 times x1": (db * w, db),
         "line 1 or 4 is missing its factor: towards w, the slope of w * x1 is x1": (db, db),
         "the slope of the sigmoid is taken at z, not at p: it is p * (1 - p)": (
             np.sum(2 * off * z * (1 - z) * x), np.sum(2 * off * z * (1 - z))

@@ -107,7 +107,11 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     for position, (before, after) in enumerate(zip(arguments, given, strict=True), start=1):
         moved = isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True)
         if moved or (isinstance(before, dict) and set(before) != set(after)):
-            advice = "compute a new array instead" if moved else "leave it as it was"
+            advice = (
+                "`-=` and the like write into an array, so compute a new one instead"
+                if moved
+                else "leave it as it was"
+            )
             raise Unreadable(f"Your function changed its argument number {position}: {advice}.")
     return found
 

@@ -57,7 +57,7 @@ def _reveal(key: str, prediction: Prediction, reveal: Any) -> str:
     sentence = f"the answer is {answer}."
     if key in _guesses:
         guess = _guesses[key]
-        joined = f", and {answer} it is" if prediction.options and guess == truth else f"; it is {answer}"
+        joined = ", and that is right" if prediction.options and guess == truth else f"; it is {answer}"
         sentence = f"you said {_shown(prediction, guess)}{joined}."
         if not prediction.options:
             sentence += f" {_judged(prediction, guess, truth)}"
@@ -120,13 +120,13 @@ def _folded(value: Any) -> str:
 
 def _choices(prediction: Prediction) -> list[str]:
     """The choices as they are typed: words in quotation marks, what reads as a number without."""
-    options = map(str, prediction.options or ())
-    return [option if re.fullmatch(r"[-+.\d]+", option) else f'"{option}"' for option in options]
+    return [_shown(prediction, option) for option in prediction.options or ()]
 
 
 def _shown(prediction: Prediction, value: Any) -> str:
-    """An option, or a number with its unit, which loses its plural after 1."""
+    """An option as it is typed, or a number with its unit, which loses its plural after 1."""
     if prediction.options:
-        return str(value)
+        words = isinstance(value, str) and not re.fullmatch(r"[-+.\d]+", value)
+        return f'"{value}"' if words else str(value)
     shown, unit = number(value), prediction.unit
     return f"{shown} {unit.removesuffix('s') if shown in ('1', '-1') else unit}" if unit else shown
