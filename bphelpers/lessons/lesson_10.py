@@ -210,8 +210,8 @@ PREDICTIONS = {
         "A hidden layer multiplies by W1, adds b1 and squashes. What makes it possible to separate the moons "
         "with a straight line?",
         ("multiplying by W1", "adding b1", "squashing"),
-        explain="The weights are what training finds, so they are tempting. But without the squash they only "
-        "turn and stretch the plane, and what no line separated before, no line separates then.",
+        explain="W1 and b1 are what training finds, so they are tempting. But without the squash they only "
+        "turn, stretch and shift the plane, and what no line separated before, no line separates then.",
     ),
     "10.B": Prediction(
         "Two hidden units are enough for XOR. How many of 200 networks with random first weights learn it?",
@@ -367,7 +367,7 @@ def describe_way(problem: str, percent: int) -> str:
     """The picture in words."""
     way = _Way(problem)
     grid = "straight" if percent <= 50 else "bent"
-    border = "The border is a straight line" if percent == 100 else "The border is where it has got to"
+    border = "The border is a straight line" if percent == 100 else "The border is not a straight line"
     return (
         f"{problem[0].upper()}{problem[1:]}, {percent} % of the way: {_stage(percent)}. The grid is {grid}. "
         f"{border}. {way.right()} of {len(way.X)} points are on the right side."
@@ -619,7 +619,7 @@ def draw_counters(nets: dict[str, tuple[Array, ...]]) -> Figure:
         ax.plot(ones, p, color=plots.TARGET, ls="--")
         ax.plot(range(5), np.interp(range(5), ones[:, 0], p), "o", color=plots.TARGET)
         ax.set(title=name, xlabel="bits that are 1", xticks=range(5), yticks=[0, 1])
-    plots.titled(fig, "Four units count up or down, and the output (dashed) adds and subtracts them")
+    plots.titled(fig, "Four units count, and the output (dashed) adds and subtracts")
     return fig
 
 

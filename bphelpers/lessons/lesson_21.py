@@ -217,8 +217,8 @@ def _holds(update: Any = claims.descend) -> bool:
 
 def _own_mistakes(update: Any = claims.descend) -> Mistakes:
     return {
-        "your function says True uphill as well, so going uphill can't show that it could fail. Take a claim "
-        "about going down": True,
+        "your function says True uphill as well, so going uphill can't show that it could fail. Pass "
+        "`update` on to each `xor_loss`, and take a claim about going down": True,
         "your function says False downhill as well. Is the claim wrong, or isn't it tested?": False,
         "your function is reversed: it says True uphill and False downhill": update is not claims.descend,
     }
@@ -331,7 +331,11 @@ def judged_by(
 def _limit(start: int, lower: Flags) -> str:
     """The largest rate tried up to which the error falls."""
     good = int(np.argmin(lower)) if not lower.all() else len(lower)
-    reach = f"falls up to a rate of {RATES[good - 1]:.1f}" if good else "doesn't even fall with the rate 0.01"
+    reach = (
+        f"falls with every rate up to {RATES[good - 1]:.1f}"
+        if good
+        else "doesn't even fall with the rate 0.01"
+    )
     return f"Start {start}: the error {reach}"
 
 

@@ -239,13 +239,13 @@ def test_the_neuron_is_the_least_squares_one(forecasts):
 
 def test_three_answers_for_ten_series(forecasts):
     found = [forecasts.three_answers(seed) for seed in range(10)]
-    ranges = {"1 hours ahead": (0.15, 0.19), "6 hours ahead": (0.35, 0.46), "24 hours ahead": (0.35, 0.67),
-              "72 hours ahead": (0.40, 0.84), "once, for all 400 hours": (0.64, 0.85),
+    ranges = {"1 h ahead": (0.15, 0.19), "6 h ahead": (0.35, 0.46), "24 h ahead": (0.35, 0.67),
+              "72 h ahead": (0.40, 0.84), "once, for all 400 hours": (0.64, 0.85),
               "told every hour": (0.15, 0.17), "a value every 6 hours": (0.36, 0.50)}  # fmt: skip
     for question, expected in ranges.items():
         errors = [one[question] for one in found]
         np.testing.assert_allclose([min(errors), max(errors)], expected, atol=0.006)
-    assert sum(one["a value every 6 hours"] > one["6 hours ahead"] for one in found) == 9
+    assert sum(one["a value every 6 hours"] > one["6 h ahead"] for one in found) == 9
     assert all(one["once, for all 400 hours"] < one["always the mean"] for one in found)
 
 
