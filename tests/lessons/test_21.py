@@ -62,7 +62,7 @@ def test_every_start_has_a_limit_and_falls_below_it(lesson):
         last = lower.index(False)
         assert not any(lower[last:])
         limits.append(f"{lesson_21.RATES[last - 1]:.1f}")
-        assert f"up to a rate of {limits[-1]}" in lesson.describe(start)
+        assert f"falls with every rate up to {limits[-1]}" in lesson.describe(start)
     assert limits == ["4.2", "4.2", "4.2", "13.3", "10.0", "10.0", "7.5", "5.6", "10.0", "23.7"]
     assert len(lesson_21.RATES) == 41
 
