@@ -78,7 +78,7 @@ def test_a_small_step_falls_from_a_thousand_starts_and_a_large_one_does_not():
 
 def test_the_picture_of_the_rates_is_drawn_by_the_learners_function():
     _, describe = lesson_21.judged_by(lambda error, gradient, w, rate: rate < 0.5)
-    assert "up to a rate of 0.4" in describe(3)
+    assert "falls with every rate up to 0.4" in describe(3)
     _, never = lesson_21.judged_by(lambda *_: False)
     assert "doesn't even fall" in never(3)
 
