@@ -386,3 +386,59 @@ def slopes(f: Callable[[Any], Any], x: Array, h: float = 1e-5) -> Array:
         down[k] -= h
         result[k] = (f(up) - f(down)) / (2 * h)
     return result
+
+
+# --- Pictures of the deeper pages ---------------------------------------------------------------------------
+
+SLIP = (
+    "Two curves over the guess. The sum of the squares is lowest at 5.52, far from all five measurements. The"
+    " sum of the distances is lowest at 2.20, in the midst of four of them. The fifth lies at 19."
+)
+
+
+def draw_slip(measured: Array, lengths: Array, squares: Array, distances: Array) -> Figure:
+    """The sum of squares and of distances over the guess, each as a share of its largest value."""
+    fig = plots.new_figure(7.0, 2.9)
+    ax = fig.add_subplot()
+    for sums, name, colour, style, place, shift in (
+        (squares, "squares", plots.FORWARD, "-", 14.0, (10, -12)),
+        (distances, "distances", plots.BACKWARD, "--", 10.0, (-60, 8)),
+    ):
+        heights = sums / sums.max()
+        ax.plot(lengths, heights, color=colour, ls=style)
+        ax.plot(lengths[heights.argmin()], heights.min(), "v", color=colour, ms=9)
+        ax.annotate(name, (place, heights[np.abs(lengths - place).argmin()]), shift, color=colour,
+                    textcoords="offset points")  # fmt: skip
+    ax.plot(measured, np.zeros(len(measured)), "o", color=plots.TARGET, clip_on=False, zorder=3)
+    ax.set(xlabel="guess, and the five measurements", ylabel="sum, as a share", ylim=(0, 1.05), yticks=(0, 1),
+           title="One slip moves the mean, and hardly the median")  # fmt: skip
+    return fig
+
+
+SURFACE = (
+    "Left, the loss as a surface over w2 and w5, with a point at the running example. It is flat at both ends"
+    " of w2 and steep between. Right, three cuts along w2. With w5 = 4 the loss rises from 0.28 to 0.50, with"
+    " w5 = 0 it falls a little, and with w5 = −4 it falls from 0.28 to 0.02."
+)
+
+
+def draw_surface(loss_at: Callable[[Any, Any], Any], w2_here: float, w5_here: float) -> Figure:
+    """The running example's loss over two weights, and three cuts through it."""
+    fig = plots.new_figure(9.0, 4.0)
+    w2, w5 = np.linspace(-60, 60, 41), np.linspace(-8, 8, 33)
+    surface: Any = fig.add_subplot(1, 2, 1, projection="3d")
+    surface.plot_surface(*np.meshgrid(w2, w5), loss_at(w2[None, :], w5[:, None]), cmap="Greys", vmin=-0.3,
+                         vmax=0.8, edgecolor=plots.GREY, lw=0.3, alpha=0.7, rcount=17, ccount=21)  # fmt: skip
+    surface.plot([w2_here], [w5_here], [loss_at(w2_here, w5_here)], "o", color=plots.INK, zorder=10)
+    surface.set(xlabel="w2", ylabel="w5", zlabel="loss", zlim=(0, 0.55), xticks=[-50, 0, 50],
+                title="Plains, and a slope between them")  # fmt: skip
+    surface.view_init(elev=28, azim=-60)
+    cut = fig.add_subplot(1, 2, 2, xlabel="w2", ylabel="loss", xlim=(-60, 92), ylim=(0, 0.55))
+    for height, style in ((4.0, "-"), (0.0, "--"), (-4.0, "-.")):
+        line = loss_at(w2, height)
+        for ax, heights in ((surface, (np.full(41, height), line)), (cut, (line,))):
+            ax.plot(w2, *heights, color=plots.FORWARD, ls=style, zorder=9)
+        cut.annotate(f"w5 = {height:g}".replace("-", "−"), (60, line[-1]), (6, 0), va="center",
+                     textcoords="offset points", color=plots.FORWARD)  # fmt: skip
+    cut.set(xticks=[-50, 0, 50], title="It depends on w5 which way is down")
+    return fig
