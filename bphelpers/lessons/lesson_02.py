@@ -269,7 +269,8 @@ def describe_days(percent: int) -> str:
     wet, dry = -np.log(p), -np.log(1 - p)
     return (
         f"With a forecast of {percent} %, each of the two wet days costs {wet:.2f}, and the dry one"
-        f" {dry:.2f}. That's {(2 * wet + dry) / 3:.3f} on average, and the likelihood is {p * p * (1 - p):.3f}."
+        f" {dry:.2f}. That's {(2 * wet + dry) / 3:.3f} on average, and the likelihood is"
+        f" {p * p * (1 - p):.3f}."
     )
 
 
