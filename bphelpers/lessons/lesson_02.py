@@ -232,7 +232,7 @@ def forecasts() -> Figure:
         said = percent / 100
         for given, weather in ((said, "it rains"), (1 - said, "it stays dry")):
             pays = -np.log(given)
-            shift, side = ((9, 5), "left") if given < 0.8 else ((4, 14), "center")
+            shift, side = ((9, 5), "left") if given < 0.8 else ((-14, -8), "right")
             ax.plot(given, pays, marker, color=colour, ms=9, zorder=3)
             ax.annotate(f"said {percent} %, {weather}: {pays:.2f}", (given, pays), shift, color=colour,
                         textcoords="offset points", ha=side)  # fmt: skip
@@ -299,9 +299,8 @@ def bell() -> Figure:
                       color=plots.INK)  # fmt: skip
         right.vlines(came, 0, risen, color=plots.TARGET, lw=2)
         right.plot(came, risen, marker, color=plots.TARGET, ms=8)
-    right.annotate("off by 1", (21, 1 / 8), (9, -1), textcoords="offset points")
-    right.annotate("off by 3:\nnine times as far up", (23, 9 / 8), (-10, 6), textcoords="offset points",
-                   ha="right")  # fmt: skip
+    right.annotate("off by 1", (21, 1 / 8), (-14, 14), textcoords="offset points", ha="center")
+    right.annotate("off by 3:\nnine times\nas much", (23, 9 / 8), (14, -26), textcoords="offset points")
     left.set(xlabel="temperature that came", ylabel="height of the bell", yticks=[], ylim=(0, 1.15),
              title="The forecast was 20 degrees")  # fmt: skip
     right.set(xlabel="temperature that came", ylabel="minus its logarithm", yticks=[], ylim=(0, 3.2),
