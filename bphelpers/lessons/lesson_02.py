@@ -59,6 +59,9 @@ def _mean_payment_mistakes(p: Array, y: Labels) -> Mistakes:
         "the likelihood is returned: take minus its logarithm, and divide by the number of days": (
             np.prod(given)
         ),
+        "the logarithm is taken of a negative number, such as p - 1: a dry day was given 1 - p": (
+            np.mean(-np.log(np.where(y == 1, p, p - 1)))
+        ),
         "the logarithm has base 10: `np.log` is the natural one": np.mean(pays) / np.log(10),
         "the logarithm has base 2: `np.log` is the natural one": np.mean(pays) / np.log(2),
         "each day overwrites the one before it: add them up, with +=": pays[-1] / n,
@@ -90,7 +93,10 @@ def _log_probabilities_mistakes(z: Array) -> Mistakes:
         "the largest logit is subtracted from the first z only: subtract it in the exponent as well": (
             shifted - np.log(np.sum(np.exp(z)))
         ),
-        "the smallest logit is subtracted: the largest is what overflows": without(np.min(z)),
+        "the largest logit is subtracted twice: once z is shifted, the trick is over": shifted
+        - np.max(z)
+        - np.log(np.sum(np.exp(shifted))),
+        "the smallest logit is subtracted: the largest is what overflows": without(float(np.min(z))),
         "the mean of the logits is subtracted: the largest may still overflow": without(float(np.mean(z))),
         "the probabilities are returned: their logarithms are asked for": p,
         "the sign is turned: logarithms of probabilities are negative, and the minus comes later": (

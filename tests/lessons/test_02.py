@@ -336,7 +336,7 @@ def test_other_right_answers_are_right(key, answer, capsys):
 def test_what_the_broken_code_is_told(words, capsys):
     """Its stub, with the first line taken out; and with the first step alone."""
     source = next(cell.source for cell in Lesson.read(NOTEBOOKS / "02_loss.ipynb").code
-                  if "mend the next two" in cell.source)  # fmt: skip
+                  if "repair the next two" in cell.source)  # fmt: skip
     body = [line for line in source.splitlines() if "..." not in line]
     first_step = [body[0], "    z = z - np.max(z)", *body[1:]]
     for lines, said in ((body, "two lines are as they were"), (first_step, "a probability is rounded to 0")):
