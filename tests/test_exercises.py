@@ -358,9 +358,10 @@ def test_a_long_reply_is_wrapped_between_words(verdict, reply, monkeypatch, caps
     numbers = tuple(i / 7 for i in range(1, 14))
     question = "Is it here-or-there, " * 19 + "or not?"
     monkeypatch.setitem(EXERCISES, "00.9", Exercise(numbers, {}))
+    monkeypatch.setitem(PREDICTIONS, "00.Y", Prediction("What share?", low=0, high=1))
     monkeypatch.setitem(PREDICTIONS, "00.Z", Prediction(question))
     words = []
-    for function, *arguments in (check, "00.9", numbers), (predict, "00.A", "x" * 100), (predict, "00.Z"):
+    for function, *arguments in (check, "00.9", numbers), (predict, "00.Y", "x" * 100), (predict, "00.Z"):
         function(*arguments)
         printed = capsys.readouterr().out.splitlines()
         assert len(printed) > 1 and printed[0].startswith("00.")
@@ -717,7 +718,6 @@ def test_a_number_outside_the_range_is_not_recorded(reply, low, high, guess, wor
 @pytest.mark.parametrize(
     ("key", "guess", "truth", "words"),
     [
-        ("00.A", 80, 0.9, "write 0.8 for 80 %"),
         ("11.A", 80, 0.9, "write 0.8 for 80 %"),
         ("11.A", 0.8, 0.9, "That is 0.1 too low."),
         ("11.B", -1, 0.2, "you said -1 point; it is 0.2 points. That is 1.2 points too low."),

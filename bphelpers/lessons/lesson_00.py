@@ -1,10 +1,26 @@
-"""Exercises and predictions of lesson 00."""
+"""Exercises, the prediction and the pictures of lesson 00."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from bphelpers import data, nn, optim, training
+from bphelpers.numeric import Array
+from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
+
+Labels = NDArray[np.int64]
+
+# --- Exercises ----------------------------------------------------------------------------------------------
+
+
+def my_slope(f: Callable[[float], float], x: float, h: float) -> float:
+    """The centred difference of ``f`` at ``x`` with the step ``h``."""
+    return (f(x + h) - f(x - h)) / (2 * h)
+
 
 _slope_at_3 = {
     "the value of the function is given instead of its slope": 3**2,
@@ -15,7 +31,7 @@ _slope_at_3 = {
 
 def _slope(f: Callable[[float], float], x: float, h: float) -> Mistakes:
     left, here, right = f(x - h), f(x), f(x + h)
-    slope = (right - left) / (2 * h)
+    slope = my_slope(f, x, h)
     return {
         "the difference is divided by h: the two points are 2h apart": (right - left) / h,
         "only the right side is used, a one-sided difference": (right - here) / h,
@@ -43,14 +59,111 @@ def _cases() -> list[tuple[Callable[[float], float], float, float]]:
 
 EXERCISES = {
     "00.1": Exercise(2 * 3, _slope_at_3, tolerance=1e-4),
-    "00.2": Exercise(lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h), _slope, cases=_cases(), gradient=True),
+    "00.2": Exercise(my_slope, _slope, cases=_cases(), gradient=True),
 }
 
 PREDICTIONS = {
     "00.A": Prediction(
-        "What share of the 450 images put aside will the network read correctly?",
-        low=0,
-        high=1,
-        judged="difference",
+        "How many of the 450 images that it has never seen does the network read?",
+        ("about 45, as by luck", "about half of them", "nearly all of them"),
+        explain="Luck is tempting if you think that it learned the images by heart. But a new 3 has its "
+        "strokes in much the same places as the old ones, and the weights have learned about strokes.",
     )
 }
+
+# --- Pictures -----------------------------------------------------------------------------------------------
+
+
+def before_and_after() -> Figure:
+    """The first screen: ten images, and what a network takes them for before and after its training."""
+    X, y = data.digits()
+    X, _, y, _ = data.train_test_split(X, y, 450, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(64, 32, rng=rng), nn.Sigmoid(), nn.Linear(32, 10, rng=rng))
+    chosen = np.sort(np.unique(y, return_index=True)[1])  # the first image of each digit
+    before = net(X[chosen]).argmax(axis=1)
+    training.fit(net, nn.CrossEntropyLoss(), optim.SGD(lr=0.5), (X, y), epochs=30, batch_size=32, rng=rng,
+                 progress=False)  # fmt: skip
+    after = net(X[chosen]).argmax(axis=1)
+    fig = plots.new_figure(7.4, 1.5)
+    axes = fig.subplots(1, 10, gridspec_kw={"left": 0.1, "right": 0.99, "top": 0.76, "bottom": 0.36})
+    for ax, image, label, guess, answer in zip(axes, X[chosen], y[chosen], before, after, strict=True):
+        _draw_image(ax, image)
+        _write(ax, guess, label, -0.32)
+        _write(ax, answer, label, -0.78)
+    for text, height in (("before", -0.32), ("after", -0.78)):
+        axes[0].text(-0.35, height, text, transform=axes[0].transAxes, ha="right", va="center")
+    plots.titled(fig, "At first it says 4 to everything. A second later, it reads.")
+    return fig
+
+
+BEFORE_AND_AFTER = (
+    "Ten small grey images of handwritten digits, 6, 0, 3, 7, 2, 1, 9, 4, 5 and 8. Before training the "
+    "network says 4 to each of them, and after training it reads all ten."
+)
+
+
+def _draw_image(ax: Axes, image: Array) -> None:
+    ax.imshow(image.reshape(8, 8), cmap="Greys", vmin=0, vmax=1)
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+
+
+def _write(ax: Axes, said: int, label: int, height: float) -> None:
+    """What the network takes an image for: blue and bold where it is right, grey where it is wrong."""
+    right = said == label
+    ax.text(0.5, height, str(said), transform=ax.transAxes, ha="center", va="center", size=13,
+            color=plots.FORWARD if right else plots.GREY, weight="bold" if right else "normal")  # fmt: skip
+
+
+def through_the_training(
+    images: Array, labels: Labels, said: Sequence[Labels]
+) -> tuple[Callable[..., None], Callable[..., str]]:
+    """Twenty images and what the network takes them for after so many passes: a picture, and its sentence."""
+
+    def draw(fig: Figure, passes: int) -> None:
+        room = {"left": 0.02, "right": 0.98, "top": 0.82, "bottom": 0.16, "hspace": 0.6}
+        axes = fig.subplots(2, 10, gridspec_kw=room).flat
+        for ax, image, label, answer in zip(axes, images, labels, said[passes], strict=False):
+            _draw_image(ax, image)
+            _write(ax, answer, label, -0.34)
+        plots.titled(fig, describe(passes).split(". ")[0])
+
+    def describe(passes: int) -> str:
+        right = said[passes] == labels
+        slips = [
+            f"{was} for {label}"
+            for was, label in zip(said[passes][:20], labels, strict=False)
+            if was != label
+        ]
+        after = f"After {passes} passes" if passes > 1 else ("Before any training", "After 1 pass")[passes]
+        return (
+            f"{after}, {np.sum(right)} of {len(labels)} new images are right. Of these twenty, it reads "
+            f"{20 - len(slips)}{', and says ' * bool(slips)}{', '.join(slips)}."
+        )
+
+    return draw, describe
+
+
+TWO_POINTS = (
+    "The curve of x squared between 0 and 5. A straight line through its points at x = 2 and x = 4 rises by "
+    "12 over a distance of 2. At x = 3, between the two, the curve is just as steep."
+)
+
+
+def two_points() -> Figure:
+    """The square of x, and the straight line through two of its points, whose slope is 6."""
+    fig = plots.new_figure(5.2, 2.7)
+    ax = fig.add_subplot()
+    x = np.linspace(0, 5, 101)
+    ax.plot(x, x**2, color=plots.FORWARD)
+    ax.plot([2, 4], [4, 16], "o-", color=plots.BACKWARD, lw=1.5)
+    ax.plot([2, 4, 4], [4, 4, 16], "--", color=plots.GREY, lw=1)
+    ax.plot(3, 9, "o", color=plots.FORWARD)
+    ax.text(3, 3.4, "distance 2", color=plots.GREY, ha="center", va="top")
+    ax.text(4.08, 9.5, "rise 12", color=plots.GREY, va="center")
+    ax.annotate("slope at 3?", (3, 9), (-8, 8), textcoords="offset points", ha="right", color=plots.FORWARD)
+    ax.set(xlabel="x", ylabel="x squared", xlim=(0, 5), ylim=(0, 25))
+    plots.titled(fig, "Two points say how steep it is in between")
+    return fig
