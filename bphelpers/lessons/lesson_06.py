@@ -27,16 +27,25 @@ DZ = np.array([[2, -1, 1], [1, 3, -2]])
 
 def fresh(sizes: Sequence[int], seed: int) -> Arrays:
     """Random weights, and biases of 0, for sigmoid layers of these sizes, inputs first."""
-    rng, p = np.random.default_rng(seed), {}
+    rng = np.random.default_rng(seed)
+    p: Arrays = {}
     for layer, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
         p[f"W{layer}"] = 2 * rng.normal(size=(n_out, n_in)) / np.sqrt(n_in)
         p[f"b{layer}"] = np.zeros(n_out)
     return p
 
 
+def forward_all(X: Array, p: Mapping[str, Array]) -> list[Array]:
+    """What comes in, and what each layer of sigmoid neurons puts out."""
+    A = [X]
+    for layer in range(1, len(p) // 2 + 1):
+        A.append(F.sigmoid.plain(A[-1] @ p[f"W{layer}"].T + p[f"b{layer}"]))
+    return A
+
+
 def backward_all(dA: Array, A: Sequence[Array], p: Mapping[str, Array]) -> Arrays:
     """The gradient of every weight and bias, from the slopes at the outputs and all activations."""
-    grads = {}
+    grads: Arrays = {}
     for layer in range(len(A) - 1, 0, -1):
         dZ = dA * A[layer] * (1 - A[layer])
         grads[f"W{layer}"] = dZ.T @ A[layer - 1]
@@ -58,7 +67,7 @@ def nudged(loss: Callable[..., float], p: Arrays, *data: Array) -> Arrays:
 
 _PAPER_W = np.array([[1, 2], [3, -1]])
 _PAPER_A = np.array([[1, 2], [3, 0]])
-_PAPER_DZ = np.array([[2, 1], [-1, 1]])
+_PAPER_DZ = np.array([[2, 1], [-1, 3]])
 _PAPER_DA, _PAPER_DW = (_PAPER_DZ @ _PAPER_W)[0], _PAPER_DZ.T @ _PAPER_A
 
 
@@ -91,11 +100,10 @@ def _paper_mistakes() -> Mistakes:
 def _network_case(seed: int, width: int, layers: int, n: int) -> tuple[Array, list[Array], Arrays]:
     """What backward_all is called with. Layers of one width, so that a wrong transpose runs and is named."""
     rng = np.random.default_rng(seed)
-    p = {name: rng.normal(size=array.shape) for name, array in fresh([width] * (layers + 1), 0).items()}
-    activations = [rng.normal(size=(n, width))]
-    for layer in range(1, layers + 1):
-        activations.append(F.sigmoid(F.linear(activations[-1], p[f"W{layer}"], p[f"b{layer}"])))
-    return rng.normal(size=(n, width)), activations, p
+    sizes = [width] * (layers + 1)
+    p: Arrays = {name: rng.normal(size=array.shape) for name, array in fresh(sizes, 0).items()}
+    A = forward_all(rng.normal(size=(n, width)), p)
+    return rng.normal(size=(n, width)), A, p
 
 
 def _faulty_pass(dA: Array, A: Sequence[Array], p: Arrays, fault: str) -> Arrays:
@@ -229,6 +237,7 @@ EXERCISES = {
         backward_all,
         _pass_mistakes,
         cases=[_network_case(1, 3, 2, 5), _network_case(2, 4, 3, 2), _network_case(3, 2, 1, 3)],
+        gradient=True,
     ),
     "06.3": Exercise(repaired, _repair_mistakes, cases=_repair_cases),
 }
@@ -246,10 +255,10 @@ PREDICTIONS = {
         " one 3 counts the inputs and the other the neurons.",
     ),
     "06.C": Prediction(
-        "How many of the test images will the network with the wrong way back read in the end?",
-        ("about 10 %", "about 50 %", "about 95 %"),
-        explain="10 % is what guessing gives. But a wrong slope needn't be a useless one, and the last layers"
-        " still get right ones.",
+        "On the way back, W2 is transposed by mistake. Which gradients come out wrong?",
+        ("those of layer 1", "those of layers 1 and 2", "those of all three layers"),
+        explain="Layers 1 and 2 are tempting, because W2 belongs to layer 2. But to find layer 2's own"
+        " gradients you don't need W2. You only need it to hand dA on to layer 1.",
     ),
 }
 
