@@ -244,14 +244,14 @@ EXERCISES = {
 
 PREDICTIONS = {
     "06.A": Prediction(
-        "Forward, a batch takes Z = A @ W.T + b. Which product takes the deltas dZ back to the inputs?",
+        "Forward, a batch goes through Z = A @ W.T + b. Which product takes the deltas dZ back to the inputs?",
         ("dZ @ W", "dZ @ W.T"),
         explain="dZ @ W.T is tempting, because in so many books it's the way back that has a transpose.",
     ),
     "06.B": Prediction(
         "A layer has 3 inputs and 3 neurons, and somebody writes dA = dZ @ W.T. What happens?",
         ("an error", "a wrong shape", "wrong numbers"),
-        explain="An error would be nice. But Python compares sizes, and here they all fit. It can't know that"
+        explain="An error would be nice. But NumPy compares sizes, and here they all fit. It can't know that"
         " one 3 counts the inputs and the other the neurons.",
     ),
     "06.C": Prediction(
@@ -303,7 +303,7 @@ def first_screen() -> Figure:
                         mew=2.8 if found else 1.2)  # fmt: skip
                 ax.text(x, y, _signed(value), ha="center", va="center", color=colour,
                         weight="bold" if found else "normal")  # fmt: skip
-                ax.text(x, y + 0.43, f"{name} {k + 1}", ha="center", va="bottom", size=9, color=plots.GREY)
+                ax.text(x, y + 0.43, f"{name} {k + 1}", ha="center", va="bottom", color=plots.GREY)
         says = "forward, values" if way == "forward" else "backward, slopes of L"
         ax.text(-0.55, 3.45, says, va="top", color=colour, weight="bold")
     fig.axes[0].text(1.35, -0.95, "2 · 2 + 1 · 3 = 7", ha="center", color=plots.FORWARD, weight="bold")
@@ -366,8 +366,8 @@ def tables() -> Figure:
             ax.text(place - 0.4, 2.3 - j, _signed(value), ha="center", va="center", size=12,
                     color=plots.BACKWARD)  # fmt: skip
     for place in (0.0, 4.4):
-        ax.text(place + 2.15, 3.1, "came in", va="center", size=9, color=plots.FORWARD)
-        ax.text(place - 0.4, -0.25, "deltas", ha="center", va="top", size=9, color=plots.BACKWARD)
+        ax.text(place + 2.15, 3.1, "came in", va="center", color=plots.FORWARD)
+        ax.text(place - 0.4, -0.25, "deltas", ha="center", va="top", color=plots.BACKWARD)
     for x, sign in ((3.0, "+"), (7.6, "=")):
         ax.text(x, 1.3, sign, ha="center", va="center", size=16)
     plots.titled(fig, "Each example brings a table, and the tables add up")
@@ -387,9 +387,8 @@ def two_runs(right: Sequence[float], wrong: Sequence[float]) -> Figure:
     passes = np.arange(1, len(right) + 1)
     ax.plot(passes, right, color=plots.BACKWARD)
     ax.plot(passes, wrong, "--", color=plots.INK)
-    ax.annotate("dA = dZ @ W", (passes[7], right[7]), (-8, 4), textcoords="offset points", ha="right",
-                color=plots.BACKWARD)  # fmt: skip
-    ax.annotate("W.T in one layer", (passes[10], wrong[10]), (10, -8), textcoords="offset points", va="top")
+    ax.text(0.5, 0.82, "dA = dZ @ W", color=plots.BACKWARD)
+    ax.text(14, 0.5, "dA = dZ @ W.T in layer 2")
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
     ax.set_title("The wrong way back learns as well, only later")
     return fig
@@ -441,7 +440,7 @@ _SAID = {
 def draw_shapes(fig: Figure, line: str, examples: int, inputs: int, neurons: int) -> Callable[..., None]:
     """A line of the backward pass as two boxes and their product, each side with what it counts."""
     ax = plots.blank_axes(fig, (0, 30), (0, 12), (0.0, 0.0, 1.0, 1.0), aspect="equal")
-    ax.text(0.3, 11.8, "Shapes compare sizes, not meanings", size=12, weight="bold", va="top")
+    ax.text(0.3, 11.8, "NumPy compares sizes, not meanings", size=12, weight="bold", va="top")
 
     def update(line: str, examples: int, inputs: int, neurons: int) -> None:
         size = {"examples": examples, "inputs": inputs, "neurons": neurons}
@@ -472,8 +471,8 @@ def _box(ax: Axes, x: float, name: str, counted: tuple[str, str], size: Mapping[
     colour = plots.BACKWARD if name.startswith("d") else plots.FORWARD
     ax.add_patch(Rectangle((x, 5.3 - height / 2), width, height, fc=(colour, 0.14), ec=colour, lw=1.2))
     ax.text(x + width / 2, 5.3, name, ha="center", va="center")
-    ax.text(x + width / 2, 5.3 + height / 2 + 0.3, f"{width} {counted[1]}", ha="center", va="bottom", size=9)
-    ax.text(x - 0.3, 5.3, f"{height}\n{counted[0]}", ha="right", va="center", size=9)
+    ax.text(x + width / 2, 5.3 + height / 2 + 0.3, f"{width} {counted[1]}", ha="center", va="bottom")
+    ax.text(x - 0.3, 5.3, f"{height}\n{counted[0]}", ha="right", va="center")
 
 
 def describe_shapes(line: str, examples: int, inputs: int, neurons: int) -> str:
