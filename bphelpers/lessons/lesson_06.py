@@ -244,7 +244,8 @@ EXERCISES = {
 
 PREDICTIONS = {
     "06.A": Prediction(
-        "Forward, a batch goes through Z = A @ W.T + b. Which product takes the deltas dZ back to the inputs?",
+        "Forward, a batch goes through Z = A @ W.T + b. Which product takes the deltas dZ back to the"
+        " inputs?",
         ("dZ @ W", "dZ @ W.T"),
         explain="dZ @ W.T is tempting, because in so many books it's the way back that has a transpose.",
     ),

@@ -1,5 +1,6 @@
 """Lesson 06 and its pages: rows and columns, a batch's tables, what shapes stop, any number of layers."""
 
+import functools
 import re
 from itertools import product
 
@@ -68,8 +69,11 @@ def test_the_three_products_of_the_batch(lesson):
     def loss(A, W, b):
         return np.sum(dZ * (A @ W.T + b))
 
-    measured = [numerical_gradient(lambda v: loss(v, W, b), A), numerical_gradient(lambda v: loss(A, v, b), W),
-                numerical_gradient(lambda v: loss(A, W, v), b)]  # fmt: skip
+    measured = (
+        numerical_gradient(lambda v: loss(v, W, b), A),
+        numerical_gradient(lambda v: loss(A, v, b), W),
+        numerical_gradient(lambda v: loss(A, W, v), b),
+    )
     for found, truth in zip((lesson.dA, lesson.dW, lesson.db), measured, strict=True):
         np.testing.assert_allclose(found, truth, rtol=1e-7)
     assert lesson.dW.tolist() == [[3, 4], [-5, 5], [4, -3]] and lesson.db.tolist() == [3, 2, -1]
@@ -380,12 +384,13 @@ def test_the_broken_program_is_wrong_as_the_page_says(capsys):
     for case in lesson_06.EXERCISES["06.3"].arguments():
         X, y, *p = case
 
-        def loss(*p, X=X, y=y):
-            return np.sum((F.sigmoid(F.sigmoid(X @ p[0] + p[1]) @ p[2] + p[3]) - y) ** 2) / 2 / len(X)
+        def loss(k, v, X=X, y=y, p=p):
+            W1, b1, W2, b2 = (*p[:k], v, *p[k + 1 :])
+            return np.sum((F.sigmoid(F.sigmoid(X @ W1 + b1) @ W2 + b2) - y) ** 2) / 2 / len(X)
 
         found, truth = room["gradients"](*case), lesson_06.repaired(*case)
         for k, right in enumerate(truth):
-            nudged = numerical_gradient(lambda v, k=k: loss(*p[:k], v, *p[k + 1 :]), p[k])
+            nudged = numerical_gradient(functools.partial(loss, k), p[k])
             np.testing.assert_allclose(right, nudged, rtol=1e-6, atol=1e-9)
         assert not np.allclose(found[0], truth[0]) and not np.allclose(found[1], truth[1])
         np.testing.assert_allclose(found[2], truth[2])
