@@ -63,7 +63,7 @@ def nudged(loss: Callable[..., float], p: Arrays, *data: Array) -> Arrays:
     return {name: slope(name) for name in p}
 
 
-# --- Exercise 06.1: four neurons' worth of paper ------------------------------------------------------------
+# --- Exercise 06.1: a batch on paper ------------------------------------------------------------------------
 
 _PAPER_W = np.array([[1, 2], [3, -1]])
 _PAPER_A = np.array([[1, 2], [3, 0]])
@@ -74,7 +74,7 @@ _PAPER_DA, _PAPER_DW = (_PAPER_DZ @ _PAPER_W)[0], _PAPER_DZ.T @ _PAPER_A
 def _paper_mistakes() -> Mistakes:
     one, other = (np.outer(dz, a) for dz, a in zip(_PAPER_DZ, _PAPER_A, strict=True))
     da = {
-        "da reads the rows of W: input 1 collects with column 1": _PAPER_W @ _PAPER_DZ[0],
+        "da reads the rows of W: input 1 collects along column 1": _PAPER_W @ _PAPER_DZ[0],
         "da belongs to the second example": _PAPER_DZ[1] @ _PAPER_W,
         "da is added up over the examples: each example has its own": (_PAPER_DZ @ _PAPER_W).sum(axis=0),
         "da is the sum forward: it takes the deltas, not what came in": _PAPER_W @ _PAPER_A[0],
@@ -85,9 +85,7 @@ def _paper_mistakes() -> Mistakes:
         "dW holds the second example's table only: add the first": other,
         "the two tables are averaged: they add up": _PAPER_DW / 2,
         "dW multiplies number by number: a table has every delta times every input": _PAPER_DZ * _PAPER_A,
-        "dW sums along the wrong side: column j of the deltas meets column k of the inputs": (
-            _PAPER_DZ @ _PAPER_A
-        ),
+        "dW comes from the rows of dZ: the deltas of one neuron are a column of dZ": (_PAPER_DZ @ _PAPER_A),
     }
     mistakes: Mistakes = {clause: (wrong, _PAPER_DW) for clause, wrong in da.items()}
     mistakes |= {clause: (_PAPER_DA, wrong) for clause, wrong in dW.items()}
