@@ -303,7 +303,7 @@ def first_screen() -> Figure:
                 ax.text(x, y, _signed(value), ha="center", va="center", color=colour,
                         weight="bold" if found else "normal")  # fmt: skip
                 ax.text(x, y + 0.43, f"{name} {k + 1}", ha="center", va="bottom", color=plots.GREY)
-        says = "forward, values" if way == "forward" else "backward, slopes of L"
+        says = "forward, values" if way == "forward" else "backward, deltas"
         ax.text(-0.55, 3.45, says, va="top", color=colour, weight="bold")
     fig.axes[0].text(1.35, -0.95, "2 · 2 + 1 · 3 = 7", ha="center", color=plots.FORWARD, weight="bold")
     fig.axes[1].text(1.35, -0.95, "2 · 1 + (−1) · 2 + 1 · 5 = 5", ha="center", color=plots.BACKWARD,
@@ -384,10 +384,10 @@ def two_runs(right: Sequence[float], wrong: Sequence[float]) -> Figure:
     fig = plots.new_figure(7.0, 3.2)
     ax = fig.add_subplot(xlabel="passes over the training images", ylabel="test images read", ylim=(0, 1))
     passes = np.arange(1, len(right) + 1)
-    ax.plot(passes, right, color=plots.BACKWARD)
-    ax.plot(passes, wrong, "--", color=plots.INK)
-    ax.text(0.5, 0.82, "dA = dZ @ W", color=plots.BACKWARD)
-    ax.text(14, 0.5, "dA = dZ @ W.T in layer 2")
+    ax.plot(passes, right, color=plots.INK)
+    ax.plot(passes, wrong, "--", color=plots.BACKWARD)
+    ax.text(0.5, 0.82, "dA = dZ @ W")
+    ax.text(14, 0.5, "dA = dZ @ W.T in layer 2", color=plots.BACKWARD)
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
     ax.set_title("The wrong way back learns as well, only later")
     return fig

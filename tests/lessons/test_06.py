@@ -135,13 +135,15 @@ def test_the_words_on_the_sides_foretell_every_verdict():
     assert all(lesson_06.verdict(line, n, n, n) == "wrong numbers" for line in WRONG for n in range(2, 6))
 
 
-def test_how_many_wrong_lines_get_through(words):
-    counts = [sum(lesson_06.verdict(line, *sizes) == "wrong numbers" for line in WRONG)
-              for sizes in ((4, 2, 3), (4, 3, 3), (3, 3, 3))]  # fmt: skip
-    assert len(WRONG) == 5 and counts == [0, 2, 5]
-    assert "none of the five wrong lines gets through. With three inputs, two of them do" in words
-    for line in WRONG:  # each has sizes that let it through
-        assert any(lesson_06.verdict(line, *s) == "wrong numbers" for s in product(range(2, 6), repeat=3))
+def test_when_each_wrong_line_gets_through(words):
+    said = dict(re.findall(r"\| `(d[AW] = [^`]+)` \| (\w+ = \w+) \|", words))
+    assert set(said) == set(WRONG) and len(WRONG) == 5
+    for line, condition in said.items():
+        one, other = condition.split(" = ")
+        for sizes in product(range(2, 6), repeat=3):
+            size = dict(zip(("examples", "inputs", "neurons"), sizes, strict=True))
+            through = lesson_06.verdict(line, *sizes) == "wrong numbers"
+            assert through == (size[one] == size[other]), (line, sizes)
 
 
 def test_the_slider_opens_with_the_point(lesson):
