@@ -254,7 +254,8 @@ def test_a_card_in_words_and_as_a_page():
     lines = str(card).split("\n")
     assert lines[:2] == [f"38. {card.claim}", f"wrong: {card.say}"]
     assert (
-        lines[2].startswith("Source: M. Mazur") and lines[3] == "Lesson 05, section 4. Would you notice a mistake?"
+        lines[2].startswith("Source: M. Mazur")
+        and lines[3] == "Lesson 05, section 4. Would you notice a mistake?"
     )
     assert [line.strip() for line in lines[4:]] == list(card.code)
     page = card._repr_html_()

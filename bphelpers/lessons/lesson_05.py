@@ -1,4 +1,4 @@
-"""Exercises, predictions and pictures of lesson 05: what comes back to a hidden neuron, and to a whole layer."""
+"""Exercises, predictions and pictures of lesson 05: what comes back to a hidden neuron, and to a layer."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -85,7 +85,7 @@ def _layer_mistakes(dz: Array, a: Array, W: Array) -> Mistakes:
 def new_weights(
     x: Array, a1: Array, dz2: Array, W1: Array, W2: Array, lr: float, *, early: bool = False
 ) -> tuple[Array, Array]:
-    """Both layers after one step. ``early`` makes the mistake of the lesson: new weights carry deltas back."""
+    """Both layers after one step. ``early`` makes the lesson's mistake: new weights carry deltas back."""
     moved = W2 - lr * np.outer(dz2, a1)
     dz1 = dz2 @ (moved if early else W2) * a1 * (1 - a1)
     return W1 - lr * np.outer(dz1, x), moved
@@ -137,14 +137,14 @@ PREDICTIONS = {
     "05.A": Prediction(
         "Set w2 to 0 and run the network again. Which of the two weights gets a slope of 0?",
         ("w1", "w2", "both"),
-        explain="'w2' is tempting, because w2 is what you set to 0. But its slope is do times h, and neither is"
-        " 0. It's h that nobody hears, so nothing comes back to it, or to w1.",
+        explain="'w2' is tempting, because w2 is what you set to 0. But its slope is do times h, and neither"
+        " is 0. It's h that nobody hears, so nothing comes back to it, or to w1.",
     ),
     "05.B": Prediction(
         "o1 sends back 20 and o2 sends back -6. What does h get?",
         ("20", "14", "7"),
-        explain="7 is the mean, and 20 the louder of the two. But when h moves, it moves both outputs at once,"
-        " so the loss moves by both amounts.",
+        explain="7 is the mean, and 20 the louder of the two. But when h moves, it moves both outputs at"
+        " once, so the loss moves by both amounts.",
     ),
     "05.C": Prediction(
         "Take 10,000 steps with the function before its repair. How does the loss at the end compare with"
@@ -158,8 +158,9 @@ PREDICTIONS = {
 # --- The pictures -------------------------------------------------------------------------------------------
 
 CHAIN = (
-    "Four circles in a row: x = 3, h = 6, o = 30 and L = 8. Forward, w1 = 2 leads from x to h, and w2 = 5 from"
-    " h to o, whose target is 26. Back, o gets 4, and through w2 it sends h 4 · 5 = 20. There is no target at h."
+    "Four circles in a row: x = 3, h = 6, o = 30 and L = 8. Forward, w1 = 2 leads from x to h, and w2 = 5"
+    " from h to o, whose target is 26. Back, o gets 4, and through w2 it sends h 4 · 5 = 20. There is no"
+    " target at h."
 )
 
 
@@ -207,8 +208,8 @@ def chain() -> Figure:
 
 
 TWO_OUTPUTS = (
-    "x = 3 feeds h = 6 through w1 = 2. h feeds two outputs, o1 = 30 through w2 = 5 and o2 = 18 through w3 = 3."
-    " The targets are 26 and 20."
+    "x = 3 feeds h = 6 through w1 = 2. h feeds two outputs, o1 = 30 through w2 = 5 and o2 = 18 through"
+    " w3 = 3. The targets are 26 and 20."
 )
 TWO_ANSWERS = TWO_OUTPUTS + " Back to h come 4 · 5 = 20 from o1 and −2 · 3 = −6 from o2, together 14."
 
@@ -236,8 +237,8 @@ def two_outputs(*, answered: bool = False) -> Figure:
 
 _NAMES = [["i1", "i2"], ["h1", "h2"], ["o1", "o2"]]
 NETWORK = (
-    "Inputs i1 = 0.05 and i2 = 0.10 feed the hidden neurons h1 and h2 through w1 = 0.15, w2 = 0.20, w3 = 0.25 and"
-    " w4 = 0.30. These feed the outputs o1 and o2 through w5 = 0.40, w6 = 0.45, w7 = 0.50 and w8 = 0.55. The"
+    "Inputs i1 = 0.05 and i2 = 0.10 feed the hidden neurons h1 and h2 through w1 = 0.15, w2 = 0.20, w3 = 0.25"
+    " and w4 = 0.30. These feed the outputs o1 and o2 through w5 = 0.40, w6 = 0.45, w7 = 0.50 and w8 = 0.55. The"
     " biases are 0.35 in the hidden layer and 0.60 in the output layer, and the targets are 0.01 and 0.99."
 )
 
@@ -251,8 +252,8 @@ def network() -> Figure:
 
 
 SLOPES = (
-    "The network with arrows pointing back from the outputs, a slope on each line and a delta under each neuron:"
-    " o1 +0.1385, o2 −0.0381, h1 +0.0088, h2 +0.0100."
+    "The network with arrows pointing back from the outputs, a slope on each line and a delta under each"
+    " neuron: o1 +0.1385, o2 −0.0381, h1 +0.0088, h2 +0.0100."
 )
 
 
@@ -267,15 +268,15 @@ def slopes(dw: Sequence[float]) -> Figure:
 
 
 FALLING = (
-    "The loss over the updates, both axes logarithmic. It begins at 0.298, falls slowly at first, is below 0.01"
-    " after a few hundred updates, and ends at 0.0000024 after 10,000."
+    "The loss over the updates, both axes logarithmic. It is 0.28 after the first, 0.006 after a hundred, and"
+    " 0.0000024 after 10,000."
 )
 
 
 def falling(losses: ArrayLike) -> Figure:
     """The loss of the running example while it is trained."""
     return plots.learning_curves(
-        {"your network": losses}, title="Most of the loss is gone after a few hundred updates",
+        {"your network": losses}, title="Most of the loss is gone after a hundred updates",
         xlabel="updates", ylabel="loss L", log_x=True, log_y=True,
     )  # fmt: skip
 
@@ -298,7 +299,7 @@ def loss(w: Array, b: Array) -> float:
 
 
 def gradients(w: Array, b: Array, *, early: float = 0.0) -> Pair:
-    """Slopes for the eight weights and the four biases; ``early`` is the rate of an update that came too early."""
+    """Slopes for eight weights and four biases; ``early`` is the rate of an update that came too early."""
     a1, a2 = outputs(w, b)
     dz2 = (a2 - _Y[0]) * a2 * (1 - a2)
     dW2 = np.outer(dz2, a1)
@@ -309,8 +310,8 @@ def gradients(w: Array, b: Array, *, early: float = 0.0) -> Pair:
 # --- The pictures of deeper/05_biases_and_steps.ipynb -------------------------------------------------------
 
 BIASES = (
-    "The loss over the updates, both axes logarithmic. All three curves fall. After 10,000 updates the loss is"
-    " 3.5e-5 with fixed biases, 4.4e-6 with one for each layer, and 2.4e-6 with one for each neuron."
+    "The loss over the updates, both axes logarithmic. All three curves fall. After 10,000 updates the loss"
+    " is 3.5e-5 with fixed biases, 4.4e-6 with one for each layer, and 2.4e-6 with one for each neuron."
 )
 
 
@@ -343,7 +344,9 @@ def draw_knob(fig: Figure, number: int, change: float) -> Callable[[int, float],
         ax.plot(_SHIFTS, now + dw[number - 1] * _SHIFTS, "--", color=plots.BACKWARD)
         ax.plot(change, loss(turned(number, change), _START[1]), "o", color=plots.FORWARD)
         ax.plot(change, now + dw[number - 1] * change, "s", color=plots.BACKWARD)
-        ax.text(0.02, 0.95, "solid: the loss   dashed: what the slope promises", transform=ax.transAxes, va="top")
+        ax.text(
+            0.02, 0.95, "solid: the loss   dashed: what the slope promises", transform=ax.transAxes, va="top"
+        )
         ax.set_xlabel(f"change of w{number}")
         ax.set_title("Near zero the line and the curve are one, further out they part")
 
@@ -354,6 +357,6 @@ def describe_knob(number: int, change: float) -> str:
     """The picture in words."""
     promised = loss(*_START) + gradients(*_START)[0][number - 1] * change
     return (
-        f"With w{number} changed by {change:+.2f}, the slope promises a loss of {promised:.4f}, and the network"
-        f" has {loss(turned(number, change), _START[1]):.4f}."
+        f"With w{number} changed by {change:+.2f}, the slope promises a loss of {promised:.4f}, and the"
+        f" network has {loss(turned(number, change), _START[1]):.4f}."
     )
