@@ -45,8 +45,7 @@ _DW4_MISTAKES = {
 
 def linear_backward(dz: Array, a: Array, W: Array) -> tuple[Array, Array, Array]:
     """For one example, what comes back to the numbers ``a``, the weights ``W`` and the biases of a layer."""
-    da, dW, db = F.linear_backward(dz[None], a[None], W)
-    return da[0], dW, db
+    return dz @ W, np.outer(dz, a), dz.copy()
 
 
 def _layer_mistakes(dz: Array, a: Array, W: Array) -> Mistakes:
@@ -187,7 +186,7 @@ def _wire(
         ax.annotate("", tip, tail, arrowprops={"arrowstyle": "-|>", "lw": 1.5, "color": colour,
                                                "ls": "--" if back else "-"})  # fmt: skip
         middle = (np.array(a) + np.array(b)) / 2 + (off + side * np.sign(off)) * across
-        ax.text(*middle, word, ha="center", va="center", color=colour, rotation=angle,
+        ax.text(middle[0], middle[1], word, ha="center", va="center", color=colour, rotation=angle,
                 weight="bold" if back else "normal")  # fmt: skip
 
 
@@ -238,8 +237,8 @@ def two_outputs(*, answered: bool = False) -> Figure:
 _NAMES = [["i1", "i2"], ["h1", "h2"], ["o1", "o2"]]
 NETWORK = (
     "Inputs i1 = 0.05 and i2 = 0.10 feed the hidden neurons h1 and h2 through w1 = 0.15, w2 = 0.20, w3 = 0.25"
-    " and w4 = 0.30. These feed the outputs o1 and o2 through w5 = 0.40, w6 = 0.45, w7 = 0.50 and w8 = 0.55. The"
-    " biases are 0.35 in the hidden layer and 0.60 in the output layer, and the targets are 0.01 and 0.99."
+    " and w4 = 0.30. These feed the outputs o1 and o2 through w5 = 0.40, w6 = 0.45, w7 = 0.50 and w8 = 0.55."
+    " The biases are 0.35 in the hidden and 0.60 in the output layer, and the targets are 0.01 and 0.99."
 )
 
 
@@ -289,8 +288,8 @@ Pair = tuple[Array, Array]
 def outputs(w: Array, b: Array) -> Pair:
     """What the hidden neurons and the outputs say, for w1 to w8 and the biases of h1, h2, o1 and o2."""
     W1, W2 = w.reshape(2, 2, 2)
-    a1 = F.sigmoid(W1 @ _x + b[:2])
-    return a1, F.sigmoid(W2 @ a1 + b[2:])
+    a1 = F.sigmoid.plain(W1 @ _x + b[:2])
+    return a1, F.sigmoid.plain(W2 @ a1 + b[2:])
 
 
 def loss(w: Array, b: Array) -> float:

@@ -146,9 +146,12 @@ def test_how_wrong_how_steep_what_came_in(lesson):
 
 def test_the_formulas_in_the_moves(lesson):
     """The roundings in the text."""
-    assert (round(0.741 * 0.187, 2), round(-0.217 * 0.176, 3)) == (0.14, -0.038)
+    products = (0.7414 * 0.1868, -0.2171 * 0.1755, 0.1385 * 0.40 - 0.0381 * 0.50, 0.1385 * 0.5933)
+    assert [f"{value:.4f}" for value in products] == ["0.1385", "-0.0381", "0.0364", "0.0822"]
+    assert f"{0.0364 * 0.2413:.4f}" == "0.0088" and f"{0.0088 * 0.05:.5f}" == "0.00044"
     found = (lesson.dnet_o1, lesson.dnet_o2, lesson.dout_h1, lesson.dnet_h1, lesson.dw5, lesson.dw1)
-    assert [f"{value:.2g}" for value in found] == ["0.14", "-0.038", "0.036", "0.0088", "0.082", "0.00044"]
+    told = ["0.138", "-0.0381", "0.0364", "0.00877", "0.0822", "0.000439"]
+    assert [f"{value:.3g}" for value in found] == told
 
 
 def test_the_scrubbers_steps_are_the_lessons_numbers(lesson):
