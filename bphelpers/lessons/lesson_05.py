@@ -192,7 +192,7 @@ def _wire(
 
 def chain() -> Figure:
     """The first screen: one neuron in each layer, and what comes back to the hidden one."""
-    fig = plots.new_figure(7.2, 2.5)
+    fig = plots.new_figure(7.2, 2.25)
     ax = plots.blank_axes(fig, (-0.7, 8.9), (-1.35, 1.25), aspect="equal")
     circles = (("x = 3", "", ""), ("h = 6", "no target", "dh = 20"), ("o = 30", "target 26", "do = 4"),
                ("L = 8", "½ · 4²", ""))  # fmt: skip
