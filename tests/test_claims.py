@@ -254,11 +254,12 @@ def test_a_card_in_words_and_as_a_page():
     lines = str(card).split("\n")
     assert lines[:2] == [f"38. {card.claim}", f"wrong: {card.say}"]
     assert (
-        lines[2].startswith("Source: M. Mazur") and lines[3] == "Lesson 05, section 10. The provenance puzzle"
+        lines[2].startswith("Source: M. Mazur")
+        and lines[3] == "Lesson 05, section 4. Would you notice a mistake?"
     )
     assert [line.strip() for line in lines[4:]] == list(card.code)
     page = card._repr_html_()
-    assert '<a href="05_backprop_by_hand.ipynb#10.-The-provenance-puzzle">' in page
+    assert '<a href="05_backprop_by_hand.ipynb#4.-Would-you-notice-a-mistake?">' in page
     assert all(part in page for part in (card.claim, card.say, "<b>wrong</b>", "<pre>error = running"))
     assert "&lt;" in claims.card(6)._repr_html_() and "<script" not in page
 

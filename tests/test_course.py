@@ -277,7 +277,7 @@ def test_check_executes_all_that_is_asked_of_that_lesson(monkeypatch, capsys):
         "notebooks/05_backprop_by_hand.ipynb::Cell",
         "tests/lessons/test_05.py::test_forward_values",
         "notebooks/05_backprop_by_hand.ipynb::Exercise 05.2",
-        "notebooks/05_backprop_by_hand.ipynb::Cell 3 against the package",
+        "notebooks/05_backprop_by_hand.ipynb::Cell 8 against the package",
         "notebooks/05_backprop_by_hand.ipynb::Sliders",
         "tests/test_browser.py::test_a_lesson_runs_and_its_sliders_move_its_pictures[05_backprop_by_hand]",
     ):

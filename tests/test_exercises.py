@@ -175,12 +175,9 @@ MORE = "It is right to the 2 digits that you gave: give more."
 @pytest.mark.parametrize(
     ("key", "answer", "words"),
     [
-        ("05.1", -0.022603, "right, -0.0226025."),
-        ("05.1", -0.023, f"not right yet. Got -0.023. {MORE}"),
-        ("05.2", 0.0009954, "right, 0.000995425."),
-        ("05.2", 0.001, f"not right yet. Got 0.001. {MORE}"),
-        ("05.3", 0.018726, "right, 0.0187256."),
-        ("05.3", [1, 2], "not right yet. Got an array of shape (2,), expected one number."),
+        ("05.1", 0.0009954, "right, 0.000995425."),
+        ("05.1", 0.001, f"not right yet. Got 0.001. {MORE}"),
+        ("05.1", [1, 2], "not right yet. Got an array of shape (2,), expected one number."),
     ],
 )
 def test_an_answer_from_a_calculator(said, key, answer, words):
@@ -253,6 +250,8 @@ VERDICTS = [
     (0.307, np.full((3, 2), 0.307), "Got an array of shape (3, 2), expected one number."),
     (0.307, [[1.0], [2.0, 3.0]], "The rows have different lengths, so this is not an array."),
     (0.307, 0.31, f"Got 0.31. {MORE}"),
+    (-0.0226025, -0.022603, "right, -0.0226025.", {"tolerance": 5e-4}),
+    (-0.0226025, -0.023, f"Got -0.023. {MORE}", {"tolerance": 5e-4}),
     (ARRAY, 5.0, "Got one number, expected an array of shape (2, 3)."),
     (ARRAY, np.ones(3), "Got an array of shape (3,), expected an array of shape (2, 3)."),
     (ARRAY, [[0.0, 1, 2], [3, np.nan, 5]], "There is nan at [1, 1]. Is something divided by zero?"),
@@ -541,10 +540,10 @@ def test_the_digits_that_are_asked_for_count(said):
 
 
 def test_checking_an_answer_loads_neither_pictures_nor_widgets():
-    code = "from bphelpers.teaching import agree, check, predict; check('05.1', ...); import sys; "
+    code = "from bphelpers.teaching import agree, check, predict; check('00.1', ...); import sys; "
     code += "print({'matplotlib', 'ipywidgets', 'IPython'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == [f"05.1: {UNANSWERED}", "set()"]
+    assert done.stdout.splitlines() == [f"00.1: {UNANSWERED}", "set()"]
 
 
 # --- keys ---
@@ -721,8 +720,6 @@ def test_a_number_outside_the_range_is_not_recorded(reply, low, high, guess, wor
         ("11.A", 80, 0.9, "write 0.8 for 80 %"),
         ("11.A", 0.8, 0.9, "That is 0.1 too low."),
         ("11.B", -1, 0.2, "you said -1 point; it is 0.2 points. That is 1.2 points too low."),
-        ("05.C", 0, 187, "from 0.001 up"),
-        ("05.C", 19, 187, "too small by a factor of 9.8"),
     ],
 )
 def test_numbers_in_the_lessons_are_judged_as_their_questions_ask(said, key, guess, truth, words):

@@ -148,7 +148,7 @@ def test_the_author_s_names() -> None:
     frames = example(names=running_names(), fixed=("b1", "b2")).data
     texts = {label["id"]: label["text"] for label in frames["labels"]}
     assert texts["W2_11"] == "w5 0.4" and ["y_1", "t 0.01"] in frames["steps"][0]["sets"]
-    assert {(n["name"], n["sub"]) for n in frames["neurons"]} >= {("out", "h1"), ("i", "2"), ("E", "")}
+    assert {(n["name"], n["sub"]) for n in frames["neurons"]} >= {("out", "h1"), ("i", "2"), ("L", "")}
     assert ["W2_11", "w5 0.359"] in [pair for step in frames["steps"] for pair in step["sets"]]
 
 

@@ -326,7 +326,7 @@ def test_other_names() -> None:
     found = steps_of(net, HalfSquares(), x, y, lr, names=running_names())
     assert drawn(found["z1_1"].formula) == "net_h1 = w_1 * i_1 + w_2 * i_2 + b_h1"
     assert drawn(found["dW2_11"].formula) == "dw_5 = δ_o1 * out_h1"
-    assert "<mi>∂</mi><mi>E</mi>" in found["dW2_11"].formula
+    assert "<mi>∂</mi><mi>L</mi>" in found["dW2_11"].formula
 
 
 def test_a_single_example_may_come_without_its_batch() -> None:

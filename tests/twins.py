@@ -47,6 +47,8 @@ def _differences(name: str, derived: Any, kept: Any) -> list[str]:
     is_operation = name.removesuffix("_backward") in OPERATIONS
     if not inspect.isfunction(derived) or not (is_operation or name in BESIDES):
         return [f"{name} is defined under a name of the package: tell BESIDES what to compare it on"]
+    if list(inspect.signature(derived).parameters) == ["dz", "a", "W"]:
+        derived = _by_rows(derived)
     rtol = 1e-12 if is_operation else BESIDES[name][1]
     for seed in range(5):
         ours, theirs = _results(name, derived, seed), _results(name, kept, seed)
@@ -56,6 +58,16 @@ def _differences(name: str, derived: Any, kept: Any) -> list[str]:
         ):
             return [f"{name} gives other numbers than the package's"]
     return []
+
+
+def _by_rows(backward: Any) -> Any:
+    """Lesson 05's backward pass of a layer takes one example; here it is called for each of a batch."""
+
+    def whole(dout: np.ndarray, x: np.ndarray, W: np.ndarray) -> tuple[Any, ...]:
+        da, dW, db = zip(*(backward(dz, a, W) for dz, a in zip(dout, x, strict=True)), strict=True)
+        return np.array(da), sum(dW), sum(db)
+
+    return whole
 
 
 def _results(name: str, function: Any, seed: int) -> tuple[Any, ...]:

@@ -158,14 +158,14 @@ def running_example() -> tuple[nn.Sequential, Array, Array, float]:
 
 
 def running_names() -> dict[str, str]:
-    """What the running example's author calls the quantities: w1 to w8, net, out, E. [05]
+    """What the running example's author calls the quantities: w1 to w8, net, out. [05]
 
     The author has one bias for each layer; here each neuron's is named in the same manner.
 
     >>> running_names()["W2_11"]
     'w_5'
     """
-    names = {"L": "E"}
+    names: dict[str, str] = {}
     for j in (1, 2):
         names |= {f"x_{j}": f"i_{j}", f"y_{j}": f"t_{j}"}
         for layer, letter in ((1, "h"), (2, "o")):
