@@ -185,7 +185,7 @@ def _loop_mistakes(loss: Loss, params: Params, h: float) -> Mistakes:
             of(lambda up, down, _: (up - down) / 2 * h)
         ),
         "you nudge up only: nudge down as well, and divide by 2 * h": of(lambda up, _, here: (up - here) / h),
-        "the second nudge starts where the first one ended, and only brings you back: it should end at old - h": (
+        "the second nudge only takes you back to where you began: it should end at old - h": (
             of(lambda up, _, here: (up - here) / (2 * h))
         ),
         "up and down are the wrong way round": of(lambda up, down, _: (down - up) / (2 * h)),
@@ -228,7 +228,7 @@ def _loop_cases() -> list[tuple[Loss, Params, float]]:
 
 _SLOPE_SAYS = {
     "tanh": "dZ1 still takes 1 - A * A, which is the slope of tanh: the hidden layer is a sigmoid",
-    "forgotten": "dZ1 has no slope at all: on the way back through the sigmoid, dA is multiplied by A * (1 - A)",
+    "forgotten": "dZ1 has no slope at all: through the sigmoid, dA is multiplied by A * (1 - A)",
     "A alone": "dZ1 multiplies by A alone: the slope of the sigmoid is A * (1 - A)",
     "1 - A alone": "dZ1 multiplies by 1 - A alone: the slope of the sigmoid is A * (1 - A)",
     "twice": "dZ1 is multiplied by the slope twice",
@@ -280,14 +280,14 @@ PREDICTIONS = {
     "09.A": Prediction(
         "One of the two networks has a wrong gradient. Which one?",
         ("A", "B"),
-        explain="'A' is tempting, because its loss falls more slowly. But how fast a loss falls doesn't tell you"
-        " whether the gradient is right.",
+        explain="'A' is tempting, because its loss falls more slowly. But how fast a loss falls doesn't tell"
+        " you whether the gradient is right.",
     ),
     "09.B": Prediction(
         "The network has ten classes and hasn't learned anything yet. What is its loss?",
         ("about 0.1", "about 0.9", "about 2.3"),
-        explain="'About 0.9' is tempting, because nine guesses out of ten are wrong. But the loss isn't a share"
-        " of errors. It's minus the logarithm of the probability that the right class gets.",
+        explain="'About 0.9' is tempting, because nine guesses out of ten are wrong. But the loss isn't a"
+        " share of errors. It's minus the logarithm of the probability that the right class gets.",
     ),
     "09.C": Prediction(
         "Somebody puts a sigmoid after the last layer, although a softmax follows, and its backward pass is"
@@ -301,33 +301,31 @@ PREDICTIONS = {
 # --- The pictures -------------------------------------------------------------------------------------------
 
 TWO_NETWORKS = (
-    "The losses of two networks, A and B, over 300 updates. Both fall from 2.5 to below 0.1, and at the end both"
-    " networks read 99 of 100 images right. B's loss falls faster at first."
+    "The losses of two networks, A and B, over 300 updates. Both fall from 2.5 to below 0.1. B's falls faster,"
+    " and A's catches up."
 )
 
 
 def two_networks() -> Figure:
     """The first screen: two networks learn 200 digits, one of them with a wrong gradient."""
     X, y = (array[:200] for array in data.digits())
-    fig = plots.new_figure(7.2, 2.9)
+    fig = plots.new_figure(7.2, 2.7)
     ax = fig.add_subplot(xlabel="updates", ylabel="loss", xlim=(0, 300), ylim=(0, 2.7))
-    for name, backward, style, colour, at in (
-        ("A", backward_a, "-", plots.FORWARD, 62),
-        ("B", backward_b, "--", plots.BACKWARD, 22),
+    for name, backward, style, colour, place in (
+        ("network A", backward_a, "-", plots.FORWARD, (46, 1.15)),
+        ("network B", backward_b, "--", plots.BACKWARD, (3, 0.55)),
     ):
-        params, losses = train(backward, first_weights(0), X, y)
-        right = np.mean(forward(params, X)[1].argmax(axis=1) == y)
+        _, losses = train(backward, first_weights(0), X, y)
         ax.plot(losses, style, color=colour)
-        ax.annotate(f"{name}, {right:.0%} right at the end", (at, losses[at]), (10, 8), color=colour,
-                    textcoords="offset points")  # fmt: skip
+        ax.text(*place, name, color=colour)
     ax.set_title("Both networks learn to read digits")
     return fig
 
 
 RULER = (
-    "A ruler for relative errors, in powers of ten. Below 1e-6 is marked right, above 1e-3 wrong, and between the"
-    " two look closer. All four arrays of A lie near 1e-9. Of B, W2 and b2 lie there too, and W1 and b1 near 1."
-    " In float32, all four arrays of A lie near 0.1 or above, among the wrong ones."
+    "A ruler for relative errors, in powers of ten. Below 1e-6 is marked right, above 1e-3 wrong, and between"
+    " the two look closer. All four arrays of A lie near 1e-9. Of B, W2 and b2 lie there too, and W1 and b1"
+    " near 1. In float32, all four arrays of A lie near 0.1 or above, among the wrong ones."
 )
 
 
@@ -352,31 +350,28 @@ def ruler() -> Figure:
     small = {name: array.astype(np.float32) for name, array in first_weights(0).items()}
     fig = plots.new_figure(7.2, 2.7)
     ax = fig.add_subplot(xlabel="relative error", ylim=(2.6, -0.6))
-    _zones(ax, 1e-11, 10)
+    _zones(ax, 1e-11, 20)
     rows = (("A", backward_a, first_weights(0)), ("B", backward_b, first_weights(0)),
             ("A in float32", backward_a, small))  # fmt: skip
     for row, (_, backward, params) in enumerate(rows):
-        inputs = X.astype(params["W1"].dtype)
-        h = params["W1"].dtype.type(1e-5)
+        inputs, h = X.astype(params["W1"].dtype), params["W1"].dtype.type(1e-5)
         nudged = slopes_by_nudging(lambda p, inputs=inputs: loss(p, inputs, y), params, h)  # type: ignore[misc]
         grads = backward(params, inputs, y)
-        for name, marker in zip(grads, "so^v", strict=True):
-            up = 0.16 if name.startswith("W") else -0.16
-            at = max(off_by(grads[name], nudged[name]), 1e-12)
-            ax.plot(
-                at, row + up / 4, marker, ms=7, color=plots.INK, ls="none", label=name if row == 0 else None
-            )
+        errors = [max(off_by(grads[name], nudged[name]), 1e-12) for name in grads]
+        ax.plot(errors, [row] * 4, "o", ms=8, mfc="none", mec=plots.INK, mew=1.6, ls="none")
+        ends = {"W1, b1": errors[0], "W2, b2": errors[2]} if row == 1 else {"all four": errors[0]}
+        for words, error in ends.items():
+            ax.annotate(words, (error, row), (0, 9), textcoords="offset points", ha="center", size=9.5)
     ax.set_yticks(range(3), [name for name, *_ in rows])
-    ax.legend(loc="center", ncols=4, bbox_to_anchor=(0.5, 0.62), frameon=False)
-    fig.suptitle("Right and wrong are far apart, unless you check in float32", x=0.02, ha="left", weight="bold",
-                 size=12)  # fmt: skip
+    ax.grid(visible=False)
+    plots.titled(fig, "Right and wrong are far apart, unless you check in float32")
     return fig
 
 
 SPOILED = (
-    "The backward pass as a chain from right to left: dZ2 gives dW2 and db2, and by way of dA it gives dZ1, from"
-    " which dW1 and db1 come. The step from dA to dZ1 is broken. dZ1, dW1 and db1 are marked as wrong. dZ2, dW2,"
-    " db2 and dA are right."
+    "The backward pass as a chain from right to left: dZ2 gives dW2 and db2, and by way of dA it gives dZ1,"
+    " from which dW1 and db1 come. The step from dA to dZ1 is broken. dZ1, dW1 and db1 are marked as wrong."
+    " dZ2, dW2, db2 and dA are right."
 )
 
 
@@ -384,7 +379,8 @@ def spoiled() -> Figure:
     """What a mistake between dA and dZ1 spoils, and what it leaves."""
     fig = plots.new_figure(7.2, 2.5)
     ax = plots.blank_axes(fig, (-0.8, 8.3), (-1.5, 1.45), aspect="equal")
-    places = {"P − Y": (7.5, 0.0), "dZ2": (5.4, 0.0), "dW2": (6.1, -1.1), "db2": (4.7, -1.1), "dA": (2.9, 0.0),
+    places = {"P − Y": (7.5, 0.0), "dZ2": (5.4, 0.0), "dW2": (6.1, -1.1), "db2": (4.7, -1.1), 
+              "dA": (2.9, 0.0),
               "dZ1": (0.4, 0.0), "dW1": (1.1, -1.1), "db1": (-0.3, -1.1)}  # fmt: skip
     wrong = {"dZ1", "dW1", "db1"}
     arrows = [("P − Y", "dZ2"), ("dZ2", "dW2"), ("dZ2", "db2"), ("dZ2", "dA"), ("dA", "dZ1"), ("dZ1", "dW1"),
@@ -396,7 +392,8 @@ def spoiled() -> Figure:
                                 "shrinkB": 19, "color": plots.BACKWARD if bad else plots.INK})  # fmt: skip
     for name, place in places.items():
         colour = plots.BACKWARD if name in wrong else plots.INK
-        ax.text(*place, name, ha="center", va="center", color=colour, weight="bold" if name in wrong else "normal",
+        weight = "bold" if name in wrong else "normal"
+        ax.text(*place, name, ha="center", va="center", color=colour, weight=weight,
                 size=12)  # fmt: skip
     ax.annotate("the mistake", (1.65, 0.08), (1.65, 0.85), ha="center", color=plots.BACKWARD,
                 arrowprops={"arrowstyle": "-", "color": plots.BACKWARD})  # fmt: skip
@@ -485,7 +482,7 @@ def describe_by_heart(fault: str) -> str:
 
 
 def suspect(X: Array, Y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Params:
-    """Gradients of mean squared error for linear, tanh, linear, with one mistake. Whoever reads on knows it."""
+    """Gradients of mean squared error for linear, tanh, linear, with one mistake."""
     A1 = np.tanh(F.linear(X, W1, b1))
     dY_hat = F.mse_backward(F.linear(A1, W2, b2), Y)
     dA1, dW2, db2 = F.linear_backward(dY_hat, A1, W2)
@@ -530,7 +527,8 @@ def draw_hiding(bugs: Sequence[Bug], places: Sequence[str], caught: Array) -> Fi
     fig = plots.new_figure(7.6, 4.3)
     ax = fig.add_subplot(title="A check at a special point sees less")
     for found, look in ((caught, {"marker": "s", "ms": 13, "color": plots.UPDATE}),
-                        (~caught, {"marker": "o", "ms": 12, "mfc": "none", "mec": plots.BACKWARD, "mew": 2})):  # fmt: skip
+                        (~caught, {"marker": "o", "ms": 12, "mfc": "none", "mec": plots.BACKWARD,
+                                   "mew": 2})):  # fmt: skip
         rows, columns = np.nonzero(found)
         ax.plot(columns, rows, ls="none", **look)
     ax.set_xticks(range(len(places)), [name.replace(" ", "\n") for name in places])
@@ -548,11 +546,11 @@ def hiding_in_words(places: Sequence[str], caught: Array) -> str:
     return f"Which of the ten bugs a check catches at which point. Passed as right: {missed}."
 
 
-# --- The pictures of deeper/09_how_close_is_close.ipynb ------------------------------------------------------
+# --- The pictures of deeper/09_how_close_is_close.ipynb ----------------------------------------------------
 
 PRECISION = (
-    "Largest relative error against the step, four curves. In float64 the right gradient falls below 1e-8 and the"
-    " late one stays near 1e-3. In float32 both come no lower than about 1e-3, whatever the step."
+    "Largest relative error against the step, four curves. In float64 the right gradient falls below 1e-8 and"
+    " the late one stays near 1e-3. In float32 both come no lower than about 1e-3, whatever the step."
 )
 
 
@@ -566,7 +564,8 @@ def draw_precision(steps: Array, curves: Mapping[tuple[str, str], Array]) -> Fig
         ax.plot(steps, errors, color=colour, lw=width, ls="-" if dtype == "float64" else ":")
     ax.axhline(1e-6, color=plots.GREY, lw=0.8, ls=(0, (4, 3)))
     for x, y, word in ((1.5e-10, 1.2e-6, "tolerance"), (1e-8, 3e-9, "right, float64"),
-                       (3e-10, 3e-3, "late, float64"), (2e-9, 2.0, "right and late in float32 (dotted)")):  # fmt: skip
+                       (3e-10, 3e-3, "late, float64"),
+                       (2e-9, 2.0, "right and late in float32 (dotted)")):  # fmt: skip
         ax.text(x, y, word, va="bottom" if y > 1e-7 else "top", size=9.5)
     return fig
 
