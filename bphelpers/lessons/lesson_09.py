@@ -3,18 +3,20 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from bphelpers import data
 from bphelpers import functional as F
-from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 from bphelpers.teaching.gradcheck import Bug
 
+Array = NDArray[Any]
 Params = dict[str, Array]
 Loss = Callable[[Params], float]
 Backward = Callable[[Params, Array, Array], Params]
@@ -56,7 +58,7 @@ SLOPES: dict[str, Callable[[Array, Array], Array]] = {
 SUMS: dict[str, Callable[[Array], Array]] = {
     "": lambda dZ: dZ.sum(axis=0),
     "mean": lambda dZ: dZ.mean(axis=0),
-    "all": lambda dZ: np.full(dZ.shape[1], dZ.sum()),
+    "all": lambda dZ: np.sum(dZ),
     "rows": lambda dZ: dZ.sum(axis=1),
     "none": lambda dZ: dZ,
 }
@@ -139,7 +141,8 @@ def slopes_by_nudging(loss: Loss, params: Params, h: float = 1e-5) -> Params:
 
 
 def _nudged(loss: Loss, params: Params, h: float, slope: Callable[..., float]) -> Params:
-    here, slopes = loss(params), {}
+    here = loss(params)
+    slopes: Params = {}
     for name, array in params.items():
         slopes[name] = np.zeros(array.shape)
         for place in np.ndindex(array.shape):
@@ -152,7 +155,7 @@ def _nudged(loss: Loss, params: Params, h: float, slope: Callable[..., float]) -
 
 def _left_behind(loss: Loss, params: Params, h: float, after: float) -> Params:
     """The number isn't put back where it was, but stays ``after`` away from it."""
-    slopes = {}
+    slopes: Params = {}
     for name, array in params.items():
         slopes[name] = np.zeros(array.shape)
         for place in np.ndindex(array.shape):
@@ -166,7 +169,7 @@ def _left_behind(loss: Loss, params: Params, h: float, after: float) -> Params:
 
 
 def _all_at_once(loss: Loss, params: Params, h: float) -> Params:
-    slopes = {}
+    slopes: Params = {}
     for name, array in params.items():
         rise = loss(params | {name: array + h}) - loss(params | {name: array - h})
         slopes[name] = np.full(array.shape, rise / (2 * h))
@@ -301,8 +304,8 @@ PREDICTIONS = {
 # --- The pictures -------------------------------------------------------------------------------------------
 
 TWO_NETWORKS = (
-    "The losses of two networks, A and B, over 300 updates. Both fall from 2.5 to below 0.1. B's falls faster,"
-    " and A's catches up."
+    "The losses of two networks, A and B, over 300 updates. Both fall from 2.5 to below 0.1. B's falls"
+    " faster, and A's catches up."
 )
 
 
@@ -379,7 +382,7 @@ def spoiled() -> Figure:
     """What a mistake between dA and dZ1 spoils, and what it leaves."""
     fig = plots.new_figure(7.2, 2.5)
     ax = plots.blank_axes(fig, (-0.8, 8.3), (-1.5, 1.45), aspect="equal")
-    places = {"P − Y": (7.5, 0.0), "dZ2": (5.4, 0.0), "dW2": (6.1, -1.1), "db2": (4.7, -1.1), 
+    places = {"P − Y": (7.5, 0.0), "dZ2": (5.4, 0.0), "dW2": (6.1, -1.1), "db2": (4.7, -1.1),
               "dA": (2.9, 0.0),
               "dZ1": (0.4, 0.0), "dW1": (1.1, -1.1), "db1": (-0.3, -1.1)}  # fmt: skip
     wrong = {"dZ1", "dW1", "db1"}
@@ -526,11 +529,10 @@ def draw_hiding(bugs: Sequence[Bug], places: Sequence[str], caught: Array) -> Fi
     """Which bugs a check catches at which point."""
     fig = plots.new_figure(7.6, 4.3)
     ax = fig.add_subplot(title="A check at a special point sees less")
-    for found, look in ((caught, {"marker": "s", "ms": 13, "color": plots.UPDATE}),
-                        (~caught, {"marker": "o", "ms": 12, "mfc": "none", "mec": plots.BACKWARD,
-                                   "mew": 2})):  # fmt: skip
-        rows, columns = np.nonzero(found)
-        ax.plot(columns, rows, ls="none", **look)
+    rows, columns = np.nonzero(caught)
+    ax.plot(columns, rows, "s", ms=13, color=plots.UPDATE, ls="none")
+    rows, columns = np.nonzero(~caught)
+    ax.plot(columns, rows, "o", ms=12, mfc="none", mec=plots.BACKWARD, mew=2, ls="none")
     ax.set_xticks(range(len(places)), [name.replace(" ", "\n") for name in places])
     ax.set_yticks(range(len(bugs)), [bug.name for bug in bugs])
     ax.set(xlim=(-0.6, 5.6), ylim=(9.6, -0.6), xlabel="filled square: caught      open ring: passes as right")
