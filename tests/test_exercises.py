@@ -437,7 +437,7 @@ def writes(dout, x, W):
         ),
         (lambda dout, x, W: dout @ x, "Your function stopped, called with an array of shape (3, 2), an"),
         (lambda dout, x, W: dout @ x, "In `A @ B`, A must have as many columns as B has rows."),
-        (lambda dout, x, W: max(dout, x), "and neither can `max`."),
+        (lambda dout, x, W: max(dout, 2 * dout), "and neither can `max`."),
         (lambda dout, x, W: np.maximum(dout, dout, 0.0), "takes two arrays"),
         (lambda x: x, "TypeError: "),
         (lambda dout, x, W: 1, "Expected 3 results, separated by commas, got the number 1."),
