@@ -316,7 +316,7 @@ def two_networks() -> Figure:
     ax = fig.add_subplot(xlabel="updates", ylabel="loss", xlim=(0, 300), ylim=(0, 2.7))
     for name, backward, style, colour, place in (
         ("network A", backward_a, "-", plots.FORWARD, (46, 1.15)),
-        ("network B", backward_b, "--", plots.BACKWARD, (3, 0.55)),
+        ("network B", backward_b, "--", plots.BACKWARD, (4, 0.2)),
     ):
         _, losses = train(backward, first_weights(0), X, y)
         ax.plot(losses, style, color=colour)
