@@ -1,22 +1,491 @@
-"""Exercises and predictions of lesson 09, and the backward pass that its detective exercise is about."""
+"""Exercises, predictions and pictures of lesson 09: what the loss itself says about a gradient."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from bphelpers import data
 from bphelpers import functional as F
-from bphelpers.lessons.shared import drawn
-from bphelpers.numeric import Array
+from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
+from bphelpers.teaching.gradcheck import Bug
+
+Array = NDArray[Any]
+Params = dict[str, Array]
+Loss = Callable[[Params], float]
+Backward = Callable[[Params, Array, Array], Params]
+
+# --- The network of the lesson: 64 inputs, sigmoid, softmax, cross-entropy ----------------------------------
 
 
-def suspect(X: Array, Y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> dict[str, Array]:
-    """Gradients of mean squared error for linear, tanh, linear, with one mistake. Whoever reads on knows it.
+def first_weights(seed: int, sizes: tuple[int, int, int] = (64, 16, 10)) -> Params:
+    """Random weights, small enough for sums near 1, and biases of 0."""
+    rng = np.random.default_rng(seed)
+    d, h, k = sizes
+    W1, W2 = rng.normal(size=(h, d)) / np.sqrt(d), rng.normal(size=(k, h)) / np.sqrt(h)
+    return {"W1": W1, "b1": np.zeros(h), "W2": W2, "b2": np.zeros(k)}
 
-    Notes
-    -----
-    Lesson: 09_gradient_checking.
-    """
+
+def forward(params: Params, X: Array) -> tuple[Array, Array]:
+    """Hidden outputs and probabilities."""
+    A = F.sigmoid(X @ params["W1"].T + params["b1"])
+    return A, F.softmax(A @ params["W2"].T + params["b2"])
+
+
+def loss(params: Params, X: Array, y: Array) -> float:
+    """Mean cross-entropy for the labels ``y``."""
+    P = forward(params, X)[1]
+    return float(-np.mean(np.log(P[np.arange(len(y)), y])))
+
+
+# How dZ1 comes from dA, and a bias's gradient from dZ: rightly, and with mistakes.
+SLOPES: dict[str, Callable[[Array, Array], Array]] = {
+    "": lambda dA, A: dA * A * (1 - A),
+    "tanh": lambda dA, A: dA * (1 - A * A),
+    "forgotten": lambda dA, A: dA,
+    "A alone": lambda dA, A: dA * A,
+    "1 - A alone": lambda dA, A: dA * (1 - A),
+    "twice": lambda dA, A: dA * (A * (1 - A)) ** 2,
+    "without brackets": lambda dA, A: dA * A * 1 - A,
+    "without dA": lambda dA, A: A * (1 - A),
+}
+SUMS: dict[str, Callable[[Array], Array]] = {
+    "": lambda dZ: dZ.sum(axis=0),
+    "mean": lambda dZ: dZ.mean(axis=0),
+    "all": lambda dZ: np.sum(dZ),
+    "rows": lambda dZ: dZ.sum(axis=1),
+    "none": lambda dZ: dZ,
+}
+
+
+def backward(
+    params: Params,
+    X: Array,
+    y: Array,
+    *,
+    slope: str = "",
+    bias: str = "",
+    sign: int = 1,
+    averaged: bool = True,
+) -> Params:
+    """The gradients of :func:`loss`; or those that one or two mistakes would give."""
+    A, P = forward(params, X)
+    dZ2 = (P - np.eye(P.shape[1])[y]) / (len(X) if averaged else 1)
+    dZ1 = SLOPES[slope](sign * dZ2 @ params["W2"], A)
+    return {"W1": dZ1.T @ X, "b1": dZ1.sum(axis=0), "W2": dZ2.T @ A, "b2": SUMS[bias](dZ2)}
+
+
+def backward_a(params: Params, X: Array, y: Array) -> Params:
+    """The backward pass of network A. Whoever reads on knows more than the lesson wants."""
+    return backward(params, X, y)
+
+
+def backward_b(params: Params, X: Array, y: Array) -> Params:
+    """The backward pass of network B. Whoever reads on knows more than the lesson wants."""
+    A, P = forward(params, X)
+    dZ2 = (P - np.eye(10)[y]) / len(X)
+    dW2 = dZ2.T @ A
+    db2 = dZ2.sum(axis=0)
+    dA = dZ2 @ params["W2"]
+    dZ1 = dA
+    dW1 = dZ1.T @ X
+    db1 = dZ1.sum(axis=0)
+    return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
+
+
+def train(
+    backward: Backward, params: Params, X: Array, y: Array, updates: int = 300, lr: float = 1.0
+) -> tuple[Params, list[float]]:
+    """Plain descent with all examples: the weights at the end, and the loss before each update."""
+    losses = []
+    for _ in range(updates):
+        losses.append(loss(params, X, y))
+        grads = backward(params, X, y)
+        params = {name: params[name] - lr * grads[name] for name in params}
+    return params, losses
+
+
+# --- Exercise 09.1: a nudge of 1 --------------------------------------------------------------------------
+
+
+def _toy(w: float, b: float) -> float:
+    return (3 * w + b - 5) ** 2
+
+
+_UP, _DOWN, _HERE = (_toy(3, 1), _toy(2, 2)), (_toy(1, 1), _toy(2, 0)), _toy(2, 1)
+_TOY = tuple((up - down) / 2 for up, down in zip(_UP, _DOWN, strict=True))
+_TOY_MISTAKES = {
+    "you stop at the difference of the losses: divide by the distance, which is 2": (
+        tuple(up - down for up, down in zip(_UP, _DOWN, strict=True))
+    ),
+    "you nudge up only: on a curve, one side alone is too steep": tuple(up - _HERE for up in _UP),
+    "you nudge down only: on a curve, one side alone is too flat": tuple(_HERE - down for down in _DOWN),
+    "you believe the backward pass: work out the losses on both sides instead": (12.0, 2.0),
+    "the two are the wrong way round": _TOY[::-1],
+    "the lower loss is subtracted from the upper the wrong way round": tuple(-slope for slope in _TOY),
+}
+
+
+# --- Exercise 09.2: the loop --------------------------------------------------------------------------------
+
+
+def slopes_by_nudging(loss: Loss, params: Params, h: float = 1e-5) -> Params:
+    """Centred differences of ``loss(params)``, one number of each array at a time."""
+    return _nudged(loss, params, h, lambda up, down, _: (up - down) / (2 * h))
+
+
+def _nudged(loss: Loss, params: Params, h: float, slope: Callable[..., float]) -> Params:
+    here = loss(params)
+    slopes: Params = {}
+    for name, array in params.items():
+        slopes[name] = np.zeros(array.shape)
+        for place in np.ndindex(array.shape):
+            moved = [array.copy(), array.copy()]
+            moved[0][place] += h
+            moved[1][place] -= h
+            slopes[name][place] = slope(*(loss(params | {name: one}) for one in moved), here)
+    return slopes
+
+
+def _left_behind(loss: Loss, params: Params, h: float, after: float) -> Params:
+    """The number isn't put back where it was, but stays ``after`` away from it."""
+    slopes: Params = {}
+    for name, array in params.items():
+        slopes[name] = np.zeros(array.shape)
+        for place in np.ndindex(array.shape):
+            old = array[place]
+            array[place] = old + h
+            up = loss(params)
+            array[place] = old - h
+            slopes[name][place] = (up - loss(params)) / (2 * h)
+            array[place] = old + after
+    return slopes
+
+
+def _all_at_once(loss: Loss, params: Params, h: float) -> Params:
+    slopes: Params = {}
+    for name, array in params.items():
+        rise = loss(params | {name: array + h}) - loss(params | {name: array - h})
+        slopes[name] = np.full(array.shape, rise / (2 * h))
+    return slopes
+
+
+def _loop_mistakes(loss: Loss, params: Params, h: float) -> Mistakes:
+    def of(slope: Callable[..., float]) -> Params:
+        return _nudged(loss, params, h, slope)
+
+    copies = [{name: array.copy() for name, array in params.items()} for _ in range(2)]
+    return {
+        "the 2 is missing: from old - h to old + h it is 2 * h": of(lambda up, down, _: (up - down) / h),
+        "the change is not divided by the distance": of(lambda up, down, _: up - down),
+        "the brackets around 2 * h are missing: / 2 * h divides by 2 and multiplies by h": (
+            of(lambda up, down, _: (up - down) / 2 * h)
+        ),
+        "you nudge up only: nudge down as well, and divide by 2 * h": of(lambda up, _, here: (up - here) / h),
+        "the second nudge only takes you back to where you began: it should end at old - h": (
+            of(lambda up, _, here: (up - here) / (2 * h))
+        ),
+        "up and down are the wrong way round": of(lambda up, down, _: (down - up) / (2 * h)),
+        "the number stays nudged: put the old one back before you go on": _left_behind(
+            loss, copies[0], h, -h
+        ),
+        "you add one h where two are needed to get back, or save the old number too late": (
+            _left_behind(loss, copies[1], h, h)
+        ),
+        "a whole array is nudged at once: nudge array[place] alone": _all_at_once(loss, params, h),
+        "h is 1e-5, whatever is handed over: use the argument": _nudged(
+            loss, params, 1e-5, lambda up, down, _: (up - down) / 2e-5
+        ),
+        "the slopes are never written down: put each into slopes[name][place]": (
+            {name: np.zeros(array.shape) for name, array in params.items()}
+        ),
+    }
+
+
+def bowl(params: Params) -> float:
+    """A function of two arrays that is no parabola, so that every mistake shows."""
+    W, b = params["W"], params["b"]
+    return float(np.sum(np.sin(W) * W) + np.prod(np.cos(b)) + np.sum(np.exp(b) @ W))
+
+
+def one_number(params: Params) -> float:
+    """A cube, of one number."""
+    return float(np.sum(params["w"] ** 3))
+
+
+def _loop_cases() -> list[tuple[Loss, Params, float]]:
+    rng = np.random.default_rng(10)
+    return [
+        (bowl, {"W": rng.normal(size=(2, 3)), "b": rng.normal(size=2)}, 0.1),
+        (one_number, {"w": np.array([2.0])}, 0.5),
+    ]
+
+
+# --- Exercise 09.3: a pass to repair ------------------------------------------------------------------------
+
+_SLOPE_SAYS = {
+    "tanh": "dZ1 still takes 1 - A * A, which is the slope of tanh: the hidden layer is a sigmoid",
+    "forgotten": "dZ1 has no slope at all: through the sigmoid, dA is multiplied by A * (1 - A)",
+    "A alone": "dZ1 multiplies by A alone: the slope of the sigmoid is A * (1 - A)",
+    "1 - A alone": "dZ1 multiplies by 1 - A alone: the slope of the sigmoid is A * (1 - A)",
+    "twice": "dZ1 is multiplied by the slope twice",
+    "without brackets": "the brackets around 1 - A are missing in dZ1, so Python multiplies first",
+    "without dA": "dZ1 holds the slope alone: multiply it by dA, which is what comes back",
+}
+_BIAS_SAYS = {
+    "mean": "db2 is still a mean: dZ2 has been divided by the number of examples already, so add up its rows",
+    "all": "db2 adds up all of dZ2: each class has a bias of its own, so add up over the examples, axis=0",
+    "rows": "db2 adds up along each row: add up over the examples, axis=0",
+    "none": "db2 is dZ2 itself: a bias serves every example, so add up its rows",
+}
+
+
+def _repair_mistakes(params: Params, X: Array, y: Array) -> Mistakes:
+    wrong: Mistakes = {}
+    for slope, bias in product(SLOPES, SUMS):
+        says = [_SLOPE_SAYS.get(slope), _BIAS_SAYS.get(bias)]
+        clause = "; and ".join(filter(None, says))
+        if (slope, bias) == ("tanh", "mean"):
+            clause = "nothing has been repaired yet: one fault spoils W1 and b1, the other b2"
+        if clause:
+            wrong[clause] = backward(params, X, y, slope=slope, bias=bias)
+    return wrong | {
+        "dZ2 is no longer divided by the number of examples: the loss is a mean, and db2 alone was wrong": (
+            backward(params, X, y, averaged=False)
+        ),
+        "a minus sign got into dZ1": backward(params, X, y, sign=-1),
+    }
+
+
+def _repair_cases() -> list[tuple[Params, Array, Array]]:
+    cases = []
+    for seed, (n, *sizes) in enumerate([(5, 4, 3, 2), (3, 2, 6, 4)]):
+        rng = np.random.default_rng(seed)
+        params = first_weights(seed, (sizes[0], sizes[1], sizes[2]))
+        params |= {name: rng.normal(size=params[name].shape) for name in ("b1", "b2")}
+        cases.append((params, rng.normal(size=(n, sizes[0])), rng.integers(sizes[2], size=n)))
+    return cases
+
+
+EXERCISES = {
+    "09.1": Exercise(_TOY, _TOY_MISTAKES),
+    "09.2": Exercise(slopes_by_nudging, _loop_mistakes, cases=_loop_cases),
+    "09.3": Exercise(backward, _repair_mistakes, cases=_repair_cases, gradient=True),
+}
+
+PREDICTIONS = {
+    "09.A": Prediction(
+        "One of the two networks has a wrong gradient. Which one?",
+        ("A", "B"),
+        explain="'A' is tempting, because its loss falls more slowly. But how fast a loss falls doesn't tell"
+        " you whether the gradient is right.",
+    ),
+    "09.B": Prediction(
+        "The network has ten classes and hasn't learned anything yet. What is its loss?",
+        ("about 0.1", "about 0.9", "about 2.3"),
+        explain="'About 0.9' is tempting, because nine guesses out of ten are wrong. But the loss isn't a"
+        " share of errors. It's minus the logarithm of the probability that the right class gets.",
+    ),
+    "09.C": Prediction(
+        "Somebody puts a sigmoid after the last layer, although a softmax follows, and its backward pass is"
+        " right. Does the gradient check complain?",
+        ("yes", "no"),
+        explain="'Yes' is tempting, because this network can't be what you meant. But the check compares a"
+        " gradient with the loss of the network that is there. It can't know which one you meant.",
+    ),
+}
+
+# --- The pictures -------------------------------------------------------------------------------------------
+
+TWO_NETWORKS = (
+    "The losses of two networks, A and B, over 300 updates. Both fall from 2.5 to below 0.1. B's falls"
+    " faster, and A's catches up."
+)
+
+
+def two_networks() -> Figure:
+    """The first screen: two networks learn 200 digits, one of them with a wrong gradient."""
+    X, y = (array[:200] for array in data.digits())
+    fig = plots.new_figure(7.2, 2.7)
+    ax = fig.add_subplot(xlabel="updates", ylabel="loss", xlim=(0, 300), ylim=(0, 2.7))
+    for name, backward, style, colour, place in (
+        ("network A", backward_a, "-", plots.FORWARD, (46, 1.15)),
+        ("network B", backward_b, "--", plots.BACKWARD, (4, 0.2)),
+    ):
+        _, losses = train(backward, first_weights(0), X, y)
+        ax.plot(losses, style, color=colour)
+        ax.text(*place, name, color=colour)
+    ax.set_title("Both networks learn to read digits")
+    return fig
+
+
+RULER = (
+    "A ruler for relative errors, in powers of ten. Below 1e-6 is marked right, above 1e-3 wrong, and between"
+    " the two look closer. All four arrays of A lie near 1e-9. Of B, W2 and b2 lie there too, and W1 and b1"
+    " near 1. In float32, all four arrays of A lie near 0.1 or above, among the wrong ones."
+)
+
+
+def off_by(mine: Array, nudged: Array) -> float:
+    """Largest gap between two arrays, as a part of the largest number in them."""
+    return float(np.abs(mine - nudged).max() / max(np.abs(mine).max(), np.abs(nudged).max()))
+
+
+def _zones(ax: Axes, left: float, right: float) -> None:
+    for start, end, shade, word in ((left, 1e-6, "#DCEFE7", "right"), (1e-6, 1e-3, "#F1F1F1", "look closer"),
+                                    (1e-3, right, "#F8E2D5", "wrong")):  # fmt: skip
+        ax.axvspan(start, end, color=shade, lw=0, zorder=0)
+        ax.text(
+            np.sqrt(start * end), 1.01, word, transform=ax.get_xaxis_transform(), ha="center", va="bottom"
+        )
+    ax.set(xscale="log", xlim=(left, right))
+
+
+def ruler() -> Figure:
+    """Relative errors of A and B, and of A in float32, on a scale with three zones."""
+    X, y = (array[:5] for array in data.digits())
+    small = {name: array.astype(np.float32) for name, array in first_weights(0).items()}
+    fig = plots.new_figure(7.2, 2.7)
+    ax = fig.add_subplot(xlabel="relative error", ylim=(2.6, -0.6))
+    _zones(ax, 1e-11, 20)
+    rows = (("A", backward_a, first_weights(0)), ("B", backward_b, first_weights(0)),
+            ("A in float32", backward_a, small))  # fmt: skip
+    for row, (_, backward, params) in enumerate(rows):
+        inputs, h = X.astype(params["W1"].dtype), params["W1"].dtype.type(1e-5)
+        nudged = slopes_by_nudging(lambda p, inputs=inputs: loss(p, inputs, y), params, h)  # type: ignore[misc]
+        grads = backward(params, inputs, y)
+        errors = [max(off_by(grads[name], nudged[name]), 1e-12) for name in grads]
+        ax.plot(errors, [row] * 4, "o", ms=8, mfc="none", mec=plots.INK, mew=1.6, ls="none")
+        ends = {"W1, b1": errors[0], "W2, b2": errors[2]} if row == 1 else {"all four": errors[0]}
+        for words, error in ends.items():
+            ax.annotate(words, (error, row), (0, 9), textcoords="offset points", ha="center", size=9.5)
+    ax.set_yticks(range(3), [name for name, *_ in rows])
+    ax.grid(visible=False)
+    plots.titled(fig, "Right and wrong are far apart, unless you check in float32")
+    return fig
+
+
+SPOILED = (
+    "The backward pass as a chain from right to left: dZ2 gives dW2 and db2, and by way of dA it gives dZ1,"
+    " from which dW1 and db1 come. The step from dA to dZ1 is broken. dZ1, dW1 and db1 are marked as wrong."
+    " dZ2, dW2, db2 and dA are right."
+)
+
+
+def spoiled() -> Figure:
+    """What a mistake between dA and dZ1 spoils, and what it leaves."""
+    fig = plots.new_figure(7.2, 2.5)
+    ax = plots.blank_axes(fig, (-0.8, 8.3), (-1.5, 1.45), aspect="equal")
+    places = {"P − Y": (7.5, 0.0), "dZ2": (5.4, 0.0), "dW2": (6.1, -1.1), "db2": (4.7, -1.1),
+              "dA": (2.9, 0.0),
+              "dZ1": (0.4, 0.0), "dW1": (1.1, -1.1), "db1": (-0.3, -1.1)}  # fmt: skip
+    wrong = {"dZ1", "dW1", "db1"}
+    arrows = [("P − Y", "dZ2"), ("dZ2", "dW2"), ("dZ2", "db2"), ("dZ2", "dA"), ("dA", "dZ1"), ("dZ1", "dW1"),
+              ("dZ1", "db1")]  # fmt: skip
+    for tail, tip in arrows:
+        bad = tip in wrong
+        ax.annotate("", places[tip], places[tail],
+                    arrowprops={"arrowstyle": "-|>", "lw": 1.6, "ls": "--" if bad else "-", "shrinkA": 19,
+                                "shrinkB": 19, "color": plots.BACKWARD if bad else plots.INK})  # fmt: skip
+    for name, place in places.items():
+        colour = plots.BACKWARD if name in wrong else plots.INK
+        weight = "bold" if name in wrong else "normal"
+        ax.text(*place, name, ha="center", va="center", color=colour, weight=weight,
+                size=12)  # fmt: skip
+    ax.annotate("the mistake", (1.65, 0.08), (1.65, 0.85), ha="center", color=plots.BACKWARD,
+                arrowprops={"arrowstyle": "-", "color": plots.BACKWARD})  # fmt: skip
+    plots.titled(fig, "A mistake spoils what is computed after it, and nothing before")
+    return fig
+
+
+# --- The slider: four networks, twenty images ---------------------------------------------------------------
+
+FAULTS = ("the slope is forgotten", "a sign is lost", "a sigmoid too many", "nothing")
+
+
+def squashed_loss(params: Params, X: Array, y: Array) -> float:
+    """The loss of a network with a sigmoid before its softmax."""
+    return F.softmax_cross_entropy(F.sigmoid(forward_scores(params, X)), y)
+
+
+def forward_scores(params: Params, X: Array) -> Array:
+    """What the last layer puts out, before any softmax."""
+    return F.linear(F.sigmoid(F.linear(X, params["W1"], params["b1"])), params["W2"], params["b2"])
+
+
+def squashed_backward(params: Params, X: Array, y: Array) -> Params:
+    """The right gradients of :func:`squashed_loss`."""
+    A = F.sigmoid(F.linear(X, params["W1"], params["b1"]))
+    S = F.sigmoid(F.linear(A, params["W2"], params["b2"]))
+    dZ2 = F.sigmoid_backward(F.softmax_cross_entropy_backward(S, y), S)
+    dA, dW2, db2 = F.linear_backward(dZ2, A, params["W2"])
+    _, dW1, db1 = F.linear_backward(F.sigmoid_backward(dA, A), X, params["W1"])
+    return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
+
+
+@functools.cache
+def by_heart(fault: str, seed: int = 0) -> tuple[tuple[float, ...], dict[str, float]]:
+    """Losses on twenty images over 500 updates, and the relative error of each array before the first."""
+    X, y = (array[:20] for array in data.digits())
+    wrong = {"the slope is forgotten": {"slope": "forgotten"}, "a sign is lost": {"sign": -1}}.get(fault, {})
+    squashed = fault == "a sigmoid too many"
+    measure = squashed_loss if squashed else loss
+    backwards: Backward = squashed_backward if squashed else functools.partial(backward, **wrong)  # type: ignore[arg-type]
+    params = first_weights(seed)
+    nudged = slopes_by_nudging(lambda p: measure(p, X[:5], y[:5]), params)
+    grads = backwards(params, X[:5], y[:5])
+    errors = {name: off_by(grads[name], nudged[name]) for name in grads}
+    losses = []
+    for _ in range(500):
+        losses.append(measure(params, X, y))
+        grads = backwards(params, X, y)
+        params = {name: params[name] - grads[name] for name in params}
+    return tuple(losses), errors
+
+
+def draw_by_heart(fig: Figure, fault: str) -> Callable[..., None]:
+    """What the loss does on twenty images, and what the gradient check says of each array."""
+    curve, check = fig.subplots(1, 2, width_ratios=(3, 2))
+    curve.set(xlabel="updates", ylabel="loss on twenty images", xlim=(0, 500), ylim=(0, 2.7))
+    curve.axhline(np.log(10), color=plots.GREY, lw=1, ls=":")
+    curve.text(490, np.log(10) + 0.05, "a guess", ha="right", color=plots.GREY)
+    _zones(check, 1e-8, 20)
+    check.set(xlabel="relative error", ylim=(3.6, -0.6), xticks=[1e-6, 1e-3, 1])
+    check.set_yticks(range(4), ["W1", "b1", "W2", "b2"])
+
+    def update(fault: str) -> None:
+        losses, errors = by_heart(fault)
+        curve.plot(losses, "-", color=plots.BACKWARD)
+        curve.set_title(f"Wrong: {fault}" if fault != "nothing" else "Nothing is wrong")
+        for row, error in enumerate(errors.values()):
+            bad = error > 1e-3
+            check.plot(max(error, 1e-7), row, "o" if bad else "s", ms=8, ls="none",
+                       color=plots.BACKWARD if bad else plots.UPDATE)  # fmt: skip
+
+    return update
+
+
+def describe_by_heart(fault: str) -> str:
+    """The picture in words."""
+    losses, errors = by_heart(fault)
+    end = f"{losses[-1]:.1f}"
+    wrong = [name for name, error in errors.items() if error > 1e-3]
+    says = f"finds {' and '.join(wrong)} wrong" if wrong else "finds every array right"
+    first = "Nothing is wrong" if fault == "nothing" else f"Wrong: {fault}"
+    return f"{first}. After 500 updates the loss on twenty images is {end}. The gradient check {says}."
+
+
+# --- What deeper/09_ten_broken_passes.ipynb is about --------------------------------------------------------
+
+
+def suspect(X: Array, Y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Params:
+    """Gradients of mean squared error for linear, tanh, linear, with one mistake."""
     A1 = np.tanh(F.linear(X, W1, b1))
     dY_hat = F.mse_backward(F.linear(A1, W2, b2), Y)
     dA1, dW2, db2 = F.linear_backward(dY_hat, A1, W2)
@@ -25,119 +494,107 @@ def suspect(X: Array, Y: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> d
     return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 
 
-def _relative_error(a: Array, b: Array, floor: float) -> Array:
-    return abs(a - b) / np.maximum(np.maximum(abs(a), abs(b)), floor)
+Runs = Mapping[str, Sequence[tuple[Array, float, Params]]]
 
 
-def _relative_error_mistakes(a: Array, b: Array, floor: float) -> Mistakes:
-    of_a, of_b, apart, right = abs(a), abs(b), abs(a - b), _relative_error(a, b, floor)
-    larger, smaller = np.maximum(of_a, of_b), np.minimum(of_a, of_b)
-    return {
-        "the floor is left out": apart / larger,
-        "the floor is added to the larger number: it only counts where it is the largest": (
-            apart / (larger + floor)
-        ),
-        "the sum of both sizes stands where the larger of them belongs": (
-            apart / np.maximum(of_a + of_b, floor)
-        ),
-        "the smaller size stands where the larger belongs": apart / np.maximum(smaller, floor),
-        "the size of b alone is used": apart / np.maximum(of_b, floor),
-        "the size of a alone is used": apart / np.maximum(of_a, floor),
-        "the sizes are taken without their absolute value": apart / np.maximum(np.maximum(a, b), floor),
-        "the difference keeps its sign": np.sign(a - b) * right,
-        "the largest error alone is returned: one for each entry is asked for": right.max(),
-        "the difference is not divided by anything": apart,
-    }
+def draw_museum(bugs: Sequence[Bug], runs: Runs, right_runs: Runs) -> Figure:
+    """Ten broken passes against the right ones: loss over updates, three starts each."""
+    fig = plots.new_figure(9.4, 4.6)
+    axes = fig.subplots(2, 5, sharex=True, sharey=True).ravel()
+    at = np.arange(0, 301, 5)
+    for number, (ax, bug) in enumerate(zip(axes, bugs, strict=True), start=1):
+        for (right, _, _), (losses, _, _) in zip(right_runs[bug.hidden], runs[bug.name], strict=True):
+            ax.plot(at, right, ":", color=plots.GREY, lw=1.2)
+            ax.plot(at, np.minimum(losses, 9), "-", color=plots.BACKWARD, lw=1.4)
+        ax.set_yscale("log")
+        ax.set(ylim=(0.02, 8), yticks=[0.1, 1])
+        words = [str(number), *bug.name.split()]
+        half = (len(words) + 1) // 2 if len(bug.name) > 18 else len(words)
+        ax.set_title(" ".join(words[:half]) + "\n" + " ".join(words[half:]), size=9.5, weight="normal")
+    fig.supxlabel("updates", size=10)
+    fig.supylabel("loss", size=10)
+    fig.suptitle("Broken (orange) against right (dotted): the upper row would pass for a training that works",
+                 x=0.02, ha="left", weight="bold", size=12)  # fmt: skip
+    return fig
 
 
-def _bowl(w: Array) -> float:
-    return float(np.sum(np.sin(w) * w) + np.prod(np.cos(w)))
+def museum_in_words(runs: Runs) -> str:
+    """The same in words: the median of the final accuracies."""
+    ends = {name: float(np.median([hits for _, hits, _ in of])) for name, of in runs.items()}
+    said = (f"{name} {f'{end:.2f}' if end > 0.5 else 'below 0.2'}" for name, end in ends.items())
+    return f"Ten small plots of loss against updates, three starts each. Final accuracy: {', '.join(said)}."
 
 
-def _steep(w: Array) -> float:
-    return float(np.sum(np.exp(w)))
+def draw_hiding(bugs: Sequence[Bug], places: Sequence[str], caught: Array) -> Figure:
+    """Which bugs a check catches at which point."""
+    fig = plots.new_figure(7.6, 4.3)
+    ax = fig.add_subplot(title="A check at a special point sees less")
+    rows, columns = np.nonzero(caught)
+    ax.plot(columns, rows, "s", ms=13, color=plots.UPDATE, ls="none")
+    rows, columns = np.nonzero(~caught)
+    ax.plot(columns, rows, "o", ms=12, mfc="none", mec=plots.BACKWARD, mew=2, ls="none")
+    ax.set_xticks(range(len(places)), [name.replace(" ", "\n") for name in places])
+    ax.set_yticks(range(len(bugs)), [bug.name for bug in bugs])
+    ax.set(xlim=(-0.6, 5.6), ylim=(9.6, -0.6), xlabel="filled square: caught      open ring: passes as right")
+    ax.tick_params(length=0)
+    return fig
 
 
-def _directional(f: Callable[[Array], float], w: Array, g: Array, v: Array, h: float) -> tuple[float, float]:
-    return float(np.sum(g * v)), (f(w + h * v) - f(w - h * v)) / (2 * h)
+def hiding_in_words(places: Sequence[str], caught: Array) -> str:
+    """The same in words."""
+    missed = ", ".join(
+        f"{name} {int(count)}" for name, count in zip(places, (~caught).sum(axis=0), strict=True)
+    )
+    return f"Which of the ten bugs a check catches at which point. Passed as right: {missed}."
 
 
-def _directional_mistakes(f: Callable[[Array], float], w: Array, g: Array, v: Array, h: float) -> Mistakes:
-    promised, measured = _directional(f, w, g, v, h)
-    length = np.sqrt(np.sum(v * v))
-    return {
-        "the two numbers change places: the promise comes first": (measured, promised),
-        "the 2 is missing: the two points are 2h apart": (promised, 2 * measured),
-        "the difference is one-sided": (promised, (f(w + h * v) - f(w)) / h),
-        "the change is not divided by the distance": (promised, 2 * h * measured),
-        "all weights move by h, whatever the direction": (promised, (f(w + h) - f(w - h)) / (2 * h)),
-        "the direction is scaled to length 1 in the measurement and not in the promise": (
-            (promised, _directional(f, w, g, v / length, h)[1])
-        ),
-        "the measurement is divided by the length of v as well": (promised, measured / length),
-        "the promise is multiplied by h: a rate is asked for": (h * promised, measured),
-        "the products in the promise are not added up": (g * v, measured),
-    }
+# --- The pictures of deeper/09_how_close_is_close.ipynb ----------------------------------------------------
+
+PRECISION = (
+    "Largest relative error against the step, four curves. In float64 the right gradient falls below 1e-8 and"
+    " the late one stays near 1e-3. In float32 both come no lower than about 1e-3, whatever the step."
+)
 
 
-_TINY = np.array([1e-12, -2e-12, 3.0]), np.array([3e-12, 1e-12, -1.0])
-_rng = np.random.default_rng(10)
+def draw_precision(steps: Array, curves: Mapping[tuple[str, str], Array]) -> Figure:
+    """Errors of a right and a mildly wrong gradient over the step, in two precisions."""
+    fig = plots.new_figure(7.0, 3.9)
+    ax = fig.add_subplot(xscale="log", yscale="log", xlabel="step h", ylabel="largest relative error",
+                         title="In float32 a mild error looks like none")  # fmt: skip
+    for (verdict, dtype), errors in curves.items():
+        colour, width = (plots.FORWARD, 3.5) if verdict == "right" else (plots.BACKWARD, 1.8)
+        ax.plot(steps, errors, color=colour, lw=width, ls="-" if dtype == "float64" else ":")
+    ax.axhline(1e-6, color=plots.GREY, lw=0.8, ls=(0, (4, 3)))
+    for x, y, word in ((1.5e-10, 1.2e-6, "tolerance"), (1e-8, 3e-9, "right, float64"),
+                       (3e-10, 3e-3, "late, float64"),
+                       (2e-9, 2.0, "right and late in float32 (dotted)")):  # fmt: skip
+        ax.text(x, y, word, va="bottom" if y > 1e-7 else "top", size=9.5)
+    return fig
 
-_culprit = {
-    "you suspect a forgotten slope, but then the ratio would be 1 / (1 - a^2), never below 1": "forgotten",
-    "you suspect a double slope, but then the ratio would be 1 - a^2, never negative": "twice",
-    "you suspect the average, but with one example the batch size is 1 and changes nothing": "averaged",
-    "you suspect late weights, but then the ratio would not be a function of a alone": "late",
-}
 
-EXERCISES = {
-    "09.1": Exercise(
-        _relative_error,
-        _relative_error_mistakes,
-        cases=[
-            (*drawn(9, "n d, n d", n=(3,), d=(2,))[0], 1e-8),
-            (*_TINY, 1e-8),
-            (np.array([5.0, -0.5]), np.array([2.0, 0.25]), 1.0),
-        ],
-    ),
-    "09.2": Exercise(
-        _directional,
-        _directional_mistakes,
-        # Steps so large that one-sided and centred differences are far apart.
-        cases=[(_bowl, *_rng.normal(size=(3, 2, 3)), 0.1), (_steep, *_rng.normal(size=(3, 4)), 0.2)],
-    ),
-    "09.3": Exercise("sigmoid", _culprit),
-}
+def _relu_slope(z: float) -> float:
+    return float(F.relu(np.array(z + 1)) - F.relu(np.array(z - 1))) / 2
 
-PREDICTIONS = {
-    "09.A": Prediction(
-        "Float32, the best step: how large is the largest relative error of a right gradient?",
-        ("near 1e-9", "near 1e-6", "near 1e-3"),
-        explain="Float32 keeps seven digits of each loss. "
-        "The difference of two nearly equal losses keeps fewer.",
-    ),
-    "09.B": Prediction(
-        "In what share of the directions made of signs does a transposed 2 by 2 gradient pass unseen?",
-        low=0,
-        high=1,
-        judged="difference",
-    ),
-    "09.C": Prediction(
-        "How many of the ten broken programs get at least 95 % of their training images right?",
-        low=0,
-        high=10,
-        judged="difference",
-        unit="exhibits",
-    ),
-    "09.D": Prediction(
-        "With all weights and biases at 0, how many of the ten bugs does the check catch?",
-        low=0,
-        high=10,
-        judged="difference",
-        unit="bugs",
-    ),
-    "09.E": Prediction(
-        "How does the gradient of chapter 9 train, next to the right one?",
-        ("as fast", "half as fast", "never"),
-    ),
-}
+
+def draw_kink(fig: Figure, z: float) -> Callable[..., None]:
+    """Two probes around a point near the corner of a ReLU."""
+    ax = fig.add_subplot(
+        xlabel="pre-activation, in units of h", ylabel="ReLU", xlim=(-3.5, 3.5), ylim=(-0.4, 3.5)
+    )
+    grid = np.array([-3.5, 0.0, 3.5])
+    ax.plot(grid, F.relu(grid), color=plots.FORWARD)
+    ax.text(-3.3, 3.05, "square: where we stand   dots: the two probes")
+
+    def update(z: float) -> None:
+        probes = np.array([z - 1, z + 1])
+        ax.plot(probes, F.relu(probes), "o--", color=plots.BACKWARD)
+        ax.plot([z], F.relu(np.array([z])), "s", color=plots.INK)
+        ax.set_title(f"z = {z:g}h: the centred difference says {_relu_slope(z):.2f}")
+
+    return update
+
+
+def describe_kink(z: float) -> str:
+    """The picture in words."""
+    truth = "the slope is 0" if z < 0 else "the slope is 1" if z > 0 else "there is no slope"
+    return f"At z = {z:g} h {truth}; the centred difference says {_relu_slope(z):.2f}."
