@@ -1,7 +1,7 @@
 """Exercises, predictions and pictures of lesson 13: what twenty layers do to a gradient."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def network(weights: Sequence[Array], residual: bool = False) -> nn.Sequential:
 
     first, *inner, last = map(layer, weights)
     blocks = [[nn.ReLU(), one] for one in inner]
-    middle = [nn.Residual(*block) for block in blocks] if residual else sum(blocks, [])
+    middle = [nn.Residual(*block) for block in blocks] if residual else chain.from_iterable(blocks)
     return nn.Sequential(first, *middle, nn.ReLU(), last)
 
 
@@ -153,15 +153,14 @@ def _block_mistakes(dout: Array, x: Array, W: Array) -> Mistakes:
     }
 
 
+_SIZES = [3, 5, 4, 2], [6, 4], [2, 7, 3]
+
 EXERCISES = {
     "13.1": Exercise((0.2, 1 / 1024), _ON_PAPER, tolerance=0.03),
     "13.2": Exercise(
         lambda sizes, rng: tuple(init_layers(sizes, rng)),
         _first_weights,
-        cases=lambda: [
-            (sizes, np.random.default_rng(seed))
-            for seed, sizes in enumerate(([3, 5, 4, 2], [6, 4], [2, 7, 3]))
-        ],
+        cases=lambda: [(sizes, np.random.default_rng(seed)) for seed, sizes in enumerate(_SIZES)],
     ),
     "13.3": Exercise(
         block_backward, _block_mistakes, cases=drawn(13, "n d, n d, d d", n=(4, 3, 2), d=(3, 3, 5))
@@ -172,8 +171,8 @@ PREDICTIONS = {
     "13.A": Prediction(
         "Each of twenty layers multiplies the gradient by 0.9. How much of it is left after all twenty?",
         ("nine tenths", "a half", "an eighth"),
-        explain="A half sounds like a careful guess. But 0.9 times 0.9 is 0.81 already, and after seven layers"
-        " less than a half is left.",
+        explain="A half sounds like a careful guess. But two layers leave 0.81, and seven leave less than a"
+        " half.",
     ),
     "13.B": Prediction(
         "In a chain of twenty sigmoid neurons, all weights are 4 and there is no bias. What does the gradient"
@@ -196,8 +195,8 @@ PREDICTIONS = {
 
 TWO_CHAINS = (
     "Two chains of four neurons. In the upper one all weights are 2: on the way forward the values are 1, 2,"
-    " 4, 8 and 16, and on the way back the gradient is 1 at the end, then 2, 4, 8 and 16. In the lower one all"
-    " weights are ½: the values are 16, 8, 4, 2 and 1, and the gradient is 1 at the end, then ½, ¼, ⅛ and 1/16."
+    " 4, 8 and 16, and on the way back the gradients are 1 at the end, then 2, 4, 8 and 16. In the lower one"
+    " all weights are ½: the values are 16, 8, 4, 2 and 1, and the gradients are 1, ½, ¼, ⅛ and 1/16."
 )
 
 
@@ -215,9 +214,7 @@ def two_chains() -> Figure:
             ax.text(x, y - 0.72, gradient, color=plots.BACKWARD, ha="center", va="center", weight="bold")
             if k < 4:
                 _arrow(ax, (x + 0.42, y), (x + 1.58, y), plots.FORWARD)
-                ax.text(
-                    x + 1, y + 0.08, f"× {name[-1]}", ha="center", va="bottom", fontsize=9, color=plots.GREY
-                )
+                ax.text(x + 1, y + 0.08, f"× {name[-1]}", ha="center", va="bottom", color=plots.GREY)
                 _arrow(ax, (x + 1.6, y - 0.72), (x + 0.42, y - 0.72), plots.BACKWARD)
     ax.text(8.0, 2.85, "loss", ha="center", color=plots.GREY, fontsize=10)
     ax.text(0.0, 2.85, "input", ha="center", color=plots.GREY, fontsize=10)
@@ -267,7 +264,7 @@ def factors() -> Figure:
 
 
 def sizes_in_layers(activation: str, s: float, seed: int = 0, layers: int = LAYERS) -> tuple[Array, Array]:
-    """Sizes of the activations and of the gradients at the sums in each layer; ``s``, deviation of weights."""
+    """Sizes of the activations and of dz in each layer, with weights of deviation ``s``."""
     rng = np.random.default_rng(seed)
     a, da = rng.normal(size=(64, WIDTH)), rng.normal(size=(64, WIDTH))
     weights = s * rng.normal(size=(layers, WIDTH, WIDTH))
@@ -319,18 +316,16 @@ def describe_sizes(activation: str, s: float) -> str:
 # --- Section 4 and 5
 
 LEARNED = (
-    "Training loss over ten epochs. With weights three times too small it stays at 2.30 throughout. With those"
-    " of init_layers it falls close to 0."
+    "Training loss over eight epochs. With weights three times too small it stays at 2.30. With those of"
+    " init_layers it falls below 0.3."
 )
-LEARNED_TOO = (
-    LEARNED + " With small weights and a road past each layer it falls as well, and faster at the end."
-)
+LEARNED_TOO = LEARNED + " With small weights and a road past each layer it falls lower still."
 
 
 def curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
     """Training losses over the epochs, each named at a place where it is alone."""
     fig = plots.new_figure(7.0, 3.3)
-    ax = fig.add_subplot(xlim=(0.8, 10.2), ylim=(0, 2.6), xticks=range(1, 11), xlabel="epoch",
+    ax = fig.add_subplot(xlim=(0.8, 8.2), ylim=(0, 2.6), xticks=range(1, 9), xlabel="epoch",
                          ylabel="training loss", title=title)  # fmt: skip
     styles = (("v:", plots.GREY), ("o-", plots.FORWARD), ("s--", plots.UPDATE))
     for (name, loss), (style, colour) in zip(losses.items(), styles, strict=False):
@@ -355,13 +350,11 @@ def road() -> Figure:
         _circle(ax, x, y, "x", 22)
         for _ in range(3):
             _arrow(ax, (x + 0.33, y), (x + 0.95, y), plots.FORWARD)
-            ax.text(x + 1.45, y, "× 0.1", ha="center", va="center",
-                    bbox={"boxstyle": "round,pad=0.35", "facecolor": plots.PAPER, "edgecolor": plots.FORWARD})  # fmt: skip
+            frame = {"boxstyle": "round,pad=0.35", "facecolor": plots.PAPER, "edgecolor": plots.FORWARD}
+            ax.text(x + 1.45, y, "× 0.1", ha="center", va="center", bbox=frame)
+            _arrow(ax, (x + 1.95, y), (x + 2.55, y), plots.FORWARD)
             if plus:
-                _arrow(ax, (x + 1.95, y), (x + 2.55, y), plots.FORWARD)
                 _arrow(ax, (x + 0.2, y + 0.28), (x + 2.68, y + 0.3), plots.FORWARD, 2.2, -0.38)
-            else:
-                _arrow(ax, (x + 1.95, y), (x + 2.55, y), plots.FORWARD)
             x += 2.85
             _circle(ax, x, y, "+" if plus else "", 20 if plus else 8)
         ax.text(x + 0.45, y, "loss", va="center", color=plots.GREY)
