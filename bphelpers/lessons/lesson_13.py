@@ -363,3 +363,78 @@ def road() -> Figure:
         ax.text(0.6, y - 0.75, left, color=plots.BACKWARD, va="center", ha="right", weight="bold")
     plots.titled(fig, "With a road past each layer, the gradient arrives")
     return fig
+
+
+# --- deeper/13_normalisation.ipynb ------------------------------------------------------------------------
+
+THREE_PATHS = (
+    "Three paths from an input x to its normalised value: straight, with slope 1/s; through the mean, with"
+    " slopes 1/n and -1/s; and through the variance, with slopes 2(x − mean)/n and −x̂/(2s²)."
+)
+
+
+def three_paths() -> Figure:
+    """Batch normalisation as a graph of four circles."""
+    fig = plots.new_figure(7.4, 3.7)
+    ax = plots.blank_axes(fig, (-0.8, 8.2), (-2.3, 2.2), aspect="equal")
+    places = {
+        "$x_i$": (0, 0),
+        "$\\mu$": (3, 1.55),
+        "$v$": (3, -1.55),
+        "$\\hat{x}_j$": (6, 0),
+        "loss": (7.7, 0),
+    }
+    x, mean, variance, out, _ = places.values()
+    for tail, tip, slope, colour, at in (
+        (x, out, "(1)  only if $j = i$:  $1/s$", plots.INK, (3, 0.0)),
+        (x, mean, "(2)  $1/n$", plots.FORWARD, (1.25, 1.1)),
+        (mean, out, "$-1/s$", plots.FORWARD, (4.9, 1.1)),
+        (x, variance, "(3)  $2(x_i - \\mu)/n$", plots.UPDATE, (0.9, -1.15)),
+        (variance, out, "$-\\hat{x}_j/(2 s^2)$", plots.UPDATE, (5.1, -1.15)),
+    ):
+        _between(ax, tail, tip, colour)
+        frame = {"facecolor": plots.PAPER, "edgecolor": "none", "pad": 2}
+        ax.text(*at, slope, color=colour, ha="center", va="center", bbox=frame)
+    _arrow(ax, (6.45, 0), (7.25, 0), plots.GREY)
+    for name, (left, height) in places.items():
+        if name == "loss":
+            ax.text(left, height, name, ha="center", va="center", color=plots.GREY)
+        else:
+            _circle(ax, left, height, name, 30, plots.INK)
+    plots.titled(fig, "An input reaches the output by three paths")
+    return fig
+
+
+def _between(ax: Axes, tail: tuple[float, float], tip: tuple[float, float], colour: str) -> None:
+    """An arrow from the edge of one circle to that of another."""
+    a, b = np.array(tail), np.array(tip)
+    step = (b - a) / np.linalg.norm(b - a) * 0.45
+    _arrow(ax, tuple(a + step), tuple(b - step), colour, 1.6)
+
+
+# --- deeper/13_other_factors.ipynb ------------------------------------------------------------------------
+
+
+def five_curves(losses: dict[str, Sequence[float]]) -> Figure:
+    """Training loss on a logarithmic axis, one line for each way to begin or to build."""
+    fig = plots.new_figure(7.0, 3.6)
+    ax = fig.add_subplot(yscale="log", xlabel="epoch", ylabel="training loss",
+                         title="Of five networks of twenty layers, those with a road learn best")  # fmt: skip
+    styles = (("v:", plots.GREY), ("s--", plots.INK), ("^--", plots.FORWARD), ("o-", plots.BACKWARD),
+              ("D-", plots.UPDATE))  # fmt: skip
+    for (name, loss), (style, colour) in zip(losses.items(), styles, strict=True):
+        ax.plot(range(1, len(loss) + 1), loss, style, ms=4, color=colour, label=name)
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside right center")
+    return fig
+
+
+def cliff() -> Figure:
+    """The loss of twenty equal weights in a row, and a step from 1.2 as it is and shortened."""
+    fig = plots.new_figure(6.4, 3.2)
+    ax = fig.add_subplot(xlim=(0.6, 1.25), ylim=(-30, 800), xlabel="w", ylabel="loss",
+                         title="Flat, and then a cliff")  # fmt: skip
+    w = np.linspace(0.6, 1.25, 200)
+    ax.plot(w, (w**LAYERS - 1) ** 2 / 2, color=plots.FORWARD)
+    ax.plot(1.2, (1.2**LAYERS - 1) ** 2 / 2, "o", color=plots.BACKWARD)
+    ax.text(1.19, 700, "w = 1.2", ha="right", va="center", color=plots.BACKWARD)
+    return fig
