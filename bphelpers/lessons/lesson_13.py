@@ -416,8 +416,8 @@ def _between(ax: Axes, tail: tuple[float, float], tip: tuple[float, float], colo
 
 
 FIVE_CURVES = (
-    "Training loss over eight epochs. Plain stays at 2.3. He and batch norm fall slowly. With a road past each"
-    " layer it falls furthest, alone or with batch norm as well."
+    "Training loss over eight epochs. Plain stays at 2.3. He and batch norm fall slowly. With a road past"
+    " each layer it falls furthest, alone or with batch norm as well."
 )
 
 

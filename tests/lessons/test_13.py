@@ -1,19 +1,19 @@
-"""Lesson 13 and its pages: the factors, the first weights, what trains from ten starts, what the exercises say."""
+"""Lesson 13 and its pages: the factors, the first weights, what trains from ten starts, the exercises."""
 
-import inspect
 import warnings
 from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
 
-from bphelpers import data, nn, optim, training
 from bphelpers import functional as F
+from bphelpers import nn, optim, training
 from bphelpers.lessons import lesson_13
 from bphelpers.lessons.lesson_13 import ACTIVATIONS, init_layers, network, size, sizes_in_layers
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check, yours
-from starts import starts
+from bphelpers.teaching.gradcheck import assert_gradients_match, check_gradients
+from tests.starts import starts
 from tools.course.lesson import NOTEBOOKS, Lesson
 from tools.course.solved import solved
 
@@ -46,7 +46,7 @@ def test_two_chains_double_and_halve():
         drawn = [text.get_text() for text in lesson_13.two_chains().axes[0].texts]
         assert {f"{value:g}" for value in values} < set(drawn)
     assert 2**20 > 1e6 and 0.5**20 < 1e-6
-    assert 0.9**20 == pytest.approx(1 / 8, rel=0.03) and 0.9**6 > 0.5 > 0.9**7
+    assert pytest.approx(1 / 8, rel=0.03) == 0.9**20 and 0.9**6 > 0.5 > 0.9**7
     assert "0.12" in lesson_13.FACTORS and "6.7" in lesson_13.FACTORS
 
 
@@ -88,7 +88,7 @@ def test_what_is_said_of_the_slider(seed):
     for s in (0.05, 0.1, 0.13, 0.14, 0.2, 0.4):
         assert change["sigmoid", s] < 1e-3
         forward = sizes_in_layers("sigmoid", s, seed)[0]
-        assert 0.45 < forward.min() and forward.max() < 0.7
+        assert forward.min() > 0.45 and forward.max() < 0.7
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -184,10 +184,12 @@ def test_block_backward_against_differences(lesson, seed):
     rng = np.random.default_rng(seed)
     x, dout, W = rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), rng.normal(size=(3, 3))
     dx, dW = lesson.back(dout, x, W)
-    np.testing.assert_allclose(
-        dx, numerical_gradient(lambda x: np.sum(dout * (x + F.relu(x) @ W.T)), x), rtol=1e-6, atol=1e-8)  # fmt: skip
-    np.testing.assert_allclose(
-        dW, numerical_gradient(lambda W: np.sum(dout * (x + F.relu(x) @ W.T)), W), rtol=1e-6, atol=1e-8)  # fmt: skip
+
+    def output(x, W):
+        return np.sum(dout * (x + F.relu(x) @ W.T))
+
+    np.testing.assert_allclose(dx, numerical_gradient(lambda x: output(x, W), x), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(dW, numerical_gradient(lambda W: output(x, W), W), rtol=1e-6, atol=1e-8)
     block = nn.Residual(nn.ReLU(), nn.Linear(3, 3, rng=rng, init=lambda *_: W))
     block(x)
     np.testing.assert_allclose(block.backward(dout), dx, rtol=1e-12)
@@ -195,7 +197,7 @@ def test_block_backward_against_differences(lesson, seed):
 
 def test_the_road_in_the_picture():
     assert round(1.1**3, 2) == 1.33 and "1.33" in lesson_13.ROAD and "0.001" in lesson_13.ROAD
-    assert 0.1**20 == pytest.approx(1e-20)
+    assert pytest.approx(1e-20) == 0.1**20
 
 
 # --- The exercises ------------------------------------------------------------------------------------------
@@ -287,11 +289,12 @@ def test_three_paths_the_short_form_and_differences(normalisation):
         kept = getattr(F, f"{name}_backward")(page.g, page.x, page.gamma)
         for ours, theirs in zip(found, kept, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
-        given = {"x": page.x, "gamma": page.gamma, "beta": page.beta}
-        forward = getattr(page, name)
-        for k, (which, value) in enumerate(given.items()):
-            judge = numerical_gradient(lambda v, w=which: np.sum(page.g * forward(**given | {w: v})), value)
-            np.testing.assert_allclose(found[k], judge, rtol=1e-6, atol=1e-8)
+        given, forward = {"x": page.x, "gamma": page.gamma, "beta": page.beta}, getattr(page, name)
+        assert_gradients_match(
+            lambda x, gamma, beta, f=forward: np.sum(page.g * f(x, gamma, beta)),
+            given,
+            dict(zip(given, found, strict=True)),
+        )
 
 
 def test_the_size_of_the_weights_no_longer_counts(normalisation):
@@ -342,17 +345,15 @@ def test_dead_neurons(others):
     assert dead == sorted(dead) and dead[1] == 0 < dead[2]
     assert others.gelu_backward(1.0, -20.0) == 0
     z = np.random.default_rng(5).normal(size=(6, 3))
-    np.testing.assert_allclose(others.gelu_backward(1.0, z), F.gelu_backward(np.ones_like(z), z), rtol=1e-12)
-    np.testing.assert_allclose(
-        others.leaky_relu_backward(1.0, z), F.leaky_relu_backward(np.ones_like(z), z), rtol=1e-12)  # fmt: skip
+    ones = np.ones_like(z)
+    np.testing.assert_allclose(others.gelu_backward(1.0, z), F.gelu_backward(ones, z), rtol=1e-12)
+    np.testing.assert_allclose(others.leaky_relu_backward(1.0, z), F.leaky_relu_backward(ones, z), rtol=1e-12)
 
 
 @pytest.mark.parametrize(("slope", "decided"), [(0.0, True), (0.5, True), (1.0, True), (1.2, False)])
 def test_at_the_corner_any_slope_between_the_sides_counts_as_right(slope, decided):
-    from bphelpers.teaching import gradcheck
-
     corner = np.zeros((1, 1))
-    report = gradcheck.check_gradients(lambda z: F.relu(z).sum(), {"z": corner}, {"z": corner + slope})
+    report = check_gradients(lambda z: F.relu(z).sum(), {"z": corner}, {"z": corner + slope})
     assert report.ok and (not report["z"].untested) == decided
 
 
@@ -366,7 +367,7 @@ def test_dropout_keeps_the_mean_and_not_the_mean_square(others):
     assert np.array_equal(others.outs == 0, others.backs == 0)
     found = [others.outs.mean(), others.backs.mean(), np.mean(others.backs**2)]
     np.testing.assert_allclose(found, [3, -1, 1 / 0.8], rtol=0.02)
-    assert 0.8**20 == pytest.approx(0.01, abs=2e-3) and 50 < 1.25**20 < 100
+    assert pytest.approx(0.01, abs=2e-3) == 0.8**20 and 50 < 1.25**20 < 100
 
 
 def test_clipping_keeps_the_direction(others):
@@ -387,7 +388,7 @@ def test_clipping_keeps_the_direction(others):
 )  # fmt: skip
 def test_five_networks_from_ten_starts(others, kind, low, high, seed):
     """Twelve epochs at the rate 0.02."""
-    history = training.fit(
-        others.deep(kind, seed), nn.CrossEntropyLoss(), optim.SGD(lr=0.02), (others.X_train, others.y_train), 12,
-        33, np.random.default_rng(seed), progress=False)  # fmt: skip
+    net, rng = others.deep(kind, seed), np.random.default_rng(seed)
+    examples = others.X_train, others.y_train
+    history = training.fit(net, nn.CrossEntropyLoss(), optim.SGD(0.02), examples, 12, 33, rng, progress=False)
     assert low <= history.loss[-1] <= high
