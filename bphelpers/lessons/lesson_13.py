@@ -251,7 +251,7 @@ def factors() -> Figure:
     fig = plots.new_figure(7.0, 3.2)
     ax = fig.add_subplot(xlim=(0, 23.5), ylim=(0, 7.4), xticks=range(0, 21, 5),
                          xlabel="layers that the gradient has come through", ylabel="what is left of 1",
-                         title="One tenth more or less, after twenty layers")  # fmt: skip
+                         title="A tenth more or less in every layer, twenty times")  # fmt: skip
     passed = np.arange(LAYERS + 1)
     for factor, style in ((1.1, "^-"), (1.0, "o-"), (0.9, "s-")):
         left = factor**passed
