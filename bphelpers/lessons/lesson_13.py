@@ -266,7 +266,8 @@ def factors() -> Figure:
 def sizes_in_layers(activation: str, s: float, seed: int = 0, layers: int = LAYERS) -> tuple[Array, Array]:
     """Sizes of the activations and of dz in each layer, with weights of deviation ``s``."""
     rng = np.random.default_rng(seed)
-    a, da = rng.normal(size=(64, WIDTH)), rng.normal(size=(64, WIDTH))
+    a: Array = rng.normal(size=(64, WIDTH))
+    da: Array = rng.normal(size=(64, WIDTH))
     weights = s * rng.normal(size=(layers, WIDTH, WIDTH))
     units = [ACTIVATIONS[activation]() for _ in weights]
     forward, backward = [], []
@@ -394,7 +395,7 @@ def three_paths() -> Figure:
     ):
         _between(ax, tail, tip, colour)
         frame = {"facecolor": plots.PAPER, "edgecolor": "none", "pad": 2}
-        ax.text(*at, slope, color=colour, ha="center", va="center", bbox=frame)
+        ax.text(at[0], at[1], slope, color=colour, ha="center", va="center", bbox=frame)
     _arrow(ax, (6.45, 0), (7.25, 0), plots.GREY)
     for name, (left, height) in places.items():
         if name == "loss":
