@@ -1,108 +1,447 @@
-"""Exercises and predictions of lesson 13."""
+"""Exercises, predictions and pictures of lesson 13: what twenty layers do to a gradient."""
+
+from collections.abc import Callable, Sequence
+from itertools import chain, pairwise
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bphelpers import functional as F
+from bphelpers import nn
 from bphelpers.lessons.shared import drawn
 from bphelpers.numeric import Array
+from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
+ACTIVATIONS = {"ReLU": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+LAYERS, WIDTH = 20, 100
 
-def _spread(s: float, d: int) -> Mistakes:
+
+def size(array: Array) -> float:
+    """The root of the mean square."""
+    return float(np.sqrt(np.mean(array**2)))
+
+
+def init_layers(sizes: Sequence[int], rng: np.random.Generator) -> list[Array]:
+    """First weights for ReLU layers of these sizes, as He and others draw them."""
+    return [rng.normal(0, np.sqrt(2 / d_in), size=(d_out, d_in)) for d_in, d_out in pairwise(sizes)]
+
+
+def network(weights: Sequence[Array], residual: bool = False) -> nn.Sequential:
+    """ReLU layers with these first weights and biases 0, scores at the end; or with a road past each inner
+    layer.
+    """
+
+    def layer(W: Array) -> nn.Linear:
+        return nn.Linear(W.shape[1], W.shape[0], rng=np.random.default_rng(0), init=lambda *_: W)
+
+    first, *inner, last = map(layer, weights)
+    blocks = [[nn.ReLU(), one] for one in inner]
+    middle = [nn.Residual(*block) for block in blocks] if residual else chain.from_iterable(blocks)
+    return nn.Sequential(first, *middle, nn.ReLU(), last)
+
+
+def block_backward(dout: Array, x: Array, W: Array) -> tuple[Array, Array]:
+    """Back through ``x + relu(x) @ W.T``: what comes back to x and to W."""
+    dW = dout.T @ F.relu(x)
+    dx = dout + (dout @ W) * (x > 0)
+    return dx, dW
+
+
+# --- Exercises --------------------------------------------------------------------------------------------
+
+_ON_PAPER = {
+    "you divide by the 200 neurons: what counts is how many numbers a neuron adds up, its fan-in": (
+        (0.1, 1 / 1024)
+    ),
+    "ReLU is forgotten: it takes half of the mean square": (1 / np.sqrt(50), 1 / 1024),
+    "the root is missing: 2 / 50 is the mean square of a weight": (2 / 50, 1 / 1024),
+    "only the 50 is under the root: the 2 belongs there too": (2 / np.sqrt(50), 1 / 1024),
+    "you halve the size once, and there are ten layers": (0.2, 0.5),
+    "ten halves are added up: rates in a row multiply": (0.2, 1 / 20),
+    "the mean square is halved in each layer: half the deviation halves the size": (0.2, 2.0**-5),
+    "the size is quartered in each layer: it's the mean square that is": (0.2, 2.0**-20),
+    "you stop after nine layers": (0.2, 2.0**-9),
+}
+
+
+def _first_weights(sizes: Sequence[int], rng: np.random.Generator) -> Mistakes:
+    start = rng.bit_generator.state
+
+    def drawing(
+        deviation: Callable[[int, int], float], turned: bool = False, backwards: bool = False
+    ) -> tuple[Array, ...]:
+        rng.bit_generator.state = start
+        shapes = list(pairwise(sizes))
+        weights = [
+            rng.normal(0, deviation(d_in, d_out), size=(d_in, d_out) if turned else (d_out, d_in))
+            for d_in, d_out in (shapes[::-1] if backwards else shapes)
+        ]
+        return tuple(weights[::-1] if backwards else weights)
+
+    def he(d_in: int, d_out: int) -> float:
+        return np.sqrt(2 / d_in)
+
+    rng.bit_generator.state = start
+    uniform = tuple(rng.uniform(-np.sqrt(6 / i), np.sqrt(6 / i), size=(o, i)) for i, o in pairwise(sizes))
     return {
-        "it is He's formula for ReLU: the negative side is left out": np.sqrt(2 / d),
-        "it is the variance: the standard deviation is its root": 2 / ((1 + s**2) * d),
-        "the slope is not squared: a mean square is kept level": np.sqrt(2 / ((1 + s) * d)),
-        "the two sides are not halved: each has half of the chance": np.sqrt(1 / ((1 + s**2) * d)),
-        "only the negative side counts: the positive one adds 1": np.sqrt(2 / (s**2 * d)),
-        "the leak is taken off instead of added": np.sqrt(2 / ((1 - s**2) * d)),
-        "the factor 1 + s**2 stands above the line: a leak lets more through, so weights are smaller": (
-            np.sqrt(2 * (1 + s**2) / d)
+        "the deviation has the number of neurons in it, the fan-out: what a neuron adds up is its fan-in": (
+            drawing(lambda d_in, d_out: np.sqrt(2 / d_out))
         ),
-        "the factor stands there itself: the variance has to be one over it": np.sqrt((1 + s**2) / (2 * d)),
-        "the slopes are added before they are squared: each side is squared by itself": (
-            np.sqrt(2 / ((1 + s) ** 2 * d))
+        "ReLU is forgotten: it takes half of the mean square, so there is a 2 over the fan-in": (
+            drawing(lambda d_in, d_out: np.sqrt(1 / d_in))
         ),
-        "it is the variance 1 / d_in of a linear layer: what LeakyReLU takes away is left out": (
-            np.sqrt(1 / d)
+        "the root is missing: rng.normal wants the deviation, and 2 / d_in is its square": (
+            drawing(lambda d_in, d_out: 2 / d_in)
         ),
-        "the 2 is not under the root": 2 / np.sqrt((1 + s**2) * d),
-        "d_in is left out: the sum has d_in terms": np.sqrt(2 / (1 + s**2)),
-        "the number of senders is not under the root": np.sqrt(2 / (1 + s**2)) / d,
+        "the 2 stands in front of the root: it belongs under it": (
+            drawing(lambda d_in, d_out: 2 / np.sqrt(d_in))
+        ),
+        "only the 2 is under the root: the fan-in belongs there too": (
+            drawing(lambda d_in, d_out: np.sqrt(2) / d_in)
+        ),
+        "the fraction is upside down: the more numbers a neuron adds up, the smaller its weights": (
+            drawing(lambda d_in, d_out: np.sqrt(d_in / 2))
+        ),
+        "ReLU halves below the line: the weights have to make up for it, so they grow": (
+            drawing(lambda d_in, d_out: np.sqrt(1 / (2 * d_in)))
+        ),
+        "it's Glorot's compromise between fan-in and fan-out, which is made for tanh": (
+            drawing(lambda d_in, d_out: np.sqrt(2 / (d_in + d_out)))
+        ),
+        "all layers have the deviation of the first: each has a fan-in of its own": (
+            drawing(lambda d_in, d_out: np.sqrt(2 / sizes[0]))
+        ),
+        "all weights are drawn with deviation 1": drawing(lambda d_in, d_out: 1.0),
+        "rows and columns are swapped: a row of W belongs to a neuron, so the shape is (d_out, d_in)": (
+            drawing(he, turned=True)
+        ),
+        "the last layer is drawn first: begin with the first, so that the numbers can be compared": (
+            drawing(he, backwards=True)
+        ),
+        "the size is right, but the numbers are uniform: draw them with rng.normal": uniform,
+        "all weights are 0: then all neurons of a layer stay alike": tuple(
+            np.zeros((d_out, d_in)) for d_in, d_out in pairwise(sizes)
+        ),
     }
 
 
-def _mean(array: Array, axis: int = 1) -> Array:
-    return array.mean(axis=axis, keepdims=True)
-
-
-def _layer_norm(dout: Array, x: Array, gamma: Array) -> Mistakes:
-    dx, dgamma, dbeta = F.layer_norm_backward(dout, x, gamma)
-    without_gamma = F.layer_norm_backward(dout, x, np.ones_like(gamma))[0]
-    batch_norm = F.batch_norm_backward(dout, x, gamma)
-    s, d, rest = np.sqrt(x.var(axis=1, keepdims=True) + 1e-5), dout * gamma, (dgamma, dbeta)
-    xhat = (x - _mean(x)) / s
-    level, tilt = _mean(d), xhat * _mean(d * xhat)
+def _block_mistakes(dout: Array, x: Array, W: Array) -> Mistakes:
+    dx, dW = block_backward(dout, x, W)
+    a = F.relu(x)
+    f, da, on = a @ W.T, dout @ W, x > 0
+    turned = dout @ W.T
     return {
-        "it is batch normalisation's backward: everything runs down the columns": batch_norm,
-        "dx has only the first way, through x itself": (d / s, *rest),
-        "the way through the mean is left out of dx": ((d - tilt) / s, *rest),
-        "the way through the variance is left out of dx": ((d - level) / s, *rest),
-        "gamma is left out of dx": (without_gamma, *rest),
-        "gamma comes last in dx: it differs along the row, so it has to go into dxhat before the means": (
-            (gamma * without_gamma, *rest)
+        "nothing is repaired yet": (da * (f > 0), dW),
+        "dx gets only what comes back through the layer: plus passes on the whole dout to x as well": (
+            (da * on, dW)
         ),
-        "dx is not divided by s": (dx * s, *rest),
-        "dx has sums where the short form has means": ((d - (level + tilt) * len(gamma)) / s, *rest),
-        "the two means in dx still run down the columns": (
-            ((d - _mean(d, 0) - xhat * _mean(d * xhat, 0)) / s, *rest)
+        "ReLU's slope is taken from f: ReLU looked at x, so its slope is 1 where x is above 0": (
+            (dout + da * (f > 0), dW)
         ),
-        "the xhat in dgamma is that of batch normalisation": (dx, batch_norm[1], dbeta),
-        "dgamma and dbeta are collected along the rows: they belong to features, so it is axis 0": (
-            (dx, (dout * xhat).sum(axis=1), dout.sum(axis=1))
-        ),
-        "dgamma and dbeta contain gamma: they collect dout, not dxhat": (dx, gamma * dgamma, gamma * dbeta),
-        "dgamma is made with x, not with xhat": (dx, (dout * x).sum(axis=0), dbeta),
-        "dgamma and dbeta are averaged over the examples: the 1/n belongs to the loss": (
-            (dx, dgamma / len(x), dbeta / len(x))
-        ),
-        "dgamma and dbeta change places": (dx, dbeta, dgamma),
+        "ReLU's slope is taken from the sum x + f: ReLU looked at x": (dout + da * (x + f > 0), dW),
+        "ReLU's slope is left out": (dout + da, dW),
+        "what comes back by the road is masked as well: no ReLU stands there": ((dout + da) * on, dW),
+        "dx gets only what comes back by the road: the layer passes something back as well": (dout, dW),
+        "the two shares of dx are multiplied: they add": (dout * da * on, dW),
+        "dx gets a 1 by the road: it gets what came back, which is dout": (1 + da * on, dW),
+        "da is made with W.T: on the way back it is dout @ W": (dout + turned * on, dW),
+        "dW is made with x: the layer got relu(x)": (dx, dout.T @ x),
+        "dW is turned round: its rows belong to the neurons, as in W": (dx, dW.T),
+        "what comes back by the road is counted twice": (dx + dout, dW),
     }
 
+
+_SIZES = [3, 5, 4, 2], [6, 4], [2, 7, 3]
 
 EXERCISES = {
-    "13.1": Exercise(
-        lambda s, d: np.sqrt(2 / ((1 + s**2) * d)), _spread, cases=((0.2, 50), (0.01, 100), (0.5, 8))
-    ),
+    "13.1": Exercise((0.2, 1 / 1024), _ON_PAPER, tolerance=0.03),
     "13.2": Exercise(
-        F.layer_norm_backward,
-        _layer_norm,
-        # Square and other shapes; the square ones let a wrong axis run, so that it can be named.
-        cases=[
-            (dout, 1 + 2 * x, gamma) for dout, x, gamma in drawn(13, "n d, n d, d", n=(4, 3, 3), d=(4, 5, 3))
-        ],
-        gradient=True,
+        lambda sizes, rng: tuple(init_layers(sizes, rng)),
+        _first_weights,
+        cases=lambda: [(sizes, np.random.default_rng(seed)) for seed, sizes in enumerate(_SIZES)],
+    ),
+    "13.3": Exercise(
+        block_backward, _block_mistakes, cases=drawn(13, "n d, n d, d d", n=(4, 3, 2), d=(3, 3, 5))
     ),
 }
 
 PREDICTIONS = {
     "13.A": Prediction(
-        "Twenty sigmoid layers, w = 4, b = 0, and a bound of 1: how large is the derivative itself?", low=0
+        "Each of twenty layers multiplies the gradient by 0.9. How much of it is left after all twenty?",
+        ("nine tenths", "a half", "an eighth"),
+        explain="A half sounds like a careful guess. But two layers leave 0.81, and seven leave less than a"
+        " half.",
     ),
     "13.B": Prediction(
-        "At which gain do ReLU's activations and deltas stay level through 40 layers?",
-        low=0.25,
-        high=4,
-        judged="difference",
+        "In a chain of twenty sigmoid neurons, all weights are 4 and there is no bias. What does the gradient"
+        " do on its way back?",
+        ("stays level", "vanishes", "explodes"),
+        explain="'Stays level' is tempting, because 4 times a quarter is 1. But without the bias, z is nearly"
+        " 4 in every neuron. There a is 0.98 and the slope is only 0.02, so the factor is about 0.08.",
     ),
     "13.C": Prediction(
-        "Weights ten times larger before batch normalisation: what becomes of the gradient that is "
-        "handed back, da = delta W?",
-        ("ten times larger", "the same", "ten times smaller"),
-    ),
-    "13.D": Prediction(
-        "Twenty layers, twelve epochs at the rate 0.02: which single change ends with the lowest training "
-        "loss?",
-        ("He", "batch norm", "residual"),
+        "In twenty ReLU layers, all weights are three times too small. In which layer do the weights get a"
+        " gradient that's worth mentioning?",
+        ("the first", "the last", "none"),
+        explain="The last is tempting, because its deltas haven't been through any layer. But the gradient of"
+        " a weight is delta times activation. In the first layer the deltas have shrunk, and in the last the"
+        " activations have.",
     ),
 }
+
+# --- The pictures -----------------------------------------------------------------------------------------
+
+TWO_CHAINS = (
+    "Two chains of four neurons. In the upper one all weights are 2: on the way forward the values are 1, 2,"
+    " 4, 8 and 16, and on the way back the gradients are 1 at the end, then 2, 4, 8 and 16. In the lower one"
+    " all weights are ½: the values are 16, 8, 4, 2 and 1, and the gradients are 1, ½, ¼, ⅛ and 1/16."
+)
+
+
+def two_chains() -> Figure:
+    """The first screen: values in the circles, and below them what comes back."""
+    fig = plots.new_figure(7.6, 3.2)
+    ax = plots.blank_axes(fig, (-1.5, 8.6), (-1.05, 3.15), aspect="equal")
+    rows = ((2.2, "w = 2", [1, 2, 4, 8, 16], ["16", "8", "4", "2", "1"]),
+            (0.3, "w = ½", [16, 8, 4, 2, 1], ["1/16", "⅛", "¼", "½", "1"]))  # fmt: skip
+    for y, name, values, backward in rows:
+        ax.text(-1.4, y, name, weight="bold", va="center")
+        for k, (value, gradient) in enumerate(zip(values, backward, strict=True)):
+            x = 2 * k
+            _circle(ax, x, y, str(value))
+            ax.text(x, y - 0.72, gradient, color=plots.BACKWARD, ha="center", va="center", weight="bold")
+            if k < 4:
+                _arrow(ax, (x + 0.42, y), (x + 1.58, y), plots.FORWARD)
+                ax.text(x + 1, y + 0.08, f"× {name[-1]}", ha="center", va="bottom", color=plots.GREY)
+                _arrow(ax, (x + 1.6, y - 0.72), (x + 0.42, y - 0.72), plots.BACKWARD)
+    ax.text(8.0, 2.85, "loss", ha="center", color=plots.GREY, fontsize=10)
+    ax.text(0.0, 2.85, "input", ha="center", color=plots.GREY, fontsize=10)
+    plots.titled(fig, "Twice as much in every layer, or half as much")
+    return fig
+
+
+def _circle(ax: Axes, x: float, y: float, inside: str, ms: float = 27, colour: str = plots.FORWARD) -> None:
+    ax.plot(x, y, "o", ms=ms, mfc=plots.PAPER, mec=colour, mew=1.3)
+    ax.text(x, y, inside, ha="center", va="center", color=colour)
+
+
+def _arrow(
+    ax: Axes,
+    tail: tuple[float, float],
+    tip: tuple[float, float],
+    colour: str,
+    lw: float = 1.2,
+    bend: float = 0.0,
+) -> None:
+    ax.annotate("", tip, tail, arrowprops={
+        "arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, "color": colour, "lw": lw,
+        "connectionstyle": f"arc3,rad={bend}"})  # fmt: skip
+
+
+FACTORS = (
+    "The size of a gradient over the layers that it has come through. With a factor of 0.9 it falls from 1 to"
+    " 0.12 after twenty layers, with 1 it stays, and with 1.1 it rises to 6.7."
+)
+
+
+def factors() -> Figure:
+    """Three factors, to the power of the number of layers."""
+    fig = plots.new_figure(7.0, 3.2)
+    ax = fig.add_subplot(xlim=(0, 23.5), ylim=(0, 7.4), xticks=range(0, 21, 5),
+                         xlabel="layers that the gradient has come through", ylabel="what is left of 1",
+                         title="A tenth more or less in every layer, twenty times")  # fmt: skip
+    passed = np.arange(LAYERS + 1)
+    for factor, style in ((1.1, "^-"), (1.0, "o-"), (0.9, "s-")):
+        left = factor**passed
+        ax.plot(passed, left, style, ms=4, color=plots.BACKWARD if factor != 1 else plots.GREY)
+        ax.text(20.5, left[-1], f"× {factor:g}: {left[-1]:.2g}", va="center")
+    return fig
+
+
+# --- The slider
+
+
+def sizes_in_layers(activation: str, s: float, seed: int = 0, layers: int = LAYERS) -> tuple[Array, Array]:
+    """Sizes of the activations and of dz in each layer, with weights of deviation ``s``."""
+    rng = np.random.default_rng(seed)
+    a: Array = rng.normal(size=(64, WIDTH))
+    da: Array = rng.normal(size=(64, WIDTH))
+    weights = s * rng.normal(size=(layers, WIDTH, WIDTH))
+    units = [ACTIVATIONS[activation]() for _ in weights]
+    forward, backward = [], []
+    for W, unit in zip(weights, units, strict=True):
+        a = unit.forward(a @ W.T)
+        forward.append(size(a))
+    for W, unit in zip(weights[::-1], units[::-1], strict=True):
+        dz = unit.backward(da)
+        backward.append(size(dz))
+        da = dz @ W
+    return np.array(forward), np.array(backward[::-1])
+
+
+def draw_sizes(fig: Figure, activation: str, s: float) -> Callable[..., None]:
+    """Sizes layer by layer on a logarithmic axis, with a gridline for each factor of 1,000."""
+    ax = fig.add_subplot(yscale="log", xlim=(0.4, 20.6), ylim=(1e-18, 1e10), xlabel="layer", ylabel="size",
+                         xticks=[1, 5, 10, 15, 20], yticks=10.0 ** np.arange(-18, 10, 3))  # fmt: skip
+    ax.minorticks_off()
+    ax.text(1, 1e-14, "blue: activations, forward", color=plots.FORWARD)
+    ax.text(1, 1e-16, "orange: gradients, backward", color=plots.BACKWARD)
+
+    def update(activation: str, s: float) -> None:
+        forward, backward = sizes_in_layers(activation, s)
+        layers = np.arange(1, LAYERS + 1)
+        ax.plot(layers, forward, "o-", ms=4, color=plots.FORWARD)
+        ax.plot(layers, backward, "s--", ms=4, color=plots.BACKWARD)
+        ax.set_title(f"{activation}, s = {s:.2f}: the gradient {_verdict(backward[0] / backward[-1])}")
+
+    return update
+
+
+def _verdict(change: float) -> str:
+    return "vanishes" if change < 1 / 8 else "explodes" if change > 8 else "stays nearly level"
+
+
+def describe_sizes(activation: str, s: float) -> str:
+    """The picture in words."""
+    forward, backward = sizes_in_layers(activation, s)
+    factor = (backward[0] / backward[-1]) ** (1 / (LAYERS - 1))
+    return (
+        f"{activation}, weights of deviation {s:.2f}. The activations go from {forward[0]:.1e} in layer 1 to"
+        f" {forward[-1]:.1e} in layer 20, and the gradients from {backward[-1]:.1e} in layer 20 back to"
+        f" {backward[0]:.1e} in layer 1. That's a factor of {factor:.2f} for each layer."
+    )
+
+
+# --- Section 4 and 5
+
+LEARNED = (
+    "Training loss over eight epochs. With weights three times too small it stays at 2.30. With those of"
+    " init_layers it falls below 0.3."
+)
+LEARNED_TOO = LEARNED + " With small weights and a road past each layer it falls lower still."
+
+
+def curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
+    """Training losses over the epochs, each named at a place where it is alone."""
+    fig = plots.new_figure(7.0, 3.3)
+    ax = fig.add_subplot(xlim=(0.8, 8.2), ylim=(0, 2.6), xticks=range(1, 9), xlabel="epoch",
+                         ylabel="training loss", title=title)  # fmt: skip
+    styles = (("v:", plots.GREY), ("o-", plots.FORWARD), ("s--", plots.UPDATE))
+    for (name, loss), (style, colour) in zip(losses.items(), styles, strict=False):
+        ax.plot(range(1, len(loss) + 1), loss, style, ms=5, color=colour, label=name)
+    ax.legend(loc="center right")
+    return fig
+
+
+ROAD = (
+    "Two chains of three layers, each with the factor 0.1. In the upper one the gradient has one way back,"
+    " through all three layers, and 0.001 of it is left. In the lower one a road leads past each layer to a"
+    " plus behind it. There each block has the factor 1.1, and 1.33 comes back."
+)
+
+
+def road() -> Figure:
+    """The same three layers, without and with a road past each."""
+    fig = plots.new_figure(7.8, 3.5)
+    ax = plots.blank_axes(fig, (-0.7, 10.6), (-1.15, 3.5), aspect="equal")
+    for y, plus, left in ((2.5, False, "0.001"), (0.0, True, "1.33")):
+        x = 0.0
+        _circle(ax, x, y, "x", 22)
+        for _ in range(3):
+            _arrow(ax, (x + 0.33, y), (x + 0.95, y), plots.FORWARD)
+            frame = {"boxstyle": "round,pad=0.35", "facecolor": plots.PAPER, "edgecolor": plots.FORWARD}
+            ax.text(x + 1.45, y, "× 0.1", ha="center", va="center", bbox=frame)
+            _arrow(ax, (x + 1.95, y), (x + 2.55, y), plots.FORWARD)
+            if plus:
+                _arrow(ax, (x + 0.2, y + 0.28), (x + 2.68, y + 0.3), plots.FORWARD, 2.2, -0.38)
+            x += 2.85
+            _circle(ax, x, y, "+" if plus else "", 20 if plus else 8)
+        ax.text(x + 0.45, y, "loss", va="center", color=plots.GREY)
+        _arrow(ax, (x, y - 0.75), (0.75, y - 0.75), plots.BACKWARD, 2.2 if plus else 1.2)
+        ax.text(x + 0.2, y - 0.75, "1", color=plots.BACKWARD, va="center", weight="bold")
+        ax.text(0.6, y - 0.75, left, color=plots.BACKWARD, va="center", ha="right", weight="bold")
+    plots.titled(fig, "With a road past each layer, the gradient arrives")
+    return fig
+
+
+# --- deeper/13_normalisation.ipynb ------------------------------------------------------------------------
+
+THREE_PATHS = (
+    "Three paths from an input x to its normalised value: straight, with slope 1/s; through the mean, with"
+    " slopes 1/n and -1/s; and through the variance, with slopes 2(x − mean)/n and −x̂/(2s²)."
+)
+
+
+def three_paths() -> Figure:
+    """Batch normalisation as a graph of four circles."""
+    fig = plots.new_figure(7.4, 3.7)
+    ax = plots.blank_axes(fig, (-0.8, 8.2), (-2.3, 2.2), aspect="equal")
+    places = {
+        "$x_i$": (0, 0),
+        "$\\mu$": (3, 1.55),
+        "$v$": (3, -1.55),
+        "$\\hat{x}_j$": (6, 0),
+        "loss": (7.7, 0),
+    }
+    x, mean, variance, out, _ = places.values()
+    for tail, tip, slope, colour, at in (
+        (x, out, "(1)  only if $j = i$:  $1/s$", plots.INK, (3, 0.0)),
+        (x, mean, "(2)  $1/n$", plots.FORWARD, (1.25, 1.1)),
+        (mean, out, "$-1/s$", plots.FORWARD, (4.9, 1.1)),
+        (x, variance, "(3)  $2(x_i - \\mu)/n$", plots.UPDATE, (0.9, -1.15)),
+        (variance, out, "$-\\hat{x}_j/(2 s^2)$", plots.UPDATE, (5.1, -1.15)),
+    ):
+        _between(ax, tail, tip, colour)
+        frame = {"facecolor": plots.PAPER, "edgecolor": "none", "pad": 2}
+        ax.text(at[0], at[1], slope, color=colour, ha="center", va="center", bbox=frame)
+    _arrow(ax, (6.45, 0), (7.25, 0), plots.GREY)
+    for name, (left, height) in places.items():
+        if name == "loss":
+            ax.text(left, height, name, ha="center", va="center", color=plots.GREY)
+        else:
+            _circle(ax, left, height, name, 30, plots.INK)
+    plots.titled(fig, "An input reaches the output by three paths")
+    return fig
+
+
+def _between(ax: Axes, tail: tuple[float, float], tip: tuple[float, float], colour: str) -> None:
+    """An arrow from the edge of one circle to that of another."""
+    a, b = np.array(tail), np.array(tip)
+    step = (b - a) / np.linalg.norm(b - a) * 0.45
+    _arrow(ax, tuple(a + step), tuple(b - step), colour, 1.6)
+
+
+# --- deeper/13_other_factors.ipynb ------------------------------------------------------------------------
+
+
+FIVE_CURVES = (
+    "Training loss over eight epochs. Plain stays at 2.3. He and batch norm fall slowly. With a road past"
+    " each layer it falls furthest, alone or with batch norm as well."
+)
+
+
+def five_curves(losses: dict[str, Sequence[float]]) -> Figure:
+    """Training loss on a logarithmic axis, one line for each way to begin or to build."""
+    fig = plots.new_figure(7.0, 3.6)
+    ax = fig.add_subplot(yscale="log", xlabel="epoch", ylabel="training loss",
+                         title="Of five networks of twenty layers, those with a road learn best")  # fmt: skip
+    styles = (("v:", plots.GREY), ("s--", plots.INK), ("^--", plots.FORWARD), ("o-", plots.BACKWARD),
+              ("D-", plots.UPDATE))  # fmt: skip
+    for (name, loss), (style, colour) in zip(losses.items(), styles, strict=True):
+        ax.plot(range(1, len(loss) + 1), loss, style, ms=4, color=colour, label=name)
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside right center")
+    return fig
+
+
+def cliff() -> Figure:
+    """The loss of twenty equal weights in a row, and a step from 1.2 as it is and shortened."""
+    fig = plots.new_figure(6.4, 3.2)
+    ax = fig.add_subplot(xlim=(0.6, 1.25), ylim=(-30, 800), xlabel="w", ylabel="loss",
+                         title="Flat, and then a cliff")  # fmt: skip
+    w = np.linspace(0.6, 1.25, 200)
+    ax.plot(w, (w**LAYERS - 1) ** 2 / 2, color=plots.FORWARD)
+    ax.plot(1.2, (1.2**LAYERS - 1) ** 2 / 2, "o", color=plots.BACKWARD)
+    ax.text(1.19, 700, "w = 1.2", ha="right", va="center", color=plots.BACKWARD)
+    return fig
