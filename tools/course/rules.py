@@ -169,9 +169,9 @@ def _middle_faults(lesson: Lesson) -> list[str]:
     names = {getattr(n.func, "id", getattr(n.func, "attr", "")) for n in nodes if isinstance(n, ast.Call)}
     if not names & {"assert_gradients_match", "agree"} and not any(isinstance(n, ast.Assert) for n in nodes):
         faults.append("no assertion that the gradient is right")
-    live = [index for index, tree in trees.items() if calls(tree, "live_figure") or calls(tree, "scrubber")]
-    if not live:
-        faults.append("no live_figure")
+    live = [index for index, tree in trees.items() if calls(tree, "live_figure")]
+    if not live and not any(calls(tree, "scrubber") for tree in trees.values()):
+        faults.append("no live_figure and no scrubber")
     lonely = [index for index in live if not _has_twin(lesson, index)]
     faults += [f"cell {index}: live_figure without a stored picture in its section" for index in lonely]
     return faults
