@@ -541,12 +541,14 @@ def test_the_digits_that_are_asked_for_count(said):
 
 def test_checking_an_answer_loads_neither_pictures_nor_widgets():
     code = """
+import importlib.machinery
 import sys
 import types
 from bphelpers.teaching import agree, check, predict
 from bphelpers.teaching.exercises import Exercise
 name = "bphelpers.lessons.lesson_00"
 sys.modules[name] = types.ModuleType(name)  # a lesson that draws nothing
+sys.modules[name].__spec__ = importlib.machinery.ModuleSpec(name, None)
 sys.modules[name].EXERCISES = {"00.1": Exercise(6, {})}
 check("00.1", ...)
 print({"matplotlib", "ipywidgets", "IPython"} & set(sys.modules))
