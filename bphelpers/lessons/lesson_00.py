@@ -24,7 +24,7 @@ def my_slope(f: Callable[[float], float], x: float, h: float) -> float:
 
 _slope_at_3 = {
     "the value of the function is given instead of its slope": 3**2,
-    "3 is not put in: the derivative is 2x, and 2 is only its factor": 2,
+    "x is left out: the derivative is 2x, not 2": 2,
     "the exponent does not go down by one": 2 * 3**2,
 }
 
@@ -36,7 +36,9 @@ def _slope(f: Callable[[float], float], x: float, h: float) -> Mistakes:
         "the difference is divided by h: the two points are 2h apart": (right - left) / h,
         "only the right side is used, a one-sided difference": (right - here) / h,
         "only the left side is used, a one-sided difference": (here - left) / h,
-        "brackets are missing around 2 * h: dividing by 2 and multiplying by h": (right - left) / 2 * h,
+        "brackets are missing around 2 * h, so you divide by 2 and then multiply by h": (right - left)
+        / 2
+        * h,
         "brackets are missing around the difference": right - left / (2 * h),
         "the size of the slope is given, without its sign": abs(slope),
         "left and right are exchanged": -slope,
@@ -65,9 +67,10 @@ EXERCISES = {
 PREDICTIONS = {
     "00.A": Prediction(
         "How many of the 450 images that it has never seen does the network read?",
-        ("about 45, as by luck", "about half of them", "nearly all of them"),
-        explain="Luck is tempting if you think that it learned the images by heart. But a new 3 has its "
-        "strokes in much the same places as the old ones, and the weights have learned about strokes.",
+        ("about 45, by pure luck", "about half of them", "nearly all of them"),
+        explain="Luck is tempting if you think that it learned the images by heart. But a new 3 is dark "
+        "in much the same places as the old ones, and the network has learned which dark places go with "
+        "which digit.",
     )
 }
 
@@ -132,15 +135,12 @@ def through_the_training(
 
     def describe(passes: int) -> str:
         right = said[passes] == labels
-        slips = [
-            f"{was} for {label}"
-            for was, label in zip(said[passes][:20], labels, strict=False)
-            if was != label
-        ]
+        twenty = zip(said[passes][:20], labels, strict=False)
+        slips = [f"{was} for a {label}" for was, label in twenty if was != label]
         after = f"After {passes} passes" if passes > 1 else ("Before any training", "After 1 pass")[passes]
         return (
-            f"{after}, {np.sum(right)} of {len(labels)} new images are right. Of these twenty, it reads "
-            f"{20 - len(slips)}{', and says ' * bool(slips)}{', '.join(slips)}."
+            f"{after}, it reads {np.sum(right)} of {len(labels)} new images correctly. Of these twenty, it "
+            f"reads {20 - len(slips)}{', and says ' * bool(slips)}{', '.join(slips)}."
         )
 
     return draw, describe
@@ -165,5 +165,5 @@ def two_points() -> Figure:
     ax.text(4.08, 9.5, "rise 12", color=plots.GREY, va="center")
     ax.annotate("slope at 3?", (3, 9), (-8, 8), textcoords="offset points", ha="right", color=plots.FORWARD)
     ax.set(xlabel="x", ylabel="x squared", xlim=(0, 5), ylim=(0, 25))
-    plots.titled(fig, "Two points say how steep it is in between")
+    plots.titled(fig, "From 2 to 4 it rises by 12, so its slope at 3 is 6")
     return fig

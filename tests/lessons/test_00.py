@@ -55,10 +55,12 @@ def test_the_slider_tells_how_far_it_is_and_what_is_misread(lesson):
     assert describe(0).startswith(
         "Before any training, 2 of 20 new images are right. Of these twenty, it reads 2, and"
     )
-    assert describe(1) == "After 1 pass, 20 of 20 new images are right. Of these twenty, it reads 20."
-    assert describe(2).endswith("it reads 18, and says 1 for 7, 1 for 7.")
-    assert describe(2).startswith("After 2 passes, 18 of 20")
-    assert lesson.describe(3).split(". ")[0] == "After 3 passes, 301 of 450 new images are right"
+    assert (
+        describe(1) == "After 1 pass, it reads 20 of 20 new images correctly. Of these twenty, it reads 20."
+    )
+    assert describe(2).endswith("it reads 18, and says 1 for a 7, 1 for a 7.")
+    assert describe(2).startswith("After 2 passes, it reads 18 of 20")
+    assert lesson.describe(3).split(". ")[0] == "After 3 passes, it reads 301 of 450 new images correctly"
 
 
 def test_a_slope_without_calculus(lesson):
