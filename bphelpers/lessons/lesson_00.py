@@ -167,3 +167,33 @@ def two_points() -> Figure:
     ax.set(xlabel="x", ylabel="x squared", xlim=(0, 5), ylim=(0, 25))
     plots.titled(fig, "From 2 to 4 it rises by 12, so its slope at 3 is 6")
     return fig
+
+
+ONE_WEIGHT = (
+    "A digit of 8 by 8 pixels, 32 hidden units in a column, and ten outputs for the digits 0 to 9. One line "
+    "is orange. It leads from pixel 20 of the image to hidden unit 3."
+)
+
+
+def one_weight(image: Array) -> Figure:
+    """The network, with the weight from pixel 20 to hidden unit 3 in orange."""
+    fig = plots.new_figure(6.4, 2.9)
+    ax = plots.blank_axes(fig, (-0.2, 7.4), (-0.3, 3.4), (0.0, 0.0, 1.0, 0.88))
+    ax.imshow(image.reshape(8, 8), cmap="Greys", extent=(0, 2.4, 0.3, 2.7), vmin=0, vmax=1, zorder=1)
+    pixel = (0.3 * (20 % 8 + 0.5), 2.7 - 0.3 * (20 // 8 + 0.5))
+    hidden = [(4.4, y) for y in np.linspace(3.0, 0.0, 32)]
+    outputs = [(6.4, y) for y in np.linspace(2.9, 0.1, 10)]
+    for unit in hidden:
+        for digit in outputs:
+            ax.plot(*zip(unit, digit, strict=True), color=plots.LIGHT, ls="-", lw=0.3, zorder=0)
+    ax.plot(*zip(pixel, hidden[3], strict=True), color=plots.BACKWARD, ls="-", lw=1.8, zorder=2)
+    ax.plot(*pixel, "s", ms=9, mfc="none", mec=plots.BACKWARD, mew=1.8, zorder=3)
+    ax.plot(*zip(*hidden, strict=True), "o", ms=4, color=plots.GREY)
+    ax.plot(*hidden[3], "o", ms=7, color=plots.BACKWARD)
+    for digit, (x, y) in enumerate(outputs):
+        ax.plot(x, y, "o", ms=6, color=plots.GREY)
+        ax.text(x + 0.2, y, str(digit), va="center")
+    for x, text in ((1.2, "64 pixels"), (4.4, "32 hidden units"), (6.4, "10 outputs")):
+        ax.text(x, 3.25, text, ha="center", color=plots.GREY)
+    plots.titled(fig, "One of 2,410 numbers")
+    return fig

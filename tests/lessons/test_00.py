@@ -52,15 +52,26 @@ def test_the_slider_tells_how_far_it_is_and_what_is_misread(lesson):
     labels = np.arange(20) % 10
     said = [np.full(20, 4), labels, np.where(labels == 7, 1, labels)]
     _, describe = lesson_00.through_the_training(np.zeros((20, 64)), labels, said)
-    assert describe(0).startswith(
-        "Before any training, 2 of 20 new images are right. Of these twenty, it reads 2, and"
-    )
+    assert describe(0).startswith("Before any training, it reads 2 of 20 new images correctly. Of these")
     assert (
         describe(1) == "After 1 pass, it reads 20 of 20 new images correctly. Of these twenty, it reads 20."
     )
     assert describe(2).endswith("it reads 18, and says 1 for a 7, 1 for a 7.")
     assert describe(2).startswith("After 2 passes, it reads 18 of 20")
     assert lesson.describe(3).split(". ")[0] == "After 3 passes, it reads 301 of 450 new images correctly"
+
+
+def test_the_orange_weight_begins_at_pixel_20_and_ends_at_unit_3(lesson):
+    image = np.zeros(64)
+    image[20] = 1
+    ax = lesson_00.one_weight(image).axes[0]
+    orange = [line.get_xydata() for line in ax.lines if line.get_color() == "#D55E00"]
+    (begin, end) = next(ends for ends in orange if len(ends) == 2)
+    left, right, low, high = ax.images[0].get_extent()
+    column, row = 8 * (begin[0] - left) / (right - left), 8 * (high - begin[1]) / (high - low)
+    assert ax.images[0].get_array()[int(row), int(column)] == 1
+    units = next(line.get_xydata() for line in ax.lines if len(line.get_xydata()) == 32)
+    assert units[3].tolist() == end.tolist()
 
 
 def test_a_slope_without_calculus(lesson):
