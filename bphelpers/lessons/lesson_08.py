@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bphelpers import data, nn, optim
+from bphelpers import data, nn, optim, training
 from bphelpers import functional as F
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
@@ -212,13 +212,14 @@ PREDICTIONS = {
         " the more of it is lost: a tenth of the velocity fades, and at 10 that's as much as comes in.",
     ),
     "08.C": Prediction(
-        "The slope of w5 is 187 times that of w1. How far does w5 move in Adam's first step, compared with w1?",
+        "The slope for w5 is 187 times as large as the one for w1. How far does w5 move in Adam's first step,"
+        " compared with w1?",
         ("187 times as far", "equally far", "less far"),
         explain="187 times is what plain descent would do. In Adam's first step, each slope is divided by its"
         " own size, so what's left is a sign.",
     ),
     "08.D": Prediction(
-        "Four problems, and every rule gets its best learning rate. On how many of them does Adam come first?",
+        "On how many of the four problems does Adam come first?",
         ("one", "three", "all four"),
         explain="All four is tempting, because Adam is what most people use. But each rule is made for one"
         " kind of trouble, and where that trouble is missing it only gets in the way.",
@@ -309,9 +310,7 @@ def describe_roll(lr: float, mu: float) -> str:
     first, last = height(path[0]), float(height(path[-1]))
     said = f"Learning rate {lr:.2f}, momentum {mu:.2f}: "
     if last > first:
-        return (
-            said + f"the walk is lost. After 20 steps the loss is larger than the {first:.0f} at the start."
-        )
+        return said + f"the walk is lost. After 20 steps the loss is above the {first:.0f} of the start."
     lowest = path[:, 0].min()
     beyond = f" On its way it overshoots to w1 = {lowest:.1f}." if lowest < -0.5 else ""
     left = f"{last:.1f}" if last >= 0.05 else "below 0.05"
@@ -476,7 +475,7 @@ def draw_tournament(results: Results) -> Figure:
     looks = {"plain": ("s", plots.INK), "momentum": ("o", plots.BACKWARD), "RMSProp": ("^", plots.GREY),
              "Adam": ("D", plots.UPDATE)}  # fmt: skip
     floor = 1e-12
-    for place, (problem, found) in enumerate(results.items()):
+    for place, found in enumerate(results.values()):
         ax, at = (left, place) if place < len(VALLEYS) else (right, 0)
         for shift, rule in enumerate(looks):
             marker, colour = looks[rule]
@@ -487,18 +486,13 @@ def draw_tournament(results: Results) -> Figure:
     left.set_xticks(range(len(VALLEYS)), list(VALLEYS))
     right.set(yscale="log", ylim=(5e-4, 0.3), xlim=(-0.5, 0.5), ylabel="loss")
     right.set_xticks([0], [list(results)[-1]])
-    right.legend(*_handles(right), loc="upper right", ncols=1, fontsize=9, borderpad=0.1)
+    right.legend(loc="upper right", borderpad=0.1)
     for ax in (left, right):
         ax.tick_params(axis="x", labelcolor=plots.INK)
         ax.grid(visible=False, axis="x")
     fig.suptitle("Lower is better, and no rule is the lowest everywhere", weight="bold", size=12,
                  x=0.01, ha="left")  # fmt: skip
     return fig
-
-
-def _handles(ax: Axes) -> tuple[list[Any], list[str]]:
-    handles, labels = ax.get_legend_handles_labels()
-    return handles, list(labels)
 
 
 def tournament_in_words(results: Results) -> str:
@@ -525,7 +519,8 @@ def draw_batches(curves: Mapping[str, Sequence[float]]) -> Figure:
         ax.plot(losses, style, color=colour)
         ax.annotate(name, (len(losses) - 1, losses[-1]), (6, 0), textcoords="offset points", va="center",
                     color=colour)  # fmt: skip
-    ax.set(yscale="log", xlim=(0, 13), xticks=range(0, 11, 2), xlabel="times through the 512 images", ylabel="loss",
+    ax.set(yscale="log", xlim=(0, 13), xticks=range(0, 11, 2), ylabel="loss",
+           xlabel="times through the 512 images",
            title="The same images, but more steps")  # fmt: skip
     return fig
 
@@ -534,3 +529,14 @@ def batches_in_words(curves: Mapping[str, Sequence[float]]) -> str:
     """The same in words."""
     ends = ", ".join(f"{name}: {losses[-1]:.2f}" for name, losses in curves.items())
     return f"The loss over ten passes through 512 images. It begins at 2.4 and ends lower, {ends}."
+
+
+# --- The deeper page on decay, noise and schedules ----------------------------------------------------------
+
+
+def plain_loss(batch_size: int, epochs: int, rate: float, seed: int) -> float:
+    """The loss on all 512 digits after so many passes through them with plain steps."""
+    digits = Digits(seed)
+    training.fit(digits.net, nn.CrossEntropyLoss(), optim.SGD(rate), (digits.X, digits.labels), epochs,
+                 batch_size, np.random.default_rng(seed), progress=False)  # fmt: skip
+    return digits.loss_and_gradient(digits.net.flat.data.copy())[0]
