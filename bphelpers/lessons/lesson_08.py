@@ -178,20 +178,20 @@ EXERCISES = {
     "08.1": Exercise(
         momentum_step,
         _momentum_mistakes,
-        cases=[(*_state(3, 2)[:3], 0.1, 0.9), (*_state(4)[:3], 0.5, 0.8), (*_state(2)[:3], 0.2, 0.5)],
+        cases=[(*_state(3, 2)[:3], 0.2, 0.9), (*_state(4)[:3], 0.5, 0.8), (*_state(2)[:3], 0.2, 0.5)],
     ),
     "08.2": Exercise(
         rmsprop_step,
         _rmsprop_mistakes,
-        cases=[(*_two(3, 2), 0.1, 0.9, 1e-3), (*_two(4), 0.5, 0.8, 1e-2), (*_two(2), 0.2, 0.6, 1e-3)],
+        cases=[(*_two(3, 2), 0.1, 0.9, 0.05), (*_two(4), 0.5, 0.8, 0.1), (*_two(2), 0.2, 0.6, 0.02)],
     ),
     "08.3": Exercise(
         adam_step,
         _adam_mistakes,
         cases=[
-            (*_state(3, 2), 2, 0.1, 0.9, 0.99, 1e-3),
-            (*_state(4), 3, 0.5, 0.8, 0.95, 1e-2),
-            (*_state(3), 5, 0.2, 0.7, 0.9, 1e-3),
+            (*_state(3, 2), 2, 0.1, 0.9, 0.99, 0.05),
+            (*_state(4), 3, 0.5, 0.8, 0.95, 0.1),
+            (*_state(3), 5, 0.2, 0.7, 0.9, 0.02),
         ],
     ),
 }
@@ -222,7 +222,7 @@ PREDICTIONS = {
         "On how many of the four problems does Adam come first?",
         ("one", "three", "all four"),
         explain="All four is tempting, because Adam is what most people use. But each rule is made for one"
-        " kind of trouble, and where that trouble is missing it only gets in the way.",
+        " kind of trouble, and where that trouble is missing, it doesn't help.",
     ),
 }
 
@@ -484,9 +484,11 @@ def draw_tournament(results: Results) -> Figure:
                     alpha=0.6, ls="none", label=rule)  # fmt: skip
     left.set(yscale="log", ylim=(2e-13, 3), xlim=(-0.5, 2.5), ylabel="share of the distance left")
     left.set_xticks(range(len(VALLEYS)), list(VALLEYS))
+    left.set_yticks([1, 1e-3, 1e-6, 1e-9, floor], ["1", "10⁻³", "10⁻⁶", "10⁻⁹", "10⁻¹²\nor less"])
     right.set(yscale="log", ylim=(5e-4, 0.3), xlim=(-0.5, 0.5), ylabel="loss")
     right.set_xticks([0], [list(results)[-1]])
-    right.legend(loc="upper right", borderpad=0.1)
+    handles, labels = right.get_legend_handles_labels()
+    left.legend(handles, labels, loc=(0.42, 0.06), labelspacing=0.3)
     for ax in (left, right):
         ax.tick_params(axis="x", labelcolor=plots.INK)
         ax.grid(visible=False, axis="x")
