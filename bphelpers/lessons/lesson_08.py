@@ -178,7 +178,7 @@ EXERCISES = {
     "08.1": Exercise(
         momentum_step,
         _momentum_mistakes,
-        cases=[(*_state(3, 2)[:3], 0.2, 0.9), (*_state(4)[:3], 0.5, 0.8), (*_state(2)[:3], 0.2, 0.5)],
+        cases=[(*_state(3, 2)[:3], 0.2, 0.9), (*_state(4)[:3], 0.5, 0.8), (*_state(2)[:3], 0.2, 0.6)],
     ),
     "08.2": Exercise(
         rmsprop_step,
