@@ -204,7 +204,7 @@ _EDGE = Exercise(
         "the two weights are swapped, but neither gets a minus": (
             _edge_with(lambda w, b: -b / (w @ w) * w, lambda w: w[::-1])
         ),
-        "the minus is at the second number of the step; that's on the edge as well, but we go the other way, by "
+        "the minus is at the second number of the step; that's on the edge too, but we go the other way, by "
         "(-w[1], w[0])": _edge_with(lambda w, b: -b / (w @ w) * w, lambda w: np.array([w[1], -w[0]])),
         "each coordinate is where the edge meets that axis": _edge_with(lambda w, b: -b / w),
     },
@@ -236,7 +236,7 @@ def draw_edges(run: Experiment, edge: Edge) -> Figure:
 
 # --- Which lines are thick? ---------------------------------------------------------------------------------
 
-POINTS = {"on the outer circle": (1.0, 0), "on the inner circle": (0.5, 1)}
+POINTS = {"outer circle": (1.0, 0), "inner circle": (0.5, 1)}
 
 
 @cache
@@ -275,7 +275,7 @@ def draw_point(fig: Figure, where: str, angle: int) -> None:
     for (at, height), delta in zip(hidden, grads[run.linears[0].b.name], strict=True):
         right.text(at, height - 0.44, f"delta {_signed(delta)}", **label)
     miss = grads[run.linears[1].b.name][0]
-    right.text(output[0], output[1] - 0.45, f"p − y = {_signed(miss)}", **label)
+    right.text(output[0], output[1] - 0.6, f"p − y = {_signed(miss)}", **label)
     right.set(xlim=(-0.7, 5.6), ylim=(-1.7, 1.5))
     right.set_title("lines show the gradient", size=10, weight="normal")
     plots.titled(fig, f"Neuron {_most(grads, run) + 1} gets most of what comes back")
@@ -288,8 +288,8 @@ def describe_point(where: str, angle: int) -> str:
     deltas = ", ".join(_signed(delta) for delta in grads[run.linears[0].b.name])
     miss = _signed(grads[run.linears[1].b.name][0])
     return (
-        f"A point {where}, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. The deltas of the "
-        f"three neurons are {deltas}, and neuron {_most(grads, run) + 1} has the thickest lines from the inputs."
+        f"A point on the {where}, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. The deltas of "
+        f"the three neurons are {deltas}. Neuron {_most(grads, run) + 1} has the thickest lines from the inputs."
     )
 
 
@@ -419,6 +419,55 @@ _SINE = Exercise(
         "only `dout` comes back, as if the slope were 1": lambda dout, z: dout,
     },
 )
+
+
+# --- The deeper pages ---------------------------------------------------------------------------------------
+
+
+def draw_norms(fig: Figure, norms: Mapping[tuple[str, int], Sequence[float]], depth: int) -> None:
+    """The length of each layer's gradient with so many hidden layers, for each activation."""
+    looks = {"tanh": ("o", plots.INK), "ReLU": ("s", plots.GREY), "sigmoid": ("^", plots.BACKWARD)}
+    ax = fig.subplots()
+    ax.set(xlim=(0.7, 10.4), ylim=(1e-6, 2), yscale="log", xticks=range(1, 10), xlabel="layer",
+           ylabel="length of its gradient")  # fmt: skip
+    height = 0.0
+    for name in sorted(looks, key=lambda name: norms[name, depth][-1]):
+        (mark, colour), values = looks[name], norms[name, depth]
+        height = max(values[-1], 2 * height)  # so that no name covers another
+        ax.plot(range(1, depth + 2), values, marker=mark, ms=5, color=colour, ls="-")
+        ax.text(depth + 1.15, height, name, color=colour, va="center")
+    times = norms["tanh", depth][0] / norms["sigmoid", depth][0]
+    ax.set_title(f"Layer 1: the sigmoid's is {times:,.0f} times shorter than tanh's")
+
+
+def norms_in_words(norms: Mapping[tuple[str, int], Sequence[float]], depth: int) -> str:
+    """The same in words."""
+    parts = [f"{name} {norms[name, depth][0]:.1e}" for name in ("tanh", "ReLU", "sigmoid")]
+    return f"Hidden layers: {depth}. Length of the gradient of layer 1: {', '.join(parts)}."
+
+
+def draw_scatter(recipe: Mapping[str, Any], best: float) -> Figure:
+    """The accuracy of 20 networks on 100 points held out and on 10,000 fresh ones."""
+    fig = plots.new_figure(7.0, 2.6)
+    ax = fig.subplots()
+    for row, judge in enumerate(("fresh points", "held out")):
+        values = np.sort(np.round(recipe[judge], 3 - row))  # equal ones are stacked
+        stack = [int(np.sum(values[:k] == value)) for k, value in enumerate(values)]
+        ax.plot(values, row + 0.12 * np.array(stack), "o", ms=5, color=plots.FORWARD)
+    ax.plot([best, best], [-0.3, 1.75], color=plots.GREY, ls="--")
+    ax.text(0.962, 0.5, f"best possible: {best:.3f}", color=plots.GREY, ha="right")
+    ax.set(yticks=[0, 1], yticklabels=["10,000 fresh points", "100 held out"], xlabel="share right",
+           ylim=(-0.3, 1.75), title="20 networks scatter on 100 points, hardly on 10,000")  # fmt: skip
+    return fig
+
+
+def scatter_in_words(recipe: Mapping[str, Any], best: float) -> str:
+    """The same in words."""
+    held, (worst, *others) = recipe["held out"], sorted(recipe["fresh points"])
+    return (
+        f"Two rows of 20 dots. On 100 points {min(held):.2f} to {max(held):.2f}; on the fresh ones one has "
+        f"{worst:.3f}, the others {others[0]:.3f} to {others[-1]:.3f}. A dashed line at {best:.3f}."
+    )
 
 
 EXERCISES = {"12.1": _EDGE, "12.2": _SPIRAL, "12.3": _SINE}
