@@ -289,7 +289,7 @@ def describe_point(where: str, angle: int) -> str:
     miss = _signed(grads[run.linears[1].b.name][0])
     return (
         f"A point on the {where}, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. The deltas of "
-        f"the three neurons are {deltas}. Neuron {_most(grads, run) + 1} has the thickest lines from the inputs."
+        f"the neurons are {deltas}. Neuron {_most(grads, run) + 1} has the thickest lines from the inputs."
     )
 
 
