@@ -217,18 +217,29 @@ EDGES = (
 )
 
 
+def _draw_lines(ax: Axes, run: Experiment, edge: Edge) -> None:
+    """The edges of the first layer, each with the number of its neuron beyond the triangle."""
+    disc = {"boxstyle": "circle,pad=0.15", "fc": plots.PAPER, "ec": plots.GREY, "lw": 0.6}
+    first = run.linears[0]
+    for k, style in enumerate(_EDGES):
+        start, end = edge(first.W.data[k], float(first.b.data[k]))
+        ax.axline(tuple(start), tuple(end), color=plots.INK, ls=style, lw=1.2)
+        spot = np.multiply(start, 1.12 / np.linalg.norm(start))
+        ax.text(*spot, str(k + 1), ha="center", va="center", size=9, color=plots.INK, zorder=6, bbox=disc)
+
+
 def draw_edges(run: Experiment, edge: Edge) -> Figure:
     """The map of each hidden neuron with its edge, then all edges around the border of the network."""
     W, b = run.linears[0].W.data, run.linears[0].b.data
     fig = plots.new_figure(8.2, 2.75)
     *axes, last = fig.subplots(1, len(W) + 1)
-    for k, (ax, values, style) in enumerate(zip(axes, run.maps()[0], _EDGES, strict=True)):
+    for k, (ax, values) in enumerate(zip(axes, run.maps()[0], strict=True)):
         start, end = edge(W[k], float(b[k]))
         _draw_plane(ax, run, values, points=False)
-        for where in (ax, last):
-            where.axline(tuple(start), tuple(end), color=plots.INK, ls=style, lw=1.6)
+        ax.axline(tuple(start), tuple(end), color=plots.INK, lw=1.6)
         ax.set_title(f"neuron {k + 1}", size=10, weight="normal")
     _draw_plane(last, run)
+    _draw_lines(last, run, edge)
     last.set_title("the network", size=10, weight="normal")
     plots.titled(fig, "Each neuron draws one side of the triangle")
     return fig
@@ -257,13 +268,7 @@ def draw_point(fig: Figure, where: str, angle: int) -> None:
     grads = gradient_at(run, x, y)
     left, right = fig.subplots(1, 2, width_ratios=[1, 1.35])
     _draw_plane(left, run, points=False)
-    for k, style in enumerate(_EDGES):
-        W, b = run.linears[0].W.data, run.linears[0].b.data
-        start, end = edge(W[k], b[k])
-        left.axline(tuple(start), tuple(end), color=plots.GREY, ls=style, lw=1.2)
-        spot = start / np.linalg.norm(start) * 1.12
-        disc = {"boxstyle": "circle,pad=0.15", "fc": plots.PAPER, "ec": plots.GREY, "lw": 0.6}
-        left.text(*spot, str(k + 1), ha="center", va="center", color=plots.INK, zorder=6, bbox=disc)
+    _draw_lines(left, run, edge)
     mark, colour = _MARKS[int(y[0, 0])]
     left.plot(*x[0], mark, ms=11, color=colour, mec=plots.INK, mew=1.5, zorder=5)
     left.set_title(f"the point ({_plain(x[0, 0])}, {_plain(x[0, 1])})", size=10, weight="normal")
@@ -474,7 +479,7 @@ EXERCISES = {"12.1": _EDGE, "12.2": _SPIRAL, "12.3": _SINE}
 
 PREDICTIONS = {
     "12.A": Prediction(
-        "One point at (1, 0) makes the step. Which lines out of the inputs show a gradient?",
+        "The network learns from a single point, at (1, 0). Which lines out of the inputs have a gradient?",
         options=("from input 1", "from input 2", "from both"),
         explain="'from both' is tempting, because both inputs have weights that learn. But each gradient is"
         " multiplied by what the sender says, and input 2 says 0.",

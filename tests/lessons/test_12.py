@@ -225,7 +225,7 @@ def test_the_wrong_label_from_ten_starts(lesson):
         factors.append(lengths[-1] / np.median(lengths))
         longest += lengths.argmax() == 200
     assert (int(min(factors)), int(max(factors)), longest) == (24, 974, 9)
-    assert "the factor was 24 to 974, and nine times" in WORDS
+    assert "the factor was between 24 and nearly 1,000, and nine times" in WORDS
 
 
 # --- 5. A layer of your own ---------------------------------------------------------------------------------
