@@ -266,7 +266,7 @@ def draw_point(fig: Figure, where: str, angle: int) -> None:
     """One point of the plane, and the gradient of its loss on the lines of the network."""
     run, (x, y) = _three(), _at(where, angle)
     grads = gradient_at(run, x, y)
-    left, right = fig.subplots(1, 2, width_ratios=[1, 1.35])
+    left, right = fig.add_axes((0.01, 0.02, 0.4, 0.8)), fig.add_axes((0.44, 0.02, 0.54, 0.8))
     _draw_plane(left, run, points=False)
     _draw_lines(left, run, edge)
     mark, colour = _MARKS[int(y[0, 0])]
@@ -283,7 +283,8 @@ def draw_point(fig: Figure, where: str, angle: int) -> None:
     right.text(output[0], output[1] - 0.6, f"p − y = {_signed(miss)}", **label)
     right.set(xlim=(-0.7, 5.6), ylim=(-1.7, 1.5))
     right.set_title("lines show the gradient", size=10, weight="normal")
-    plots.titled(fig, f"Neuron {_most(grads, run) + 1} gets most of what comes back")
+    title = f"Neuron {_most(grads, run) + 1} gets most of what comes back"
+    fig.text(0.01, 0.98, title, weight="bold", size=12, va="top")
 
 
 def describe_point(where: str, angle: int) -> str:
