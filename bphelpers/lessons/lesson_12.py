@@ -160,9 +160,9 @@ def planes(runs: Sequence[Experiment], titles: Sequence[str], title: str) -> Fig
 
 
 TRIANGLE = (
-    "Left, the network 2-3-1 with a map of the plane in each neuron, its lines showing the weights. Each hidden "
-    "map is blue on one side of a straight line and orange on the other. Right, the plane with the points. The "
-    "border around the inner circle is a triangle with round corners."
+    "Left, the network 2-3-1 with a map of the plane in each neuron, its lines showing the weights. Each "
+    "hidden map is blue on one side of a straight line and orange on the other. Right, the plane with the "
+    "points. The border around the inner circle is a triangle with round corners."
 )
 
 

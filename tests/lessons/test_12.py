@@ -1,7 +1,5 @@
 """Lesson 12 and its deeper pages: edges, lines, four ways to fail, and the same numbers as a library."""
 
-import textwrap
-
 import numpy as np
 import pytest
 from starts import starts
@@ -380,4 +378,4 @@ def test_wrong_answers_get_a_sentence(capsys):
         ("12.3", into_its_argument, "argument number 1"),
     ):
         check(key, wrong)
-        assert says in textwrap.dedent(capsys.readouterr().out), key
+        assert says in capsys.readouterr().out, key
