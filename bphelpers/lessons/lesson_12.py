@@ -227,17 +227,27 @@ EDGES = (
 def _draw_lines(ax: Axes, run: Experiment, edge: Edge) -> None:
     """The edges of the first layer, each with the number of its neuron beyond the triangle."""
     disc = {"boxstyle": "circle,pad=0.15", "fc": plots.PAPER, "ec": plots.GREY, "lw": 0.6}
-    first = run.linears[0]
+    W, b = run.kinds[0]["W1"], run.kinds[0]["b1"]
     for k, style in enumerate(_EDGES):
-        start, end = edge(first.W.data[k], float(first.b.data[k]))
+        start, end = edge(W[k], float(b[k]))
         ax.axline(tuple(start), tuple(end), color=plots.INK, ls=style, lw=1.2)
         spot = np.multiply(start, 1.12 / np.linalg.norm(start))
-        ax.text(*spot, str(k + 1), ha="center", va="center", size=9, color=plots.INK, zorder=6, bbox=disc)
+        ax.text(
+            spot[0],
+            spot[1],
+            str(k + 1),
+            ha="center",
+            va="center",
+            size=9,
+            color=plots.INK,
+            zorder=6,
+            bbox=disc,
+        )
 
 
 def draw_edges(run: Experiment, edge: Edge) -> Figure:
     """The map of each hidden neuron with its edge, then all edges around the border of the network."""
-    W, b = run.linears[0].W.data, run.linears[0].b.data
+    W, b = run.kinds[0]["W1"], run.kinds[0]["b1"]
     fig = plots.new_figure(8.2, 2.75)
     *axes, last = fig.subplots(1, len(W) + 1)
     for k, (ax, values) in enumerate(zip(axes, run.maps()[0], strict=True)):
@@ -284,13 +294,13 @@ def draw_point(fig: Figure, where: str, angle: int) -> None:
     label: dict[str, Any] = {"ha": "center", "va": "center", "bbox": box, "zorder": 4}
     for (at, height), value, name in zip(inputs, x[0], ("x1", "x2"), strict=True):
         right.text(at, height - 0.45, f"{name} = {_plain(value)}", **label)
-    for (at, height), delta in zip(hidden, grads[run.linears[0].b.name], strict=True):
+    for (at, height), delta in zip(hidden, grads["b1"], strict=True):
         right.text(at, height - 0.44, f"delta {_signed(delta)}", **label)
-    miss = grads[run.linears[1].b.name][0]
+    miss = grads["b2"][0]
     right.text(output[0], output[1] - 0.6, f"p − y = {_signed(miss)}", **label)
     right.set(xlim=(-0.7, 5.6), ylim=(-1.7, 1.5))
     right.set_title("lines show the gradient", size=10, weight="normal")
-    title = f"Neuron {_most(grads, run) + 1} gets most of what comes back"
+    title = f"Neuron {_most(grads) + 1} gets most of what comes back"
     fig.text(0.01, 0.98, title, weight="bold", size=12, va="top")
 
 
@@ -298,16 +308,16 @@ def describe_point(where: str, angle: int) -> str:
     """The picture in words."""
     run, (x, y) = _three(), _at(where, angle)
     grads = gradient_at(run, x, y)
-    deltas = ", ".join(_signed(delta) for delta in grads[run.linears[0].b.name])
-    miss = _signed(grads[run.linears[1].b.name][0])
+    deltas = ", ".join(_signed(delta) for delta in grads["b1"])
+    miss = _signed(grads["b2"][0])
     return (
         f"A point on the {where}, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. The deltas of "
-        f"the neurons are {deltas}. Neuron {_most(grads, run) + 1} has the thickest lines from the inputs."
+        f"the neurons are {deltas}. Neuron {_most(grads) + 1} has the thickest lines from the inputs."
     )
 
 
-def _most(grads: Mapping[str, Array], run: Experiment) -> int:
-    return int(np.abs(grads[run.linears[0].b.name]).argmax())
+def _most(grads: Mapping[str, Array]) -> int:
+    return int(np.abs(grads["b1"]).argmax())
 
 
 def _plain(value: float) -> str:

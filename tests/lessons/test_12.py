@@ -105,7 +105,7 @@ def test_a_thick_line_ends_at_a_neuron_whose_edge_is_near(where):
     for angle in range(0, 360, 10):
         x, y = lesson_12._at(where, angle)
         grads = lesson_12.gradient_at(run, x, y)
-        most = lesson_12._most(grads, run)
+        most = lesson_12._most(grads)
         distances = np.abs(W @ x[0] + b) / np.linalg.norm(W, axis=1)
         assert distances[most] < distances.min() + 0.01
         a = np.tanh(W @ x[0] + b)
