@@ -139,6 +139,7 @@ def test_the_picture_follows_the_run_and_the_choices(lab: Opening) -> None:
         assert picture("network") not in seen_before, kind
         seen_before.add(picture("network"))
         assert kind in root.locator(".middle .legend").inner_text()
+    assert "Rings: the last batch." in root.locator(".middle .legend").inner_text()
     plane = picture("plane")
     choice(root, "map of").select_option(label="layer 1, neuron 2")
     assert picture("plane") != plane

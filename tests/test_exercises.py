@@ -128,8 +128,7 @@ def distance(one: Any, other: Any) -> float:
     return float(np.max(np.where(np.isnan(gaps), np.inf, gaps), initial=0))
 
 
-# By hand: the tiny steps of 12.2 are told apart by the test above.
-ROUNDED_APART = [key for key in EXERCISE_KEYS if find("exercise", key).cases and key != "12.2"]
+ROUNDED_APART = [key for key in EXERCISE_KEYS if find("exercise", key).cases]
 
 
 @pytest.mark.parametrize("key", ROUNDED_APART)

@@ -467,7 +467,21 @@ def test_table_and_frame_say_what_they_say() -> None:
     )
     frame = play._frame()[0]["frame"]
     assert frame["code"] == play.code and frame["sentence"] == repr(play)
+    assert frame["batch"] == [], "no rings where all points are in the batch"
     assert [float(t) for t in frame["thickest"]] == pytest.approx(frame["largest"], rel=5e-3)
+
+
+def test_the_points_of_a_small_batch_get_rings() -> None:
+    play = playground(batch_size=3)
+    assert play._frame()[0]["frame"]["batch"] == [] and play.batch.size == 0
+    play.run(1)
+    rng = np.random.default_rng(0)
+    data.moons(200, 0.1, rng)
+    for d_out, d_in in ((8, 2), (8, 8), (1, 8)):
+        nn.Linear(d_in, d_out, rng=rng)
+    assert play._frame()[0]["frame"]["batch"] == next(data.minibatches(200, 3, rng)).tolist()
+    play.restart()
+    assert play.batch.size == 0
 
 
 def test_the_script_does_no_mathematics_of_its_own() -> None:

@@ -142,8 +142,8 @@ class Experiment:
 
     ``net`` and ``data`` (X, y) of your own take the place of those that the settings describe. The network
     itself is trained, not a copy; `restart` puts back the parameters that it has now. ``grads`` and
-    ``updates`` hold, by name, what the last step used and added; ``history`` a `Moment` for the start and for
-    each `run`; ``stopped`` why training cannot go on.
+    ``updates`` hold, by name, what the last step used and added, and ``batch`` the rows of its points;
+    ``history`` a `Moment` for the start and for each `run`; ``stopped`` why training cannot go on.
 
     >>> experiment = Experiment(Settings(problem="circles"))
     >>> experiment.run(100)
@@ -187,6 +187,7 @@ class Experiment:
         )
         self.grads: dict[str, Array] = {}
         self.updates: dict[str, Array] = {}
+        self.batch: Array = np.empty(0, dtype=int)
         for drawn, state in self._dropouts:
             drawn.bit_generator.state = state
         if self.own_points is not None:
@@ -253,7 +254,7 @@ class Experiment:
             self.optimizer.step(parameters)
         except GradientNotFinite as error:
             return self._stop(str(error))
-        self._rows = None
+        self._rows, self.batch = None, rows
         self.steps += 1
         self.grads, self.updates = grads, {p.name: p.data - old[p.name] for p in parameters}
 

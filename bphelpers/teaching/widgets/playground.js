@@ -195,7 +195,10 @@ function drawNetwork(canvas, scene, frame, small, kind, picked, theme) {
 
 // ---------------------------------------------------------------------------------------- the plane
 
-function drawPoints(context, { points, placed }, size, { class0, class1, ink }) {
+function drawPoints(context, { points, placed }, batch, size, { class0, class1, ink }) {
+  for (const [x, y] of batch.map((k) => points[k])) {
+    draw(context, { lineWidth: 1.5, strokeStyle: ink }, () => context.arc(x * size, y * size, 8, 0, 7));
+  }
   points.forEach(([x, y, label], k) => {
     const r = k < points.length - placed ? 2.8 : 4.5; // those that were placed are larger
     draw(context, { lineWidth: 1, fillStyle: label ? class1 : class0, strokeStyle: ink }, () => {
@@ -425,7 +428,7 @@ export function mount(el, model) {
       drawMap(context, small, picked, 0, 0, size);
       drawBorder(context, frame.maps.subarray(picked * area, (picked + 1) * area), SMALL, size, theme);
     }
-    drawPoints(context, scene, size, theme);
+    drawPoints(context, scene, frame.batch, size, theme);
   }
 
   function paintCurves([steps, loss, newLoss, ...norms]) {
@@ -454,7 +457,7 @@ export function mount(el, model) {
     const maps = "Each small map has its own scale of colours; a click shows it large.";
     if (kind && !frame.step) return `No ${KINDS[kind]} yet: press Step. ${maps}`;
     return `The thicker a line, the larger the ${KINDS[kind]}; dashed: negative. A dot: the same for a bias, hollow if `
-      + `negative. The largest is ${frame.thickest[kind]}. ${maps}`;
+      + `negative. The largest is ${frame.thickest[kind]}. ${maps}${frame.batch.length ? " Rings: the last batch." : ""}`;
   }
 
   // ---- what the reader does

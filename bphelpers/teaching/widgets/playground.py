@@ -30,7 +30,7 @@ from bphelpers.teaching.widgets.experiment import (
     short,
 )
 
-MOST_SHOWN, MOST_MOMENTS, LARGEST = 12, 600, 1e30
+MOST_SHOWN, MOST_MOMENTS, MOST_RINGED, LARGEST = 12, 600, 10, 1e30
 CONTROLS: dict[str, dict[str, tuple[str, Sequence[Any]]]] = {  # group: setting: label and choices
     "Data": {
         "problem": ("Points", tuple(CHOICES["problem"])),
@@ -237,6 +237,7 @@ class Playground(Experiment, anywidget.AnyWidget):  # type: ignore[misc]
             "stopped": self.stopped,
             "largest": largest,
             "thickest": [short(value) for value in largest],
+            "batch": self.batch.tolist() if len(self.batch) <= MOST_RINGED else [],
             "rows": self._rows_of_numbers(),
             "code": self.code,
         }
