@@ -184,8 +184,8 @@ def one_weight(image: Array) -> Figure:
     hidden = [(4.4, y) for y in np.linspace(3.0, 0.0, 32)]
     outputs = [(6.4, y) for y in np.linspace(2.9, 0.1, 10)]
     for unit in hidden:
-        for digit in outputs:
-            ax.plot(*zip(unit, digit, strict=True), color=plots.LIGHT, ls="-", lw=0.3, zorder=0)
+        for output in outputs:
+            ax.plot(*zip(unit, output, strict=True), color=plots.LIGHT, ls="-", lw=0.3, zorder=0)
     ax.plot(*zip(pixel, hidden[3], strict=True), color=plots.BACKWARD, ls="-", lw=1.8, zorder=2)
     ax.plot(*pixel, "s", ms=9, mfc="none", mec=plots.BACKWARD, mew=1.8, zorder=3)
     ax.plot(*zip(*hidden, strict=True), "o", ms=4, color=plots.GREY)
