@@ -76,7 +76,7 @@ def _layer_mistakes(dz: Array, a: Array, W: Array) -> Mistakes:
             (da, dW, db * len(a))
         ),
         "db is multiplied by what came in: plus passes on the delta as it is": (da, dW, db * a.sum()),
-        "da and dW have each other's factor: dW[j, k] gets dz[j] times a[k], and da[k] gets it times W[j, k]": (
+        "da and dW have each other's factor: dW[j, k] gets dz[j] * a[k], and da[k] gets dz[j] * W[j, k]": (
             (len(dz) * 0 * da + dz.sum() * a, dz[:, None] * W, db)
         ),
         "dW[j, k] gets the weight itself: it needs the other factor, a[k]": (da, dz[:, None] * W, db),
