@@ -319,6 +319,15 @@ def test_a_learners_own_way_is_taken():
     assert yours("05.3", all_slopes_first, lesson_05.repaired) is all_slopes_first
 
 
+def test_indices_the_wrong_way_round_are_told_so(capsys):
+    def turned(dz, a, W):
+        da = np.array([sum(dz[j] * W[k, j] for j in range(len(dz))) for k in range(len(a))])
+        return da, np.outer(dz, a), dz.copy()
+
+    check("05.2", turned)
+    assert "In `W[j, k]`, j counts the rows" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_step_that_writes_into_the_weights_is_told_so(capsys):
     def in_place(x, a1, dz2, W1, W2, lr):
         dz1 = (W2.T @ dz2) * a1 * (1 - a1)
