@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 from numpy.typing import ArrayLike
 
 from bphelpers import functional as F
@@ -21,21 +22,26 @@ _dZ2 = F.sigmoid_backward(_A2 - _Y, _A2)
 _dZ1 = F.sigmoid_backward(F.linear_backward(_dZ2, _A1, _W2)[0], _A1)
 _x, _dz1, _dz2 = _X[0], _dZ1[0], _dZ2[0]
 
+DNET_H2 = float(_dz1[1])  # the lesson goes on with it, whether or not 05.1 has been answered
+
 # --- Exercise 05.1: the slope for w4 ------------------------------------------------------------------------
 
 _slope = _A1[0, 1] * (1 - _A1[0, 1])  # of h2's sigmoid
 _DW4_MISTAKES = {
-    "only the answer from o1 counts: h2 feeds o2 as well": _slope * _dz2[0] * _W2[0, 1] * _x[1],
-    "only the answer from o2 counts: h2 feeds o1 as well": _slope * _dz2[1] * _W2[1, 1] * _x[1],
+    "only what comes back from o1 counts: h2 feeds o2 as well": _slope * _dz2[0] * _W2[0, 1] * _x[1],
+    "only what comes back from o2 counts: h2 feeds o1 as well": _slope * _dz2[1] * _W2[1, 1] * _x[1],
     "the slope of h2's own sigmoid is left out, out_h2 * (1 - out_h2)": _x[1] * (_dz2 @ _W2[:, 1]),
+    "how wrong each output is goes back, instead of its delta: multiply by the slope of its sigmoid first": (
+        _slope * ((_A2 - _Y)[0] @ _W2[:, 1]) * _x[1]
+    ),
     "w5 and w7 are used, which leave h1": _slope * (_dz2 @ _W2[:, 0]) * _x[1],
-    "w5 and w6 are used, which lead to o1: h2 speaks through w6 and w8": _slope * (_dz2 @ _W2[0]) * _x[1],
-    "w7 and w8 are used, which lead to o2: h2 speaks through w6 and w8": _slope * (_dz2 @ _W2[1]) * _x[1],
+    "w5 and w6 are used, which lead to o1: h2 sends through w6 and w8": _slope * (_dz2 @ _W2[0]) * _x[1],
+    "w7 and w8 are used, which lead to o2: h2 sends through w6 and w8": _slope * (_dz2 @ _W2[1]) * _x[1],
     "i1 is used: w4 comes from i2": _dz1[1] * _x[0],
     "what came in, i2, is left out: that is the delta of h2 itself": _dz1[1],
     "the delta of h1 is used: that gives the slope for w2": _dz1[0] * _x[1],
     "the deltas of o1 and o2 are added without their weights": _slope * _dz2.sum() * _x[1],
-    "the second answer is subtracted: what comes back adds up": (
+    "what comes back from o2 is subtracted: it adds up": (
         _slope * (_dz2[0] * _W2[0, 1] - _dz2[1] * _W2[1, 1]) * _x[1]
     ),
 }
@@ -51,6 +57,7 @@ def linear_backward(dz: Array, a: Array, W: Array) -> tuple[Array, Array, Array]
 def _layer_mistakes(dz: Array, a: Array, W: Array) -> Mistakes:
     da, dW, db = linear_backward(dz, a, W)
     last = dz[-1] * W[-1]
+    outside = np.where(np.arange(len(a)) == len(a) - 1, da, 0)
     return {
         "the three are returned in another order: it is da, dW, db": (dW, db, da),
         "da and dW change places: the order is da, dW, db": (dW, da, db),
@@ -59,17 +66,21 @@ def _layer_mistakes(dz: Array, a: Array, W: Array) -> Mistakes:
         ),
         "only the first neuron sends something back: a[k] feeds all of them": (dz[0] * W[0], dW, db),
         "nothing is sent back to a: the line for da is missing": (0 * da, dW, db),
+        "da is filled outside the inner loop: its line needs every k": (outside, dW, db),
+        "da is multiplied by a[k] * (1 - a[k]): the sigmoid doesn't belong to the linear part": (
+            (da * a * (1 - a), dW, db)
+        ),
         "the line for dW is missing": (da, 0 * dW, db),
         "the line for db is missing": (da, dW, 0 * db),
         "db gets a share for each number that comes in: its line belongs in the outer loop": (
             (da, dW, db * len(a))
         ),
         "db is multiplied by what came in: plus passes on the delta as it is": (da, dW, db * a.sum()),
-        "da and dW have each other's factor: times swaps, so dW[j, k] gets a[k] and da[k] gets W[j, k]": (
+        "da and dW have each other's factor: dW[j, k] gets dz[j] * a[k], and da[k] gets dz[j] * W[j, k]": (
             (len(dz) * 0 * da + dz.sum() * a, dz[:, None] * W, db)
         ),
-        "dW[j, k] gets the weight itself: times swaps, so it gets a[k]": (da, dz[:, None] * W, db),
-        "da[k] gets a[k] itself: times swaps, so it gets W[j, k]": (dz.sum() * a, dW, db),
+        "dW[j, k] gets the weight itself: it needs the other factor, a[k]": (da, dz[:, None] * W, db),
+        "da[k] gets a[k] itself: it needs the other factor, W[j, k]": (dz.sum() * a, dW, db),
         "the deltas that come back to a are added without their weights": (
             (np.full(len(a), dz.sum()), dW, db)
         ),
@@ -81,7 +92,7 @@ def _layer_mistakes(dz: Array, a: Array, W: Array) -> Mistakes:
 # --- Exercise 05.3: a step to repair ------------------------------------------------------------------------
 
 
-def new_weights(
+def repaired(
     x: Array, a1: Array, dz2: Array, W1: Array, W2: Array, lr: float, *, early: bool = False
 ) -> tuple[Array, Array]:
     """Both layers after one step. ``early`` makes the lesson's mistake: new weights carry deltas back."""
@@ -91,7 +102,7 @@ def new_weights(
 
 
 def _step_mistakes(x: Array, a1: Array, dz2: Array, W1: Array, W2: Array, lr: float) -> Mistakes:
-    right, moved = new_weights(x, a1, dz2, W1, W2, lr)
+    right, moved = repaired(x, a1, dz2, W1, W2, lr)
     slope = a1 * (1 - a1)
 
     def first(da1: Array) -> tuple[Array, Array]:
@@ -99,7 +110,7 @@ def _step_mistakes(x: Array, a1: Array, dz2: Array, W1: Array, W2: Array, lr: fl
 
     return {
         "nothing has been repaired yet: W2 still moves before the deltas go back through it": (
-            new_weights(x, a1, dz2, W1, W2, lr, early=True)
+            repaired(x, a1, dz2, W1, W2, lr, early=True)
         ),
         "each output overwrites what the one before sent back: da1[k] needs +=": first(dz2[-1] * W2[-1]),
         "the slope of the hidden neurons' sigmoid is lost": (W1 - lr * np.outer(dz2 @ W2, x), moved),
@@ -121,7 +132,7 @@ EXERCISES = {
         linear_backward, _layer_mistakes, cases=drawn(5, "j, k, j k", j=(2, 3, 1, 4), k=(3, 2, 4, 1))
     ),
     "05.3": Exercise(
-        new_weights,
+        repaired,
         _step_mistakes,
         cases=[
             (*case, lr)
@@ -137,12 +148,12 @@ PREDICTIONS = {
         "Set w2 to 0 and run the network again. Which of the two weights gets a slope of 0?",
         ("w1", "w2", "both"),
         explain="'w2' is tempting, because w2 is what you set to 0. But its slope is do times h, and neither"
-        " is 0. It's h that nobody hears, so nothing comes back to it, or to w1.",
+        " is 0. It's h that no output gets, so nothing comes back to it, or to w1.",
     ),
     "05.B": Prediction(
-        "o1 sends back 20 and o2 sends back -6. What does h get?",
+        "o1 sends back 20 and o2 sends back -6. What comes back to h in all?",
         ("20", "14", "7"),
-        explain="7 is the mean, and 20 the louder of the two. But when h moves, it moves both outputs at"
+        explain="7 is the mean, and 20 the larger of the two. But when h moves, it moves both outputs at"
         " once, so the loss moves by both amounts.",
     ),
     "05.C": Prediction(
@@ -158,9 +169,9 @@ PREDICTIONS = {
 
 CHAIN = (
     "Four circles in a row: x = 3, h = 6, o = 30 and L = 8. Forward, w1 = 2 leads from x to h, and w2 = 5"
-    " from h to o, whose target is 26. Back, o gets 4, and through w2 it sends h 4 · 5 = 20. There is no"
-    " target at h."
+    " from h to o, whose target is 26. There is no target at h."
 )
+CHAIN_BACK = CHAIN + " 30 − 26 = 4 comes back to o, and through w2, 4 · 5 = 20 comes back to h."
 
 
 def _neuron(ax: Axes, place: tuple[float, float], inside: str, colour: str = plots.FORWARD) -> None:
@@ -190,8 +201,8 @@ def _wire(
                 weight="bold" if back else "normal")  # fmt: skip
 
 
-def chain() -> Figure:
-    """The first screen: one neuron in each layer, and what comes back to the hidden one."""
+def chain(*, answered: bool = False) -> Figure:
+    """The first screen: one neuron in each layer; with ``answered``, what comes back to the hidden one."""
     fig = plots.new_figure(7.2, 2.25)
     ax = plots.blank_axes(fig, (-0.7, 8.9), (-1.35, 1.25), aspect="equal")
     circles = (("x = 3", "", ""), ("h = 6", "no target", "dh = 20"), ("o = 30", "target 26", "do = 4"),
@@ -199,10 +210,12 @@ def chain() -> Figure:
     for k, (inside, above, below) in enumerate(circles):
         _neuron(ax, (2.75 * k, 0), inside)
         ax.text(2.75 * k, 0.72, above, ha="center", color=plots.TARGET if k in (1, 2) else plots.GREY)
-        ax.text(2.75 * k, -0.98, below, ha="center", color=plots.BACKWARD, weight="bold")
+        if answered:
+            ax.text(2.75 * k, -0.98, below, ha="center", color=plots.BACKWARD, weight="bold")
     for k, (above, below) in enumerate((("w1 = 2", ""), ("w2 = 5", "4 · 5"), (" ", "30 − 26"))):
-        _wire(ax, (2.75 * k, 0), (2.75 * k + 2.75, 0), above, below)
-    plots.titled(fig, "o sends h what came back to it, times the weight between")
+        _wire(ax, (2.75 * k, 0), (2.75 * k + 2.75, 0), above, below if answered else "")
+    plots.titled(fig, "o sends h what came back to it, times the weight between" if answered
+                 else "o has a target, and h has none")  # fmt: skip
     return fig
 
 
@@ -229,7 +242,7 @@ def two_outputs(*, answered: bool = False) -> Figure:
     _wire(ax, h, o2, "w3 = 3", "−2 · 3 = −6" if answered else "")
     if answered:
         ax.text(2.5, -1.0, "dh = 14", ha="center", color=plots.BACKWARD, weight="bold")
-    plots.titled(fig, "h gets two answers, and they add up: 20 − 6 = 14" if answered
+    plots.titled(fig, "What comes back to h adds up: 20 − 6 = 14" if answered
                  else "One hidden neuron, two outputs, two targets")  # fmt: skip
     return fig
 
@@ -251,19 +264,22 @@ def network() -> Figure:
 
 
 SLOPES = (
-    "The network with arrows pointing back from the outputs, a slope on each line and a delta under each"
-    " neuron: o1 +0.1385, o2 −0.0381, h1 +0.0088, h2 +0.0100."
+    "The network with arrows pointing back from the outputs to the hidden neurons, a slope on each line and"
+    " a delta under each neuron but the inputs: o1 +0.1385, o2 −0.0381, h1 +0.0088, h2 +0.0100."
 )
 
 
 def slopes(dw: Sequence[float]) -> Figure:
     """The running example on the way back: eight slopes on the lines, a delta under each neuron."""
     dW1, dW2 = np.reshape(dw, (2, 2, 2))
-    return plots.network_diagram(
+    fig = plots.network_diagram(
         [_W1, _W2], values=[_X[0], _A1[0], _A2[0]], gradients=[dW1, dW2], deltas=[None, _dz1, _dz2],
         targets=_Y[0], neuron_names=_NAMES, direction="backward", digits=4,
-        title="The deltas flow back along the lines that the values came by",
+        title="A delta for each neuron, a slope for each weight",
     )  # fmt: skip
+    for line in (patch for patch in fig.axes[0].patches[:4] if isinstance(patch, FancyArrowPatch)):
+        line.set_arrowstyle("-")  # no delta is worked out at the inputs
+    return fig
 
 
 FALLING = (
@@ -272,10 +288,10 @@ FALLING = (
 )
 
 
-def falling(losses: ArrayLike) -> Figure:
+def falling(losses: Sequence[float]) -> Figure:
     """The loss of the running example while it is trained."""
     return plots.learning_curves(
-        {"your network": losses}, title="Most of the loss is gone after a hundred updates",
+        {"your network": losses}, title=f"The loss falls from {losses[0]:.2f} to {losses[-1]:.7f}",
         xlabel="updates", ylabel="loss L", log_x=True, log_y=True,
     )  # fmt: skip
 

@@ -83,8 +83,10 @@ def test_the_chain_in_whole_numbers():
     np.testing.assert_allclose(
         numerical_gradient(lambda w: loss(*w), np.array([2.0, 0.0])), [0, -156], atol=1e-7
     )
-    for told in ("h = 6", "o = 30", "L = 8", "target is 26", "o gets 4", "4 · 5 = 20"):
+    for told in ("h = 6", "o = 30", "L = 8", "target is 26"):
         assert told in lesson_05.CHAIN
+    for told in ("30 − 26 = 4 comes back to o", "4 · 5 = 20 comes back to h"):
+        assert told in lesson_05.CHAIN_BACK and told not in lesson_05.CHAIN
 
 
 def test_two_outputs_send_back_two_amounts(lesson):
@@ -112,7 +114,7 @@ def test_the_network_on_the_page_is_the_published_one(lesson):
 
 
 def test_forward_values(lesson, exact):
-    close([*lesson.forward(lesson.w), lesson.loss(lesson.w)], exact["forward"])
+    close([*lesson.forward(lesson.w, lesson.b), lesson.loss(lesson.w, lesson.b)], exact["forward"])
 
 
 def test_eight_derivatives_and_four_of_the_biases(lesson, exact):
@@ -122,10 +124,11 @@ def test_eight_derivatives_and_four_of_the_biases(lesson, exact):
     close(db, exact["db"])
     close([lesson.dnet_h1, lesson.dnet_h2, lesson.dnet_o1, lesson.dnet_o2], exact["db"])
     close(lesson_05.EXERCISES["05.1"].reference, [exact["dw"][3]])
+    close(lesson_05.DNET_H2, [exact["db"][1]])
 
 
 def test_how_wrong_how_steep_what_came_in(lesson):
-    h1, h2, o1, o2 = lesson.forward(lesson.w)
+    h1, h2, o1, o2 = lesson.forward(lesson.w, lesson.b)
     i1, i2 = lesson.x
     wrong = {"o1": o1 - lesson.t1, "o2": o2 - lesson.t2}
     steep = {"h1": h1 * (1 - h1), "h2": h2 * (1 - h2), "o1": o1 * (1 - o1), "o2": o2 * (1 - o2)}
@@ -161,17 +164,17 @@ def test_the_scrubbers_steps_are_the_lessons_numbers(lesson):
     np.testing.assert_allclose([step[row] for row in rows], lesson.dw, rtol=1e-13)
     deltas = [step[name] for name in ("dz1_1", "dz1_2", "dz2_1", "dz2_2")]
     np.testing.assert_allclose(deltas, numbers(lesson)[1], rtol=1e-13)
-    assert step["L"] == pytest.approx(lesson.loss(lesson.w), rel=1e-13)
+    assert step["L"] == pytest.approx(lesson.loss(lesson.w, lesson.b), rel=1e-13)
 
 
-def test_h1_gets_its_two_answers_in_step_19():
+def test_what_comes_back_to_h1_is_added_up_in_step_19():
     net, x, y, lr = bp.trace.running_example()
     steps = bp.widgets.scrubber(
         net, bp.trace.HalfSquares(), x, y, lr, fixed=("b1", "b2"), names=bp.trace.running_names()
     ).steps
     assert steps[18].name == "da1_1" and "Back to hidden neuron 1" in steps[18].sentence
     said = Lesson.read(NOTEBOOKS / "05_backprop_by_hand.ipynb").words
-    assert "In step 19, `h1` gets its two answers" in said
+    assert "Step 19 adds up what comes back to `h1`" in said
 
 
 # --- The backward pass of a layer, and the training with it -------------------------------------------------
@@ -250,7 +253,7 @@ def test_updated_weights_and_the_loss_after(lesson, exact):
         *lesson.repaired(lesson.x, lesson.a1, lesson.dz2, lesson.start_W1, lesson.start_W2, lesson.lr)
     )
     close(after, exact["after"])
-    close([lesson.loss(after)], [exact["L_after"]])
+    close([lesson.loss(after, lesson.b)], [exact["L_after"]])
 
 
 def test_the_early_update_reproduces_the_published_loss_after_one(lesson, exact):
@@ -258,23 +261,27 @@ def test_the_early_update_reproduces_the_published_loss_after_one(lesson, exact)
         late = loss_of(hidden_part_last(exact["w"], exact["b"], mpf(1) / 2), exact["b"])[-1]
     assert round(float(late), 9) == CLAIMS["published"]["E_after_1"]
     faulty = lesson.new_weights(lesson.x, lesson.a1, lesson.dz2, lesson.start_W1, lesson.start_W2, lesson.lr)
-    close([lesson.loss(np.append(*faulty))], [late])
+    close([lesson.loss(np.append(*faulty), lesson.b)], [late])
     printed = np.array([CLAIMS["published"][f"w{k}"] for k in range(1, 9)])
-    assert f"{lesson.loss(printed):.9f}" == "0.291027774"
+    assert f"{lesson.loss(printed, lesson.b):.9f}" == "0.291027774"
 
 
 def test_both_orders_after_ten_thousand_updates(lesson):
     published = CLAIMS["published"]["out_10000"]
-    assert [round(float(out), 9) for out in lesson.forward(lesson.faulty)[2:]] == published
-    off = lesson.forward(lesson.right)[2:]
+    assert [round(float(out), 9) for out in lesson.forward(lesson.faulty, lesson.b)[2:]] == published
+    off = lesson.forward(lesson.right, lesson.b)[2:]
     assert all(abs(float(out) - claim) > 1e-6 for out, claim in zip(off, published, strict=True))
-    assert lesson.loss(lesson.faulty) < lesson.loss(lesson.right) < 1.01 * lesson.loss(lesson.faulty)
+    assert (
+        lesson.loss(lesson.faulty, lesson.b)
+        < lesson.loss(lesson.right, lesson.b)
+        < 1.01 * lesson.loss(lesson.faulty, lesson.b)
+    )
 
 
 def test_the_faulty_function_is_the_mistake_that_lists_itself(lesson, capsys):
     for case in lesson_05.EXERCISES["05.3"].arguments():
         for ours, theirs in zip(
-            lesson.new_weights(*case), lesson_05.new_weights(*case, early=True), strict=True
+            lesson.new_weights(*case), lesson_05.repaired(*case, early=True), strict=True
         ):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12)
     check("05.3", lesson.new_weights)
@@ -309,7 +316,16 @@ def test_a_learners_own_way_is_taken():
         dz1 = (W2.T @ dz2) * a1 * (1 - a1)
         return W1 - lr * np.outer(dz1, x), W2 - lr * np.outer(dz2, a1)
 
-    assert yours("05.3", all_slopes_first, lesson_05.new_weights) is all_slopes_first
+    assert yours("05.3", all_slopes_first, lesson_05.repaired) is all_slopes_first
+
+
+def test_indices_the_wrong_way_round_are_told_so(capsys):
+    def turned(dz, a, W):
+        da = np.array([sum(dz[j] * W[k, j] for j in range(len(dz))) for k in range(len(a))])
+        return da, np.outer(dz, a), dz.copy()
+
+    check("05.2", turned)
+    assert "In `W[j, k]`, j counts the rows" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_step_that_writes_into_the_weights_is_told_so(capsys):

@@ -400,8 +400,8 @@ class _Tracer:
         name, dz, sent = f"dW{l}_{j}{k}", f"dz{l}_{j}", self.sent(l - 1, k)
         delta, output = (f", {self.say(dz)},", f", {self.say(sent)}") if self.n == 1 else ("", "")
         words = (
-            f"For the weight to {self.neuron(l, j)} from {self.neuron(l - 1, k)}: the delta of the receiver"
-            f"{delta} times what the sender puts out{output}{self.added()}, is {self.say(name)}."
+            f"For the weight to {self.neuron(l, j)} from {self.neuron(l - 1, k)}: the delta of the neuron it"
+            f" leads to{delta} times what came in{output}{self.added()}, is {self.say(name)}."
         )
         return self.step(name, self.over_examples(dz, sent), words, [(l, j), (l - 1, k)], [(l, j, k)])
 
