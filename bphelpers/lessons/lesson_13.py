@@ -325,7 +325,7 @@ def four_sizes() -> Figure:
     for ax, (activation, s) in zip(axes, shown, strict=True):
         _layers_and_sizes(ax)
         _draw_lines(ax, activation, s)
-        ax.title.set_fontsize(10.5)
+        ax.set_title(ax.get_title(loc="left"), fontsize=10.5)
         ax.label_outer()
     _name_lines(axes[0])
     return fig
