@@ -436,8 +436,8 @@ def writes(dout, x, W):
         (print, "Your function returned None. Is its last line missing the word return?"),
         (
             writes,
-            "Your function changed its argument number 1: `-=` and the like write into an array, so compute "
-            "a new one instead.",
+            "Your function changed its argument number 1: `+=`, `-=` and the like write into an array, also "
+            "under a second name (`b = a` copies nothing), so compute a new one instead.",
         ),
         (lambda dout, x, W: dout @ x, "Your function stopped, called with an array of shape (3, 2), an"),
         (lambda dout, x, W: dout @ x, "In `A @ B`, A must have as many columns as B has rows."),

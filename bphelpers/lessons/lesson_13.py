@@ -121,6 +121,7 @@ def _first_weights(sizes: Sequence[int], rng: np.random.Generator) -> Mistakes:
             drawing(he, backwards=True)
         ),
         "the size is right, but the numbers are uniform: draw them with rng.normal": uniform,
+        "`return` stands inside the loop: then the list ends after the first layer": (drawing(he)[:1]),
         "all weights are 0: then all neurons of a layer stay alike": tuple(
             np.zeros((d_out, d_in)) for d_in, d_out in pairwise(sizes)
         ),
@@ -153,7 +154,7 @@ def _block_mistakes(dout: Array, x: Array, W: Array) -> Mistakes:
     }
 
 
-_SIZES = [3, 5, 4, 2], [6, 4], [2, 7, 3]
+_SIZES = [3, 5, 4, 2], [6, 4, 4], [2, 7, 3]
 
 EXERCISES = {
     "13.1": Exercise((0.2, 1 / 1024), _ON_PAPER, tolerance=0.03),
@@ -283,20 +284,51 @@ def sizes_in_layers(activation: str, s: float, seed: int = 0, layers: int = LAYE
 
 def draw_sizes(fig: Figure, activation: str, s: float) -> Callable[..., None]:
     """Sizes layer by layer on a logarithmic axis, with a gridline for each factor of 1,000."""
-    ax = fig.add_subplot(yscale="log", xlim=(0.4, 20.6), ylim=(1e-18, 1e10), xlabel="layer", ylabel="size",
-                         xticks=[1, 5, 10, 15, 20], yticks=10.0 ** np.arange(-18, 10, 3))  # fmt: skip
+    ax = fig.add_subplot()
+    _layers_and_sizes(ax)
+    _name_lines(ax)
+    return lambda activation, s: _draw_lines(ax, activation, s)
+
+
+def _layers_and_sizes(ax: Axes) -> None:
+    ax.set(yscale="log", xlim=(0.4, 20.6), ylim=(1e-18, 1e10), xlabel="layer", ylabel="size",
+           xticks=[1, 5, 10, 15, 20], yticks=10.0 ** np.arange(-18, 10, 3))  # fmt: skip
     ax.minorticks_off()
+
+
+def _name_lines(ax: Axes) -> None:
     ax.text(1, 1e-14, "blue: activations, forward", color=plots.FORWARD)
     ax.text(1, 1e-16, "orange: gradients, backward", color=plots.BACKWARD)
 
-    def update(activation: str, s: float) -> None:
-        forward, backward = sizes_in_layers(activation, s)
-        layers = np.arange(1, LAYERS + 1)
-        ax.plot(layers, forward, "o-", ms=4, color=plots.FORWARD)
-        ax.plot(layers, backward, "s--", ms=4, color=plots.BACKWARD)
-        ax.set_title(f"{activation}, s = {s:.2f}: the gradient {_verdict(backward[0] / backward[-1])}")
 
-    return update
+def _draw_lines(ax: Axes, activation: str, s: float) -> None:
+    forward, backward = sizes_in_layers(activation, s)
+    layers = np.arange(1, LAYERS + 1)
+    ax.plot(layers, forward, "o-", ms=4, color=plots.FORWARD)
+    ax.plot(layers, backward, "s--", ms=4, color=plots.BACKWARD)
+    ax.set_title(f"{activation}, s = {s:.2f}: the gradient {_verdict(backward[0] / backward[-1])}")
+
+
+FOUR_SIZES = (
+    "Sizes in twenty layers, four times. ReLU with deviation 0.05: activations and gradients both shrink, the"
+    " gradient to about a billionth. With 0.14, both stay nearly level. With 0.40, both grow to more than a"
+    " hundred million. Sigmoid with 0.14: the activations are level at a half, and the gradient shrinks to"
+    " less than a billionth."
+)
+
+
+def four_sizes() -> Figure:
+    """ReLU with weights too small, right and too large; and a sigmoid."""
+    fig = plots.new_figure(9.0, 5.4)
+    axes = fig.subplots(2, 2).flat
+    shown = (("ReLU", 0.05), ("ReLU", 0.14), ("ReLU", 0.4), ("sigmoid", 0.14))
+    for ax, (activation, s) in zip(axes, shown, strict=True):
+        _layers_and_sizes(ax)
+        _draw_lines(ax, activation, s)
+        ax.set_title(ax.get_title(loc="left"), fontsize=10.5)
+        ax.label_outer()
+    _name_lines(axes[0])
+    return fig
 
 
 def _verdict(change: float) -> str:
@@ -314,7 +346,33 @@ def describe_sizes(activation: str, s: float) -> str:
     )
 
 
-# --- Section 4 and 5
+# --- Section 3 to 5
+
+FANS = (
+    "A layer with three inputs and two neurons, twice. On the left, three blue arrows lead from the inputs"
+    " into one neuron: its fan-in is 3. On the right, two orange arrows lead back from the neurons to one"
+    " input: its fan-out is 2."
+)
+
+
+def fans() -> Figure:
+    """What one neuron adds up on the way forward, and one input on the way back."""
+    fig = plots.new_figure(7.0, 2.6)
+    ax = plots.blank_axes(fig, (-0.6, 8.8), (-1.5, 1.9), aspect="equal")
+    inputs, neurons = (1.1, 0.0, -1.1), (0.6, -0.6)
+    for left, colour, words in ((0.0, plots.FORWARD, "fan-in 3"), (5.8, plots.BACKWARD, "fan-out 2")):
+        ahead = colour == plots.FORWARD
+        for x, heights, marked in ((left, inputs, 0.0), (left + 2.4, neurons, 0.6)):
+            for y in heights:
+                mine = y == marked and ahead == (x > left)
+                _circle(ax, x, y, "+" if mine else "", 20, colour if mine else plots.GREY)
+        for y in inputs if ahead else neurons:
+            ends = ((left, y), (left + 2.4, 0.6)) if ahead else ((left + 2.4, y), (left, 0.0))
+            _between(ax, *ends, colour)
+        ax.text(left + 1.2, 1.55, words, color=colour, ha="center", va="center", weight="bold")
+    plots.titled(fig, "A neuron adds up its inputs, an input what comes back")
+    return fig
+
 
 LEARNED = (
     "Training loss over eight epochs. With weights three times too small it stays at 2.30. With those of"
@@ -336,32 +394,30 @@ def curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
 
 
 ROAD = (
-    "Two chains of three layers, each with the factor 0.1. In the upper one the gradient has one way back,"
-    " through all three layers, and 0.001 of it is left. In the lower one a road leads past each layer to a"
-    " plus behind it. There each block has the factor 1.1, and 1.33 comes back."
+    "The way back through three layers, each with the factor 0.1, as orange arrows. In the upper row there is"
+    " one arrow through each layer, and the 1 at the loss becomes 0.1, 0.01 and 0.001. In the lower row a"
+    " second arrow with the factor 1 leads past each layer, and the 1 becomes 1.1, 1.21 and 1.33."
 )
 
 
 def road() -> Figure:
-    """The same three layers, without and with a road past each."""
-    fig = plots.new_figure(7.8, 3.5)
-    ax = plots.blank_axes(fig, (-0.7, 10.6), (-1.15, 3.5), aspect="equal")
-    for y, plus, left in ((2.5, False, "0.001"), (0.0, True, "1.33")):
-        x = 0.0
-        _circle(ax, x, y, "x", 22)
-        for _ in range(3):
-            _arrow(ax, (x + 0.33, y), (x + 0.95, y), plots.FORWARD)
-            frame = {"boxstyle": "round,pad=0.35", "facecolor": plots.PAPER, "edgecolor": plots.FORWARD}
-            ax.text(x + 1.45, y, "× 0.1", ha="center", va="center", bbox=frame)
-            _arrow(ax, (x + 1.95, y), (x + 2.55, y), plots.FORWARD)
-            if plus:
-                _arrow(ax, (x + 0.2, y + 0.28), (x + 2.68, y + 0.3), plots.FORWARD, 2.2, -0.38)
-            x += 2.85
-            _circle(ax, x, y, "+" if plus else "", 20 if plus else 8)
-        ax.text(x + 0.45, y, "loss", va="center", color=plots.GREY)
-        _arrow(ax, (x, y - 0.75), (0.75, y - 0.75), plots.BACKWARD, 2.2 if plus else 1.2)
-        ax.text(x + 0.2, y - 0.75, "1", color=plots.BACKWARD, va="center", weight="bold")
-        ax.text(0.6, y - 0.75, left, color=plots.BACKWARD, va="center", ha="right", weight="bold")
+    """The same three layers on the way back, without and with a road past each."""
+    fig = plots.new_figure(7.8, 3.4)
+    ax = plots.blank_axes(fig, (-0.6, 9.6), (-0.9, 3.0), aspect="equal")
+    frame = {"boxstyle": "round,pad=0.3", "facecolor": plots.PAPER, "edgecolor": plots.GREY}
+    for y, own in ((2.5, 0.0), (0.0, 1.0)):
+        left = (0.1 + own) ** np.arange(4)[::-1]
+        for k, value in enumerate(left):
+            x = 2.9 * k
+            _circle(ax, x, y, ("+" if own else "") if k > 0 else "x", 20, plots.GREY)
+            ax.text(x, y - 0.6, f"{value:.3g}", color=plots.BACKWARD, ha="center", va="center", weight="bold")
+            if k < 3:
+                _arrow(ax, (x + 2.58, y), (x + 0.34, y), plots.BACKWARD, 1.6)
+                ax.text(x + 1.45, y, "× 0.1", ha="center", va="center", color=plots.BACKWARD, bbox=frame)
+            if k < 3 and own:
+                _arrow(ax, (x + 2.7, y + 0.28), (x + 0.2, y + 0.28), plots.BACKWARD, 1.6, 0.38)
+                ax.text(x + 1.45, y + 0.98, "× 1", ha="center", va="center", color=plots.BACKWARD)
+        ax.text(9.05, y, "loss", va="center", color=plots.GREY)
     plots.titled(fig, "With a road past each layer, the gradient arrives")
     return fig
 

@@ -108,7 +108,8 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
         moved = isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True)
         if moved or (isinstance(before, dict) and set(before) != set(after)):
             advice = (
-                "`-=` and the like write into an array, so compute a new one instead"
+                "`+=`, `-=` and the like write into an array, also under a second name (`b = a` copies"
+                " nothing), so compute a new one instead"
                 if moved
                 else "leave it as it was"
             )
