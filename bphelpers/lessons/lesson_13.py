@@ -29,8 +29,8 @@ def init_layers(sizes: Sequence[int], rng: np.random.Generator) -> list[Array]:
 
 
 def network(weights: Sequence[Array], residual: bool = False) -> nn.Sequential:
-    """ReLU layers with these first weights and biases 0, scores at the end; or with a road past each inner
-    layer.
+    """ReLU layers with these first weights and biases 0, scores at the end; or with a shortcut past each
+    inner layer.
     """
 
     def layer(W: Array) -> nn.Linear:
@@ -52,9 +52,10 @@ def block_backward(dout: Array, x: Array, W: Array) -> tuple[Array, Array]:
 # --- Exercises --------------------------------------------------------------------------------------------
 
 _ON_PAPER = {
-    "you divide by the 200 neurons: what counts is how many numbers a neuron adds up, its fan-in": (
-        (0.1, 1 / 1024)
+    "you divide by the 450 neurons: what counts is how many numbers a neuron adds up, its fan-in": (
+        (np.sqrt(2 / 450), 1 / 1024)
     ),
+    "you take the mean of both fans, as Xavier does: He takes the inputs alone": (np.sqrt(2 / 500), 1 / 1024),
     "ReLU is forgotten: it takes half of the mean square": (1 / np.sqrt(50), 1 / 1024),
     "the root is missing: 2 / 50 is the mean square of a weight": (2 / 50, 1 / 1024),
     "only the 50 is under the root: the 2 belongs there too": (2 / np.sqrt(50), 1 / 1024),
@@ -88,6 +89,10 @@ def _first_weights(sizes: Sequence[int], rng: np.random.Generator) -> Mistakes:
     return {
         "the deviation has the number of neurons in it, the fan-out: what a neuron adds up is its fan-in": (
             drawing(lambda d_in, d_out: np.sqrt(2 / d_out))
+        ),
+        "you take the mean of both fans, as Xavier does: He takes the inputs alone": (
+            np.sqrt(2 / 500),
+            1 / 1024,
         ),
         "ReLU is forgotten: it takes half of the mean square, so there is a 2 over the fan-in": (
             drawing(lambda d_in, d_out: np.sqrt(1 / d_in))
@@ -143,14 +148,14 @@ def _block_mistakes(dout: Array, x: Array, W: Array) -> Mistakes:
         ),
         "ReLU's slope is taken from the sum x + f: ReLU looked at x": (dout + da * (x + f > 0), dW),
         "ReLU's slope is left out": (dout + da, dW),
-        "what comes back by the road is masked as well: no ReLU stands there": ((dout + da) * on, dW),
-        "dx gets only what comes back by the road: the layer passes something back as well": (dout, dW),
+        "what comes back by the shortcut is masked as well: no ReLU stands there": ((dout + da) * on, dW),
+        "dx gets only what comes back by the shortcut: the layer passes something back as well": (dout, dW),
         "the two shares of dx are multiplied: they add": (dout * da * on, dW),
-        "dx gets a 1 by the road: it gets what came back, which is dout": (1 + da * on, dW),
+        "dx gets a 1 by the shortcut: it gets what came back, which is dout": (1 + da * on, dW),
         "da is made with W.T: on the way back it is dout @ W": (dout + turned * on, dW),
         "dW is made with x: the layer got relu(x)": (dx, dout.T @ x),
         "dW is turned round: its rows belong to the neurons, as in W": (dx, dW.T),
-        "what comes back by the road is counted twice": (dx + dout, dW),
+        "what comes back by the shortcut is counted twice": (dx + dout, dW),
     }
 
 
@@ -378,7 +383,7 @@ LEARNED = (
     "Training loss over eight epochs. With weights three times too small it stays at 2.30. With those of"
     " init_layers it falls below 0.3."
 )
-LEARNED_TOO = LEARNED + " With small weights and a road past each layer it falls lower still."
+LEARNED_TOO = LEARNED + " With small weights and a shortcut past each layer it falls lower still."
 
 
 def curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
@@ -393,15 +398,15 @@ def curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
     return fig
 
 
-ROAD = (
+SHORTCUT = (
     "The way back through three layers, each with the factor 0.1, as orange arrows. In the upper row there is"
     " one arrow through each layer, and the 1 at the loss becomes 0.1, 0.01 and 0.001. In the lower row a"
     " second arrow with the factor 1 leads past each layer, and the 1 becomes 1.1, 1.21 and 1.33."
 )
 
 
-def road() -> Figure:
-    """The same three layers on the way back, without and with a road past each."""
+def shortcut() -> Figure:
+    """The same three layers on the way back, without and with a shortcut past each."""
     fig = plots.new_figure(7.8, 3.4)
     ax = plots.blank_axes(fig, (-0.6, 9.6), (-0.9, 3.0), aspect="equal")
     frame = {"boxstyle": "round,pad=0.3", "facecolor": plots.PAPER, "edgecolor": plots.GREY}
@@ -418,7 +423,7 @@ def road() -> Figure:
                 _arrow(ax, (x + 2.7, y + 0.28), (x + 0.2, y + 0.28), plots.BACKWARD, 1.6, 0.38)
                 ax.text(x + 1.45, y + 0.98, "× 1", ha="center", va="center", color=plots.BACKWARD)
         ax.text(9.05, y, "loss", va="center", color=plots.GREY)
-    plots.titled(fig, "With a road past each layer, the gradient arrives")
+    plots.titled(fig, "With a shortcut past each layer, the gradient arrives")
     return fig
 
 
@@ -473,7 +478,7 @@ def _between(ax: Axes, tail: tuple[float, float], tip: tuple[float, float], colo
 
 
 FIVE_CURVES = (
-    "Training loss over eight epochs. Plain stays at 2.3. He and batch norm fall slowly. With a road past"
+    "Training loss over eight epochs. Plain stays at 2.3. He and batch norm fall slowly. With a shortcut past"
     " each layer it falls furthest, alone or with batch norm as well."
 )
 
@@ -482,7 +487,7 @@ def five_curves(losses: dict[str, Sequence[float]]) -> Figure:
     """Training loss on a logarithmic axis, one line for each way to begin or to build."""
     fig = plots.new_figure(7.0, 3.6)
     ax = fig.add_subplot(yscale="log", xlabel="epoch", ylabel="training loss",
-                         title="Of five networks of twenty layers, those with a road learn best")  # fmt: skip
+                         title="Of five deep networks, those with a shortcut learn best")  # fmt: skip
     styles = (("v:", plots.GREY), ("s--", plots.INK), ("^--", plots.FORWARD), ("o-", plots.BACKWARD),
               ("D-", plots.UPDATE))  # fmt: skip
     for (name, loss), (style, colour) in zip(losses.items(), styles, strict=True):

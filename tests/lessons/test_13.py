@@ -153,12 +153,16 @@ def fitted(lesson, weights, residual=False):
 
 
 @pytest.mark.parametrize("seed", starts(10, always=1))
-def test_twenty_layers_train_from_the_right_size_or_with_a_road(lesson, seed):
+def test_twenty_layers_train_from_the_right_size_or_with_a_shortcut(lesson, seed):
     weights = init_layers(SIZES, np.random.default_rng(seed))
     small = [W / 3 for W in weights]
-    stuck, good, road = fitted(lesson, small), fitted(lesson, weights), fitted(lesson, small, residual=True)
+    stuck, good, shortcut = (
+        fitted(lesson, small),
+        fitted(lesson, weights),
+        fitted(lesson, small, residual=True),
+    )
     assert max(abs(loss - np.log(10)) for loss in stuck) < 0.01
-    assert good[-1] < 0.7 and road[-1] < 0.1 and road[-1] < good[-1]
+    assert good[-1] < 0.7 and shortcut[-1] < 0.1 and shortcut[-1] < good[-1]
     assert good[1] < np.log(10)  # although some begin far above a guess
     assert len(fitted(lesson, [3 * W for W in weights])) == 0  # stopped in the first epoch
 
@@ -198,11 +202,11 @@ def test_block_backward_against_differences(lesson, seed):
     np.testing.assert_allclose(block.backward(dout), dx, rtol=1e-12)
 
 
-def test_the_road_in_the_picture():
-    drawn = {text.get_text() for text in lesson_13.road().axes[0].texts}
+def test_the_shortcut_in_the_picture():
+    drawn = {text.get_text() for text in lesson_13.shortcut().axes[0].texts}
     said = {f"{factor**k:.3g}" for factor in (0.1, 1.1) for k in range(4)}
     assert said == {"1", "0.1", "0.01", "0.001", "1.1", "1.21", "1.33"} < drawn
-    assert all(number in lesson_13.ROAD for number in said)
+    assert all(number in lesson_13.SHORTCUT for number in said)
     assert pytest.approx(1e-20) == 0.1**20
 
 
@@ -261,7 +265,7 @@ def test_other_ways_to_draw_are_right(right, capsys):
 @pytest.mark.parametrize(
     ("key", "wrong", "says"),
     [
-        ("13.1", (0.1, 1 / 1024), "fan-in"),
+        ("13.1", (np.sqrt(2 / 450), 1 / 1024), "fan-in"),
         ("13.1", (0.2, 0.05), "multiply"),
         ("13.2", _layers(lambda d_in, d_out: np.sqrt(2 / d_out)), "fan-out"),
         ("13.2", _layers(lambda d_in, d_out: np.sqrt(2 / d_in), lambda i, o: (i, o)), "rows and columns"),
@@ -406,8 +410,8 @@ def test_clipping_keeps_the_direction(others):
 @pytest.mark.parametrize("seed", starts(10, always=0))
 @pytest.mark.parametrize(
     ("kind", "low", "high"),
-    [("plain", 2.29, 2.31), ("He", 0.4, 1.1), ("batch norm", 0.6, 0.9), ("road", 0.0, 0.3),
-     ("batch norm and road", 0.0, 0.35)],
+    [("plain", 2.29, 2.31), ("He", 0.4, 1.1), ("batch norm", 0.6, 0.9), ("shortcut", 0.0, 0.3),
+     ("batch norm and shortcut", 0.0, 0.35)],
 )  # fmt: skip
 def test_five_networks_from_ten_starts(others, kind, low, high, seed):
     """Twelve epochs at the rate 0.02."""
