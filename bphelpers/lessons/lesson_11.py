@@ -438,8 +438,8 @@ def confusion_in_words(labels: Labels, answers: Labels) -> str:
     counts, worst, share = _confused(labels, answers)
     return (
         f"A table with a row for each true digit and a column for each answer. {counts.trace()} of "
-        f"{counts.sum()} images lie on the diagonal. The {worst} is the hardest, with {share:.0%} of its images "
-        "read correctly."
+        f"{counts.sum()} images lie on the diagonal. The {worst} is the hardest, with {share:.0%} of its "
+        "images read correctly."
     )
 
 
