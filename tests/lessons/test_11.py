@@ -201,7 +201,7 @@ def test_the_larger_images_gain_more_from_a_hidden_layer(lesson):
     single, hidden = (np.mean(answers(params, X_val) == y_val) for params in (lesson.single, lesson.after[9]))
     assert 0.015 < hidden - single < 0.04
     by_lookup = np.mean(nearest(*lesson.training, lesson.X_test) == lesson.labels_test)
-    assert abs(by_lookup - np.mean(lesson.answers == lesson.labels_test)) < 0.015
+    assert 0.93 < by_lookup < 0.945 and np.mean(lesson.answers == lesson.labels_test) < by_lookup
 
 
 def test_the_middle_of_a_0_is_cold_and_a_1_is_a_stroke(lesson):
@@ -315,8 +315,8 @@ def test_the_first_start_agrees_with_the_benchmark(remedy):
 
 
 def test_the_step_with_weight_decay():
-    w = nn.Parameter(np.array([0.8]))
-    w.grad[:] = 0.1
+    w = nn.Parameter(np.array([0.8]), "w")
+    w.grad = np.array([0.1])
     optim.SGD(0.5, weight_decay=0.01).step([w])
     assert w.data[0] == pytest.approx(0.746)
 
