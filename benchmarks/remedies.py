@@ -5,12 +5,12 @@
 
 The page on remedies behind lesson 11 trains one start of two of them, which is what its time allows, and one
 is too few. This is the same work with the same functions and seeds, so start 0 is the page's own:
-784-128-64-10 with ReLU, plain steps at 0.05, batches of 32, 40,000 images seen (with early stopping at most 35,000). `784-10`
-is the network without a hidden layer, at the best of the rates 0.003, 0.01 and 0.03; `3,500 images` trains on
-what early stopping trains on, but for all ten epochs. Prints, for each, the share
-read correctly, what it gains on the plain network of the same seed, in points, and the standard error of
-the mean gain over the starts. Half a minute to some minutes on one thread. The counts came out the same with
-three kinds of OpenBLAS kernels and with NumPy's widest instructions switched off.
+784-128-64-10 with ReLU, plain steps at 0.05, batches of 32, 40,000 images seen (with early stopping at most
+35,000). `784-10` is the network without a hidden layer, at the best of the rates 0.003, 0.01 and 0.03; `3,500
+images` trains on what early stopping trains on, but for all ten epochs. Prints, for each, the share read
+correctly, what it gains on the plain network of the same seed, in points, and the standard error of the mean
+gain over the starts. Half a minute to some minutes on one thread. The counts came out the same with three
+kinds of OpenBLAS kernels and with NumPy's widest instructions switched off.
 """
 
 from __future__ import annotations

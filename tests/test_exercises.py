@@ -463,7 +463,11 @@ def test_odd_functions(verdict, capsys, answer, words):
         ("00.2", lambda f, x, h: "slope", "Your function returns text, and a number is asked for."),
         ("00.2", lambda f, x, h: f(x) + 1, "Got 9, too small by less than a factor of two. Called with cube"),
         ("00.2", lambda f, x, h: x / 0, "called with cube, 2, 0.1. ZeroDivisionError: "),
-        ("11.2", lambda X, Y, params, lr: X if X > 0 else 0, "`if` cannot decide for all its numbers at once"),
+        (
+            "11.2",
+            lambda X, Y, params, lr: X if X > 0 else 0,
+            "`if` cannot decide for all its numbers at once",
+        ),
         ("09.1", lambda a, b, floor: abs(a - b) / max(abs(a), abs(b), floor), "and neither can `max`."),
         ("09.1", lambda a, b, floor: abs(a - b) / np.maximum(abs(a), abs(b), floor), "takes two arrays"),
     ],

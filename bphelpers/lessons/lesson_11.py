@@ -85,7 +85,7 @@ def reader() -> Reader:
 
 # --- Exercise 11.1: the gradient of two images --------------------------------------------------------------
 
-_P = np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
+_P = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1]])
 _Y = np.array([[0, 0, 1], [0, 1, 0]])
 _PAPER: Mistakes = {
     "the mean over the two images is forgotten: divide by 2": _P - _Y,
@@ -444,6 +444,26 @@ def confusion_in_words(labels: Labels, answers: Labels) -> str:
 
 
 # --- The deeper pages ---------------------------------------------------------------------------------------
+
+REMEDIES = (
+    "Gains over the plain network in points of a hundred, with standard errors. Shifts 1.8, dropout 0.2, "
+    "weight decay 0.2, 3,500 images -0.4, early stopping -1.2, 784-10 -3.9."
+)
+
+
+def draw_remedies(right: Mapping[str, NDArray[np.int64]], plain: NDArray[np.int64]) -> Figure:
+    """What each remedy gains on the plain network, with the standard error over the starts."""
+    gains = {name: (counts - plain) / 10 for name, counts in right.items()}
+    names = sorted(gains, key=lambda name: gains[name].mean())
+    means = [gains[name].mean() for name in names]
+    errors = [gains[name].std(ddof=1) / np.sqrt(len(plain)) for name in names]
+    fig = plots.new_figure(7.0, 2.9)
+    ax = fig.subplots()
+    ax.errorbar(means, names, xerr=errors, fmt="o", color=plots.FORWARD, capsize=4)
+    ax.axvline(0, color=plots.GREY, lw=1)
+    ax.set(xlabel="gain over the plain network, in points",
+           title="What says something true about digits helps most")  # fmt: skip
+    return fig
 
 
 def draw_wrong_labels(right: dict[float, dict[int, float]]) -> Figure:

@@ -242,7 +242,7 @@ def in_place(X, Y, params, lr):
 @pytest.mark.parametrize(
     ("key", "wrong", "says"),
     [
-        ("11.1", [[0.5, 0.25, -0.75], [0.1, -0.2, 0.1]], "divide by 2"),
+        ("11.1", [[0.5, 0.3, -0.8], [0.1, -0.2, 0.1]], "divide by 2"),
         ("11.2", in_place, "read-only"),
         ("11.2", lambda X, Y, params, lr: {"W1": 0, "b1": 0}, ""),
         ("11.3", lesson_11.broken_split, "nothing is repaired yet"),
