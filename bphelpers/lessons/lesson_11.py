@@ -34,7 +34,8 @@ def forward(X: Array, params: Mapping[str, Array]) -> list[Array]:
 def train_step(X: Array, Y: Array, params: Mapping[str, Array], lr: float) -> Arrays:
     """The weights and biases after one step down the mean cross-entropy of a mini-batch."""
     A = forward(X, params)
-    dZ, new = (A[-1] - Y) / len(X), {}
+    dZ = (A[-1] - Y) / len(X)
+    new: Arrays = {}
     for layer in range(len(A) - 1, 0, -1):
         W, before = params[f"W{layer}"], A[layer - 1]
         new[f"W{layer}"] = W - lr * dZ.T @ before
@@ -117,7 +118,8 @@ def _step_mistakes(X: Array, Y: Array, params: Arrays, lr: float) -> Mistakes:
 
     def walked(*, late: bool = False, slope: str = "right", end: str = "right") -> Arrays:
         A = forward(X, params)
-        dZ, new = (A[-1] - Y) / n, {}
+        dZ = (A[-1] - Y) / n
+        new: Arrays = {}
         if end == "slope":
             dZ = dZ * A[-1] * (1 - A[-1])
         for layer in range(last, 0, -1):
@@ -125,7 +127,7 @@ def _step_mistakes(X: Array, Y: Array, params: Arrays, lr: float) -> Mistakes:
             new[f"b{layer}"] = params[f"b{layer}"] - lr * dZ.sum(axis=0)
             back = dZ @ (new if late else params)[f"W{layer}"]
             a = A[layer - 1]
-            dZ = back * {"right": a * (1 - a), "none": 1.0, "half": a, "tanh": 1 - a * a}[slope]
+            dZ = back * {"right": a * (1 - a), "none": np.ones_like(a), "half": a, "tanh": 1 - a * a}[slope]
         return new
 
     only_last = (f"W{last}", f"b{last}")
@@ -313,7 +315,7 @@ MISTAKES = (
 )
 
 
-def compare(mine: str) -> None:
+def compare(mine: Any) -> None:
     """Say how many of the misread images you read as their writers meant them."""
     net = reader()
     meant = "".join(map(str, net.labels[net.misread()]))
