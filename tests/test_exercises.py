@@ -469,7 +469,11 @@ def test_odd_functions(verdict, capsys, answer, words):
         ("00.2", lambda f, x, h: "slope", "Your function returns text, and a number is asked for."),
         ("00.2", lambda f, x, h: f(x) + 1, "Got 9, too small by less than a factor of two. Called with cube"),
         ("00.2", lambda f, x, h: x / 0, "called with cube, 2, 0.1. ZeroDivisionError: "),
-        ("11.1", lambda dout, z: dout if z > 0 else 0, "`if` cannot decide for all its numbers at once"),
+        (
+            "11.2",
+            lambda X, Y, params, lr: X if X > 0 else 0,
+            "`if` cannot decide for all its numbers at once",
+        ),
     ],
 )
 def test_odd_functions_in_lessons(said, key, answer, words):
@@ -725,15 +729,22 @@ def test_a_number_outside_the_range_is_not_recorded(reply, low, high, guess, wor
 
 
 @pytest.mark.parametrize(
-    ("key", "guess", "truth", "words"),
+    ("prediction", "guess", "truth", "words"),
     [
-        ("11.A", 80, 0.9, "write 0.8 for 80 %"),
-        ("11.A", 0.8, 0.9, "That is 0.1 too low."),
-        ("11.B", -1, 0.2, "you said -1 point; it is 0.2 points. That is 1.2 points too low."),
+        (Prediction("What share?", low=0, high=1, judged="difference"), 80, 0.9, "write 0.8 for 80 %"),
+        (Prediction("What share?", low=0, high=1, judged="difference"), 0.8, 0.9, "That is 0.1 too low."),
+        (
+            Prediction("By how many points?", unit="points", judged="difference"),
+            -1,
+            0.2,
+            "you said -1 point; it is 0.2 points. That is 1.2 points too low.",
+        ),
+        (Prediction("How many times?", low=0.001), 0, 187, "from 0.001 up"),
+        (Prediction("How many times?", low=0.001), 19, 187, "too small by a factor of 9.8"),
     ],
 )
-def test_numbers_in_the_lessons_are_judged_as_their_questions_ask(said, key, guess, truth, words):
-    assert words in said(predict, key, guess, reveal=truth)
+def test_numbers_are_judged_as_their_questions_ask(reply, prediction, guess, truth, words):
+    assert words in reply(prediction, guess, reveal=truth)
 
 
 @pytest.mark.parametrize(
