@@ -387,7 +387,7 @@ def spoiled() -> Figure:
         colour = plots.BACKWARD if name in wrong else plots.TARGET if name == "dA" else plots.INK
         ax.text(*place, name, ha="center", va="center", color=colour, size=12,
                 weight="bold" if name in wrong else "normal")  # fmt: skip
-    ax.text(2.9, 0.75, "one of these two steps", ha="center", color=plots.TARGET)
+    ax.text(2.9, 0.4, "one of these two steps", ha="center", color=plots.TARGET)
     plots.titled(fig, "The mistake is after the last right array, and before the first wrong one")
     return fig
 

@@ -263,6 +263,11 @@ def _in_copies(loss, array, h=1e-5):
     return np.array(slopes).reshape(array.shape)
 
 
+def _without_return(loss, array, h=1e-5):
+    slopes = lesson_09.nudge_each(loss, array, h)
+    slopes.copy()
+
+
 def looping(body):
     """The function with these lines in its loop."""
     code = "def nudge_each(loss, array, h=1e-5):\n    slopes = np.zeros(array.shape)\n"
@@ -295,7 +300,7 @@ DOWN, WRITE = "array[place] = old - h\ndown = loss(array)", "slopes[place] = (up
         (looping("up = loss(params)"), "the whole array, and nothing else"),
         (lambda loss, array, h: lesson_09.nudge_each(loss, array), "h is 1e-5, whatever is handed over"),
         (looping("\n".join([GO, DOWN, BACK])), "the slopes are never written down"),
-        (lambda loss, array, h: None, "missing the word return"),
+        (_without_return, "missing the word return"),
         (lambda loss, array, h: loss(array), "got one number"),
     ],
 )  # fmt: skip

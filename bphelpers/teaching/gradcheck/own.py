@@ -38,9 +38,9 @@ def check_own(
 
     ``loss(**params)``, or ``loss(params, X, y)``, is its loss on the batch; ``grads`` are your gradients by
     name (``W1`` or ``dW1``), or the function that makes them, called with what its arguments are named: X, y,
-    params or the arrays. With the function, the report also shows the lines that all wrong gradients depend on and no right
-    one. Rows or columns, ``X @ W`` or ``W @ X``, the usual activations and losses are recognised; where the
-    network is none of these, you get what :func:`check_gradients` can say.
+    params or the arrays. With the function, the report also shows the lines that all wrong gradients depend
+    on and no right one. Rows or columns, ``X @ W`` or ``W @ X``, the usual activations and losses are
+    recognised; where the network is none of these, you get what :func:`check_gradients` can say.
 
     >>> X, y = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.0]]), np.array([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]])
     >>> def loss(w, b):
