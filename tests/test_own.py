@@ -240,6 +240,46 @@ def test_what_is_not_recognised_is_checked_all_the_same():
     assert "Not recognised" in report.notes[-1]
 
 
+def test_a_loss_may_take_the_whole_dictionary_and_the_batch():
+    made, X, Y, params = network("x @ W", "tanh", "mse", "dW1 = -(X.T @ dZ1)")
+    named = check_own(made.loss, params, made.gradients, X, Y)
+    for loss in (
+        lambda params: made.loss(**params),
+        lambda parameters, X, y: made.loss(**parameters) + 0 * y.sum(),
+    ):
+        assert str(check_own(loss, params, made.gradients, X, Y)) == str(named)
+    with pytest.raises(ValueError, match=r"your loss stopped with TypeError: .* 'depth'"):
+        check_own(lambda params, depth: 0.0, params, made.gradients, X, Y)
+
+
+def test_reasons_come_without_the_table_in_lines_that_fit_a_page():
+    report = judged("x @ W", "tanh", "mse", "dZ1 = dA1")
+    assert "measured" in str(report) and "measured" not in report.reasons
+    flat = " ".join(report.reasons.split())
+    assert all(" ".join(note.split()) in flat for note in report.notes)
+    assert max(map(len, report.reasons.splitlines())) <= 88
+    assert judged("x @ W", "tanh", "mse").reasons.startswith("Read as")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("dW1 = -(X.T @ dZ1)", "W1: look for the mistake in this line of gradients, which"),
+        ("dZ1 = dA1", "W1, b1: look for the mistake in one of these lines of gradients, which"),
+    ],
+)  # fmt: skip
+def test_one_line_or_several_may_hold_the_mistake(line, says):
+    assert f"{says} the right arrays don't use:\n" in judged("x @ W", "tanh", "mse", line).notes[-1]
+
+
+def test_where_nothing_is_right_no_right_array_is_spoken_of():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(5, 3)), rng.normal(size=5)
+    made = compiled("def gradient(X, y, w):\n    return {'w': -2 * (X @ w - y) @ X / len(y)}\n")
+    report = check_own(lambda w: np.mean((X @ w - y) ** 2), {"w": np.ones(3)}, made.gradient, X, y)
+    assert "w: look for the mistake in this line of gradient:\n" in report.notes[-1]
+
+
 def test_two_mistakes_have_lines_of_their_own():
     report = judged("x @ W", "tanh", "mse", "dW1 = -(X.T @ dZ1)", "db1 = dZ1", "dW2 = A1.T @ dZ2 * n")
     assert [note.split(":")[0] for note in report.notes[1:]] == ["W1", "b1", "W2"]

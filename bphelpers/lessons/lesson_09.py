@@ -14,6 +14,7 @@ from bphelpers import data
 from bphelpers import functional as F
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
+from bphelpers.teaching.exercises.differences import Unreadable
 from bphelpers.teaching.gradcheck import Bug
 
 Array = NDArray[Any]
@@ -99,6 +100,11 @@ def backward_b(params: Params, X: Array, y: Array) -> Params:
     return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 
 
+def backward_c(params: Params, X: Array, y: Array) -> Params:
+    """The backward pass of exercise 09.3 as it stands there, with both of its mistakes."""
+    return backward(params, X, y, slope="tanh", bias="mean")
+
+
 def train(
     backward: Backward, params: Params, X: Array, y: Array, updates: int = 300, lr: float = 1.0
 ) -> tuple[Params, list[float]]:
@@ -120,67 +126,53 @@ def _toy(w: float, b: float) -> float:
 
 _UP, _DOWN, _HERE = (_toy(3, 1), _toy(2, 2)), (_toy(1, 1), _toy(2, 0)), _toy(2, 1)
 _TOY = tuple((up - down) / 2 for up, down in zip(_UP, _DOWN, strict=True))
-_TOY_MISTAKES = {
+_TOY_SAYS: dict[str, tuple[float, ...]] = {
     "you stop at the difference of the losses: divide by the distance, which is 2": (
         tuple(up - down for up, down in zip(_UP, _DOWN, strict=True))
     ),
     "you nudge up only: on a curve, one side alone is too steep": tuple(up - _HERE for up in _UP),
     "you nudge down only: on a curve, one side alone is too flat": tuple(_HERE - down for down in _DOWN),
-    "you believe the backward pass: work out the losses on both sides instead": (12.0, 2.0),
-    "the two are the wrong way round": _TOY[::-1],
+    "you believe the backward pass: work out the losses on both sides instead": (6.0, 2.0),
     "the lower loss is subtracted from the upper the wrong way round": tuple(-slope for slope in _TOY),
 }
+_TOY_MISTAKES = (
+    _TOY_SAYS
+    | {f"w is right, and for b {says}": (_TOY[0], b) for says, (_, b) in _TOY_SAYS.items()}
+    | {f"b is right, and for w {says}": (w, _TOY[1]) for says, (w, _) in _TOY_SAYS.items()}
+    | {"the two are the wrong way round": _TOY[::-1]}
+)
 
 
 # --- Exercise 09.2: the loop --------------------------------------------------------------------------------
 
 
+def nudge_each(loss: Callable[[Array], float], array: Array, h: float = 1e-5) -> Array:
+    """Centred differences of ``loss(array)``, one number of the array at a time."""
+    return _nudged(loss, array, h, lambda up, down, _: (up - down) / (2 * h))
+
+
 def slopes_by_nudging(loss: Loss, params: Params, h: float = 1e-5) -> Params:
-    """Centred differences of ``loss(params)``, one number of each array at a time."""
-    return _nudged(loss, params, h, lambda up, down, _: (up - down) / (2 * h))
+    """The same for every array of a dictionary, and a loss of all of them."""
+    return {
+        name: nudge_each(lambda moved, name=name: loss(params | {name: moved}), array, h)  # type: ignore[misc]
+        for name, array in params.items()
+    }
 
 
-def _nudged(loss: Loss, params: Params, h: float, slope: Callable[..., float]) -> Params:
-    here = loss(params)
-    slopes: Params = {}
-    for name, array in params.items():
-        slopes[name] = np.zeros(array.shape)
-        for place in np.ndindex(array.shape):
-            moved = [array.copy(), array.copy()]
-            moved[0][place] += h
-            moved[1][place] -= h
-            slopes[name][place] = slope(*(loss(params | {name: one}) for one in moved), here)
+def _nudged(loss: Callable[[Array], float], array: Array, h: float, slope: Callable[..., float]) -> Array:
+    here, slopes = loss(array), np.zeros(array.shape)
+    for place in np.ndindex(array.shape):
+        up, down = array.copy(), array.copy()
+        up[place] += h
+        down[place] -= h
+        slopes[place] = slope(loss(up), loss(down), here)
     return slopes
 
 
-def _left_behind(loss: Loss, params: Params, h: float, after: float) -> Params:
-    """The number isn't put back where it was, but stays ``after`` away from it."""
-    slopes: Params = {}
-    for name, array in params.items():
-        slopes[name] = np.zeros(array.shape)
-        for place in np.ndindex(array.shape):
-            old = array[place]
-            array[place] = old + h
-            up = loss(params)
-            array[place] = old - h
-            slopes[name][place] = (up - loss(params)) / (2 * h)
-            array[place] = old + after
-    return slopes
+def _loop_mistakes(loss: Callable[[Array], float], array: Array, h: float) -> Mistakes:
+    def of(slope: Callable[..., float]) -> Array:
+        return _nudged(loss, array, h, slope)
 
-
-def _all_at_once(loss: Loss, params: Params, h: float) -> Params:
-    slopes: Params = {}
-    for name, array in params.items():
-        rise = loss(params | {name: array + h}) - loss(params | {name: array - h})
-        slopes[name] = np.full(array.shape, rise / (2 * h))
-    return slopes
-
-
-def _loop_mistakes(loss: Loss, params: Params, h: float) -> Mistakes:
-    def of(slope: Callable[..., float]) -> Params:
-        return _nudged(loss, params, h, slope)
-
-    copies = [{name: array.copy() for name, array in params.items()} for _ in range(2)]
     return {
         "the 2 is missing: from old - h to old + h it is 2 * h": of(lambda up, down, _: (up - down) / h),
         "the change is not divided by the distance": of(lambda up, down, _: up - down),
@@ -192,38 +184,35 @@ def _loop_mistakes(loss: Loss, params: Params, h: float) -> Mistakes:
             of(lambda up, _, here: (up - here) / (2 * h))
         ),
         "up and down are the wrong way round": of(lambda up, down, _: (down - up) / (2 * h)),
-        "the number stays nudged: put the old one back before you go on": _left_behind(
-            loss, copies[0], h, -h
-        ),
-        "you add one h where two are needed to get back, or save the old number too late": (
-            _left_behind(loss, copies[1], h, h)
-        ),
-        "a whole array is nudged at once: nudge array[place] alone": _all_at_once(loss, params, h),
         "h is 1e-5, whatever is handed over: use the argument": _nudged(
-            loss, params, 1e-5, lambda up, down, _: (up - down) / 2e-5
+            loss, array, 1e-5, lambda up, down, _: (up - down) / 2e-5
         ),
-        "the slopes are never written down: put each into slopes[name][place]": (
-            {name: np.zeros(array.shape) for name, array in params.items()}
-        ),
+        "the slopes are never written down: put each into slopes[place]": np.zeros(array.shape),
     }
 
 
-def bowl(params: Params) -> float:
-    """A function of two arrays that is no parabola, so that every mistake shows."""
-    W, b = params["W"], params["b"]
-    return float(np.sum(np.sin(W) * W) + np.prod(np.cos(b)) + np.sum(np.exp(b) @ W))
+def _watched(function: Callable[[Array], Any], start: Array) -> Callable[..., float]:
+    """A loss of one array that says what is wrong where it is called otherwise than meant."""
+
+    def loss(array: Any, *others: Any) -> float:
+        if others or np.shape(array) != start.shape:
+            raise Unreadable("`loss` takes the whole array, and nothing else: write `loss(array)`.")
+        nudged = np.count_nonzero(array != start)
+        if nudged == start.size > 1:
+            raise Unreadable("A whole array is nudged at once: nudge `array[place]` alone.")
+        if nudged > 1:
+            raise Unreadable("The number stays nudged: put the old one back before you go on.")
+        return float(function(array))
+
+    return loss
 
 
-def one_number(params: Params) -> float:
-    """A cube, of one number."""
-    return float(np.sum(params["w"] ** 3))
-
-
-def _loop_cases() -> list[tuple[Loss, Params, float]]:
-    rng = np.random.default_rng(10)
+def _loop_cases() -> list[tuple[Callable[..., float], Array, float]]:
+    """No parabolas, so that every mistake shows; eighths, so that a nudge there and back is exact."""
+    W, b = np.array([[0.5, -1.25, 0.75], [1.5, 0.25, -0.5]]), np.array([1.0, -0.5])
     return [
-        (bowl, {"W": rng.normal(size=(2, 3)), "b": rng.normal(size=2)}, 0.1),
-        (one_number, {"w": np.array([2.0])}, 0.5),
+        (_watched(lambda W: np.sum(np.sin(W) * W) + np.prod(np.cos(W)), W), W, 0.125),
+        (_watched(lambda b: np.sum(b**3) + b[0] * b[1], b), b, 0.5),
     ]
 
 
@@ -275,7 +264,7 @@ def _repair_cases() -> list[tuple[Params, Array, Array]]:
 
 EXERCISES = {
     "09.1": Exercise(_TOY, _TOY_MISTAKES),
-    "09.2": Exercise(slopes_by_nudging, _loop_mistakes, cases=_loop_cases),
+    "09.2": Exercise(nudge_each, _loop_mistakes, cases=_loop_cases),
     "09.3": Exercise(backward, _repair_mistakes, cases=_repair_cases, gradient=True),
 }
 
@@ -287,9 +276,9 @@ PREDICTIONS = {
         " you whether the gradient is right.",
     ),
     "09.B": Prediction(
-        "The network has ten classes and hasn't learned anything yet. What is its loss?",
-        ("about 0.1", "about 0.9", "about 2.3"),
-        explain="'About 0.9' is tempting, because nine guesses out of ten are wrong. But the loss isn't a"
+        "A network has a thousand classes and hasn't learned anything yet. What is its loss?",
+        ("about 1.0", "about 6.9", "about 1000"),
+        explain="'About 1.0' is tempting, because 999 guesses out of 1000 are wrong. But the loss isn't a"
         " share of errors. It's minus the logarithm of the probability that the right class gets.",
     ),
     "09.C": Prediction(
@@ -373,13 +362,13 @@ def ruler() -> Figure:
 
 SPOILED = (
     "The backward pass as a chain from right to left: dZ2 gives dW2 and db2, and by way of dA it gives dZ1,"
-    " from which dW1 and db1 come. The step from dA to dZ1 is broken. dZ1, dW1 and db1 are marked as wrong."
-    " dZ2, dW2, db2 and dA are right."
+    " from which dW1 and db1 come. dZ1, dW1 and db1 are marked as wrong, and dZ2, dW2 and db2 are right."
+    " Nothing is known of dA, so the steps before and after it are both marked as suspects."
 )
 
 
 def spoiled() -> Figure:
-    """What a mistake between dA and dZ1 spoils, and what it leaves."""
+    """What is right, what is wrong, and the two steps between."""
     fig = plots.new_figure(7.2, 2.5)
     ax = plots.blank_axes(fig, (-0.8, 8.3), (-1.5, 1.45), aspect="equal")
     places = {"P − Y": (7.5, 0.0), "dZ2": (5.4, 0.0), "dW2": (6.1, -1.1), "db2": (4.7, -1.1),
@@ -389,24 +378,23 @@ def spoiled() -> Figure:
     arrows = [("P − Y", "dZ2"), ("dZ2", "dW2"), ("dZ2", "db2"), ("dZ2", "dA"), ("dA", "dZ1"), ("dZ1", "dW1"),
               ("dZ1", "db1")]  # fmt: skip
     for tail, tip in arrows:
-        bad = tip in wrong
+        suspect, bad = "dA" in (tail, tip), tip in wrong
+        style, colour = ("--", plots.TARGET) if suspect else ("-", plots.BACKWARD if bad else plots.INK)
         ax.annotate("", places[tip], places[tail],
-                    arrowprops={"arrowstyle": "-|>", "lw": 1.6, "ls": "--" if bad else "-", "shrinkA": 19,
-                                "shrinkB": 19, "color": plots.BACKWARD if bad else plots.INK})  # fmt: skip
+                    arrowprops={"arrowstyle": "-|>", "lw": 1.6, "ls": style, "shrinkA": 19, "shrinkB": 19,
+                                "color": colour})  # fmt: skip
     for name, place in places.items():
-        colour = plots.BACKWARD if name in wrong else plots.INK
-        weight = "bold" if name in wrong else "normal"
-        ax.text(*place, name, ha="center", va="center", color=colour, weight=weight,
-                size=12)  # fmt: skip
-    ax.annotate("the mistake", (1.65, 0.08), (1.65, 0.85), ha="center", color=plots.BACKWARD,
-                arrowprops={"arrowstyle": "-", "color": plots.BACKWARD})  # fmt: skip
-    plots.titled(fig, "A mistake spoils what is computed after it, and nothing before")
+        colour = plots.BACKWARD if name in wrong else plots.TARGET if name == "dA" else plots.INK
+        ax.text(*place, name, ha="center", va="center", color=colour, size=12,
+                weight="bold" if name in wrong else "normal")  # fmt: skip
+    ax.text(2.9, 0.4, "one of these two steps", ha="center", color=plots.TARGET)
+    plots.titled(fig, "The mistake is after the last right array, and before the first wrong one")
     return fig
 
 
 # --- The slider: four networks, twenty images ---------------------------------------------------------------
 
-FAULTS = ("the slope is forgotten", "a sign is lost", "a sigmoid too many", "nothing")
+FAULTS = ("a sigmoid too many", "the slope is forgotten", "dA has the wrong sign", "nothing")
 
 
 def squashed_loss(params: Params, X: Array, y: Array) -> float:
@@ -433,7 +421,9 @@ def squashed_backward(params: Params, X: Array, y: Array) -> Params:
 def by_heart(fault: str, seed: int = 0) -> tuple[tuple[float, ...], dict[str, float]]:
     """Losses on twenty images over 500 updates, and the relative error of each array before the first."""
     X, y = (array[:20] for array in data.digits())
-    wrong = {"the slope is forgotten": {"slope": "forgotten"}, "a sign is lost": {"sign": -1}}.get(fault, {})
+    wrong = {"the slope is forgotten": {"slope": "forgotten"}, "dA has the wrong sign": {"sign": -1}}.get(
+        fault, {}
+    )
     squashed = fault == "a sigmoid too many"
     measure = squashed_loss if squashed else loss
     backwards: Backward = squashed_backward if squashed else functools.partial(backward, **wrong)  # type: ignore[arg-type]
@@ -455,8 +445,8 @@ def draw_by_heart(fig: Figure, fault: str) -> Callable[..., None]:
     curve.set(xlabel="updates", ylabel="loss on twenty images", xlim=(0, 500), ylim=(0, 2.7))
     curve.axhline(np.log(10), color=plots.GREY, lw=1, ls=":")
     curve.text(490, np.log(10) + 0.05, "a guess", ha="right", color=plots.GREY)
-    _zones(check, 1e-8, 20)
-    check.set(xlabel="relative error", ylim=(3.6, -0.6), xticks=[1e-6, 1e-3, 1])
+    _zones(check, 1e-11, 20)
+    check.set(xlabel="relative error", ylim=(3.6, -0.6), xticks=[1e-9, 1e-6, 1e-3, 1])
     check.set_yticks(range(4), ["W1", "b1", "W2", "b2"])
 
     def update(fault: str) -> None:
@@ -465,7 +455,7 @@ def draw_by_heart(fig: Figure, fault: str) -> Callable[..., None]:
         curve.set_title(f"Wrong: {fault}" if fault != "nothing" else "Nothing is wrong")
         for row, error in enumerate(errors.values()):
             bad = error > 1e-3
-            check.plot(max(error, 1e-7), row, "o" if bad else "s", ms=8, ls="none",
+            check.plot(max(error, 1e-12), row, "o" if bad else "s", ms=8, ls="none",
                        color=plots.BACKWARD if bad else plots.UPDATE)  # fmt: skip
 
     return update

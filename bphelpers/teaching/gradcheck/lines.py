@@ -33,10 +33,11 @@ def suspects(
     found = sorted({line for line, _ in set.intersection(*sets) - cleared})
     if not 0 < len(found) <= MOST:
         return ""
-    what = "this line" if len(found) == 1 else "these lines"
+    what = "this line" if len(found) == 1 else "one of these lines"
+    clause = ", which the right arrays don't use" if right else ""
     shown = "".join(f"\n    {i}: {lines[i - 1].strip()}" for i in found)
     name = getattr(function, "__name__", "your code")
-    return f"{', '.join(wrong)}: look at {what} of {name}, which no right gradient needs:{shown}"
+    return f"{', '.join(wrong)}: look for the mistake in {what} of {name}{clause}:{shown}"
 
 
 def _needs(function: ast.AST, order: list[str]) -> dict[str, set[Part]]:

@@ -36,11 +36,11 @@ def check_own(
 ) -> GradientReport:
     """Check the gradients of a network of your own, written in NumPy; name the mistake, and its place [09].
 
-    ``loss(**params)`` is its loss on the batch ``X``, ``y``; ``grads`` are your gradients by name (``W1`` or
-    ``dW1``), or the function that makes them, called with what its arguments are named: X, y, params or the
-    arrays. With the function, the report also shows the lines that all wrong gradients depend on and no right
-    one. Rows or columns, ``X @ W`` or ``W @ X``, the usual activations and losses are recognised; where the
-    network is none of these, you get what :func:`check_gradients` can say.
+    ``loss(**params)``, or ``loss(params, X, y)``, is its loss on the batch; ``grads`` are your gradients by
+    name (``W1`` or ``dW1``), or the function that makes them, called with what its arguments are named: X, y,
+    params or the arrays. With the function, the report also shows the lines that all wrong gradients depend
+    on and no right one. Rows or columns, ``X @ W`` or ``W @ X``, the usual activations and losses are
+    recognised; where the network is none of these, you get what :func:`check_gradients` can say.
 
     >>> X, y = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.0]]), np.array([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]])
     >>> def loss(w, b):
@@ -56,7 +56,7 @@ def check_own(
     w[0, 1]: got -1.1, expected -1.958.
     w: This is the transpose of the right gradient: dw = X.T @ dz.
     Read as: X @ w + b, mse.
-    w: look at this line of gradients, which no right gradient needs:
+    w: look for the mistake in this line of gradients, which the right arrays don't use:
         3: return {"dw": miss.T @ X, "db": miss.sum(axis=0)}
     """
     points = {name: float64_copy(name, array) for name, array in params.items()}
@@ -65,7 +65,7 @@ def check_own(
         known = _named(X, y) | points | {"params": points, "parameters": points}
         grads = theirs.call("grads", function, known)
     found = theirs.named_gradients(grads, list(points), points)
-    return _report(loss, points, found, {"X": X}, [y], tolerance, lr=lr, source=function)
+    return _report(_by_name(loss, X, y), points, found, {"X": X}, [y], tolerance, lr=lr, source=function)
 
 
 def check_function(
@@ -235,6 +235,19 @@ def check_update(
     found = {name: (before[name] - after[name]) / rate for name in names}
     inputs, targets = ({} if X is None else {"X": X}), [] if y is None else [y]
     return _report(loss, before, found, inputs, targets, tolerance, lr=rate, source=step)
+
+
+def _by_name(loss: Callable[..., Any], X: ArrayLike, y: ArrayLike) -> Callable[..., Any]:
+    """A loss of the whole dictionary, as one of the arrays by name; any other as it is."""
+    wanted = [p.name for p in theirs.parameters_of(loss)]
+    if not {"params", "parameters"} & set(wanted):
+        return loss
+
+    def by_name(**arrays: Array) -> Any:
+        known = _named(X, y) | {"params": arrays, "parameters": arrays}
+        return loss(**{name: known[name] for name in wanted if name in known})
+
+    return by_name
 
 
 def _report(

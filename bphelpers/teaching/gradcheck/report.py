@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from textwrap import shorten
+from textwrap import fill, shorten
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from bphelpers.teaching.gradcheck.slopes import Kink
 from bphelpers.teaching.numbers import number
 
 KINKS_SHOWN = 3
+WIDTH = 88  # columns; JupyterLab breaks longer lines in the middle of a word
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +214,13 @@ class GradientReport:
         return "\n".join([count, *table, *said, *self._reasons(), *self.notes])
 
     __repr__ = __str__
+
+    @property
+    def reasons(self) -> str:
+        """What is wrong and in which lines, without the table; no line is longer than a page is wide."""
+        lines = "\n".join([*self._reasons(), *self.notes]).splitlines()
+        # A line of code starts with spaces, and is shown as it was written.
+        return "\n".join(s if s[:1] == " " else fill(s, WIDTH, break_on_hyphens=False) for s in lines)
 
     def _reasons(self) -> list[str]:
         """One sentence for each reason, with the names of all arrays that it explains."""
