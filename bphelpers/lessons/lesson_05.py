@@ -214,7 +214,7 @@ def chain(*, answered: bool = False) -> Figure:
             ax.text(2.75 * k, -0.98, below, ha="center", color=plots.BACKWARD, weight="bold")
     for k, (above, below) in enumerate((("w1 = 2", ""), ("w2 = 5", "4 · 5"), (" ", "30 − 26"))):
         _wire(ax, (2.75 * k, 0), (2.75 * k + 2.75, 0), above, below if answered else "")
-    plots.titled(fig, "o sends h what came back to it, times the weight between" if answered
+    plots.titled(fig, "h gets what came back to o, times the weight w2" if answered
                  else "o has a target, and h has none")  # fmt: skip
     return fig
 

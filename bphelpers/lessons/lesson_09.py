@@ -294,7 +294,7 @@ PREDICTIONS = {
 
 TWO_NETWORKS = (
     "The losses of two networks, A and B, over 300 updates. Both fall from 2.5 to below 0.1. B's falls"
-    " faster, and A's catches up."
+    " faster, and A's nearly catches up."
 )
 
 
@@ -356,7 +356,7 @@ def ruler() -> Figure:
             ax.annotate(words, (error, row), (0, 9), textcoords="offset points", ha="center", size=9.5)
     ax.set_yticks(range(3), [name for name, *_ in rows])
     ax.grid(visible=False)
-    plots.titled(fig, "Right and wrong are far apart, unless you check in float32")
+    plots.titled(fig, "Right and wrong are far apart, unless float32 meets a tiny nudge")
     return fig
 
 
@@ -394,7 +394,7 @@ def spoiled() -> Figure:
 
 # --- The slider: four networks, twenty images ---------------------------------------------------------------
 
-FAULTS = ("a sigmoid too many", "the slope is forgotten", "dA has the wrong sign", "nothing")
+FAULTS = ("one sigmoid too many", "the slope is forgotten", "dA has the wrong sign", "nothing")
 
 
 def squashed_loss(params: Params, X: Array, y: Array) -> float:
@@ -424,7 +424,7 @@ def by_heart(fault: str, seed: int = 0) -> tuple[tuple[float, ...], dict[str, fl
     wrong = {"the slope is forgotten": {"slope": "forgotten"}, "dA has the wrong sign": {"sign": -1}}.get(
         fault, {}
     )
-    squashed = fault == "a sigmoid too many"
+    squashed = fault == "one sigmoid too many"
     measure = squashed_loss if squashed else loss
     backwards: Backward = squashed_backward if squashed else functools.partial(backward, **wrong)  # type: ignore[arg-type]
     params = first_weights(seed)
@@ -444,7 +444,7 @@ def draw_by_heart(fig: Figure, fault: str) -> Callable[..., None]:
     curve, check = fig.subplots(1, 2, width_ratios=(3, 2))
     curve.set(xlabel="updates", ylabel="loss on twenty images", xlim=(0, 500), ylim=(0, 2.7))
     curve.axhline(np.log(10), color=plots.GREY, lw=1, ls=":")
-    curve.text(490, np.log(10) + 0.05, "a guess", ha="right", color=plots.GREY)
+    curve.text(490, np.log(10) + 0.05, "chance", ha="right", color=plots.GREY)
     _zones(check, 1e-11, 20)
     check.set(xlabel="relative error", ylim=(3.6, -0.6), xticks=[1e-9, 1e-6, 1e-3, 1])
     check.set_yticks(range(4), ["W1", "b1", "W2", "b2"])
@@ -452,7 +452,7 @@ def draw_by_heart(fig: Figure, fault: str) -> Callable[..., None]:
     def update(fault: str) -> None:
         losses, errors = by_heart(fault)
         curve.plot(losses, "-", color=plots.BACKWARD)
-        curve.set_title(f"Wrong: {fault}" if fault != "nothing" else "Nothing is wrong")
+        curve.set_title(f"Mistake: {fault}" if fault != "nothing" else "Nothing is wrong")
         for row, error in enumerate(errors.values()):
             bad = error > 1e-3
             check.plot(max(error, 1e-12), row, "o" if bad else "s", ms=8, ls="none",
@@ -467,7 +467,7 @@ def describe_by_heart(fault: str) -> str:
     end = f"{losses[-1]:.1f}"
     wrong = [name for name, error in errors.items() if error > 1e-3]
     says = f"finds {' and '.join(wrong)} wrong" if wrong else "finds every array right"
-    first = "Nothing is wrong" if fault == "nothing" else f"Wrong: {fault}"
+    first = "Nothing is wrong" if fault == "nothing" else f"Mistake: {fault}"
     return f"{first}. After 500 updates the loss on twenty images is {end}. The gradient check {says}."
 
 

@@ -232,14 +232,15 @@ def test_what_each_test_catches_from_ten_starts(seed):
     ends = {fault: lesson_09.by_heart(fault, seed)[0][-1] for fault in lesson_09.FAULTS}
     errors = {fault: lesson_09.by_heart(fault, seed)[1] for fault in lesson_09.FAULTS}
     assert ends["nothing"] < 0.02 and ends["the slope is forgotten"] < 0.02
-    assert 2.2 < ends["dA has the wrong sign"] < 2.4 and 1.5 < ends["a sigmoid too many"] < 1.65
-    for fault in ("nothing", "a sigmoid too many"):
+    assert 2.2 < ends["dA has the wrong sign"] < 2.4 and 1.5 < ends["one sigmoid too many"] < 1.65
+    for fault in ("nothing", "one sigmoid too many"):
         assert max(errors[fault].values()) < 1e-6
     for fault in ("the slope is forgotten", "dA has the wrong sign"):
         assert {name for name, error in errors[fault].items() if error > 1e-3} == {"W1", "b1"}
         assert max(errors[fault]["W2"], errors[fault]["b2"]) < 1e-6
     assert all(
-        "finds every array right" in lesson_09.describe_by_heart(f) for f in ("a sigmoid too many", "nothing")
+        "finds every array right" in lesson_09.describe_by_heart(f)
+        for f in ("one sigmoid too many", "nothing")
     )
 
 

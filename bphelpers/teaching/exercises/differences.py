@@ -170,7 +170,8 @@ def _readable(value: np.ndarray, right: np.ndarray, returned: bool) -> np.ndarra
     if not np.isfinite(value).all():
         bad = tuple(np.argwhere(~np.isfinite(value))[0])
         entry = f" at {place(bad)}" if bad else ""
-        raise Unreadable(f"There is {number(value[bad])}{entry}. Is something divided by zero?")
+        cause = "root or logarithm of a negative number" if np.isnan(value[bad]) else "logarithm of 0"
+        raise Unreadable(f"There is {number(value[bad])}{entry}. Is it a division by 0, or the {cause}?")
     return value.reshape(right.shape) if value.size == right.size == 1 else value
 
 

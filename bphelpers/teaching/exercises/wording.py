@@ -49,7 +49,7 @@ def roughly(found: Any, truth: Any) -> str:
 
 def _judged(a: float, b: float) -> str:
     side, factor = ("large", a / b) if abs(a) > abs(b) else ("small", b / a)
-    limits = ((1.01, "less than a hundredth"), (1.1, "less than a tenth"), (2, "less than a factor of two"))
+    limits = ((1.01, "less than 1 %"), (1.1, "less than a tenth"), (2, "less than a factor of two"))
     far = "a factor of two to ten" if abs(factor) <= 10 else "a factor of more than ten"
     by = next((words for limit, words in limits if abs(factor) < limit), far)
     if factor < 0:

@@ -354,9 +354,11 @@ class _Tracer:
             weights = [(l + 1, i, j) for i in after]
             terms = [(f"dz{l + 1}_{i}", f"W{l + 1}_{i}{j}") for i in after]
             formula = self.sum_of(terms)
-            how = "the delta of the neuron that it feeds times the weight between"
+            how = "the delta of the neuron that it feeds times the weight between the two"
             if len(after) > 1:
-                how = "the deltas of the neurons that it feeds, each times the weight between, added up"
+                how = (
+                    "the deltas of the neurons that it feeds, each times the weight between the two, added up"
+                )
             end = f": {self.say_sum(terms)} is" if len(after) <= 3 else ", which makes"
             words = f"Back to {self.neuron(l, j)}: {how}{end} {self.say(name)}."
         return self.step(name, formula, words, [(l, j), *((l + 1, i) for i in after)], weights)
