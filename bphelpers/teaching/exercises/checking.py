@@ -92,7 +92,8 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     given = copy.deepcopy(arguments)  # so that a function that writes into its inputs spoils nothing
     code = getattr(function, "__code__", None)
     try:
-        found = function(*given)
+        with np.errstate(all="ignore"):  # what overflows is told in the reply
+            found = function(*given)
     except Unreadable:  # an argument lost patience, and says why
         raise
     except Exception as error:
