@@ -169,6 +169,7 @@ def test_a_prediction_is_well_written(key, said):
 
 
 MORE = "It is right to the 2 digits that you gave: give more."
+AFTER = "If a loop fills it, `return` stands after the loop."
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,7 @@ VERDICTS = [
         {"q": 4.0, "p": 2.0, "r": 5.0},
         "In q: got 4, too large by less than a factor of two",
     ),
-    ({"p": 2.0, "q": 3.0}, {"p": 2.0}, "Your dictionary has no q."),
+    ({"p": 2.0, "q": 3.0}, {"p": 2.0}, f"Your dictionary has no q. {AFTER}"),
     ({"p": 2.0}, 2.0, "Expected a dictionary, got the number 2."),
     ({"p": 2.0, "q": 3.0}, lambda: {"r": 1.0, "q": 3.0, "p": 2.0}, "right", {"cases": [(), ()]}),
 ]
@@ -440,7 +441,10 @@ def writes(dout, x, W):
             "under a second name (`b = a` copies nothing), so compute a new one instead.",
         ),
         (lambda dout, x, W: dout @ x, "Your function stopped, called with an array of shape (3, 2), an"),
-        (lambda dout, x, W: dout @ x, "In `A @ B`, A must have as many columns as B has rows."),
+        (
+            lambda dout, x, W: dout @ x,
+            "In a product with `@`, the left factor must have as many columns as the right one has rows.",
+        ),
         (lambda dout, x, W: max(dout, 2 * dout), "and neither can `max`."),
         (lambda dout, x, W: np.maximum(dout, dout, 0.0), "takes two arrays"),
         (lambda x: x, "TypeError: "),

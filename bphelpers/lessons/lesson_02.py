@@ -98,6 +98,9 @@ def _log_probabilities_mistakes(z: Array) -> Mistakes:
         - np.log(np.sum(np.exp(shifted))),
         "the smallest logit is subtracted: the largest is what overflows": without(float(np.min(z))),
         "the mean of the logits is subtracted: the largest may still overflow": without(float(np.mean(z))),
+        "the logarithm is taken of a negative number: without a division, there's a logarithm already": (
+            np.log(log_probabilities(z))
+        ),
         "the probabilities are returned: their logarithms are asked for": p,
         "the sign is turned: logarithms of probabilities are negative, and the minus comes later": (
             np.log(np.sum(np.exp(shifted))) - shifted
@@ -132,6 +135,17 @@ def _cross_entropy_mistakes(logits: Array, labels: Labels) -> Mistakes:
         ),
         "the first class is charged in every row: it should be the right one, whose number is the label": (
             -np.mean(log_p[:, 0])
+        ),
+        "`log_p(z[label])` hands `log_p` a single logit: it needs the whole row, so pick the label's number"
+        " afterwards": 0.0,
+        "the classes are counted from 1: the first has the number 0, so it's `log_p(z)[label]`": (
+            -np.mean(log_p[rows, labels - 1])
+        ),
+        "`log_p(z)` is multiplied by the label: the label is a place, so it's `log_p(z)[label]`": (
+            -labels @ log_p / n
+        ),
+        "the logarithm is taken of a negative number: `log_p` gives logarithms already": (
+            np.mean(-np.log(log_p[rows, labels]))
         ),
         "all classes are charged: only the right one is": -np.sum(log_p) / n,
         "every row is charged for all the labels: each row has one of its own": -np.mean(log_p[:, labels]),
@@ -201,12 +215,12 @@ PREDICTIONS = {
         ),
     ),
     "02.C": Prediction(
-        "A network is very sure. Its logits are 1000 and 0. What does `probabilities` return for the first"
-        " class?",
-        ("1", "inf", "nan"),
+        "A network with random weights chooses among ten digits, and knows nothing. About how large is its"
+        " loss?",
+        (0.1, 2.3, 10),
         explain=(
-            "On paper it's 1, except for a difference that begins hundreds of decimals later. But the"
-            " computer has to work out the exponential of 1000 first."
+            "10 is tempting, because there are ten digits. And 0.1 is what the right digit is given. But"
+            " you pay minus the logarithm of that."
         ),
     ),
 }

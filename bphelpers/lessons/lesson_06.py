@@ -13,6 +13,7 @@ from bphelpers import functional as F
 from bphelpers.numeric import Array, numerical_gradient
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
+from bphelpers.teaching.exercises.differences import Unreadable
 
 Arrays = dict[str, Array]  # by name: W1, b1, W2, b2, ...
 
@@ -95,12 +96,28 @@ def _paper_mistakes() -> Mistakes:
 # --- Exercise 06.2: the backward pass of a whole network ----------------------------------------------------
 
 
+class _Activations(list[Array]):
+    """All activations of a network; who asks for one too many is told how many there are."""
+
+    __name__ = "list"  # what check calls it
+
+    def __getitem__(self, layer: Any) -> Any:
+        try:
+            return super().__getitem__(layer)
+        except IndexError:
+            last = len(self) - 1
+            raise Unreadable(
+                f"There is no A[{layer}]: this network has {last} layer{'s' * (last > 1)}, and `A` one entry"
+                f" more than there are layers, from A[0] to A[{last}]."
+            ) from None
+
+
 def _network_case(seed: int, width: int, layers: int, n: int) -> tuple[Array, list[Array], Arrays]:
     """What backward_all is called with. Layers of one width, so that a wrong transpose runs and is named."""
     rng = np.random.default_rng(seed)
     sizes = [width] * (layers + 1)
     p: Arrays = {name: rng.normal(size=array.shape) for name, array in fresh(sizes, 0).items()}
-    A = forward_all(rng.normal(size=(n, width)), p)
+    A = _Activations(forward_all(rng.normal(size=(n, width)), p))
     return rng.normal(size=(n, width)), A, p
 
 
@@ -145,16 +162,16 @@ def _faulty_pass(dA: Array, A: Sequence[Array], p: Arrays, fault: str) -> Arrays
 
 _PASS_FAULTS = {
     "turned": "dA is dZ @ W.T: back to the inputs you need the columns of W, and `@` takes them as they are",
-    "no slope": "the slope of the sigmoid is left out: dZ is dA * A[l] * (1 - A[l])",
-    "half a slope": "only half of the slope is there: it is A[l] * (1 - A[l])",
-    "a for its slope": "the activation stands where its slope belongs: A[l] * (1 - A[l])",
-    "tanh": "the slope is that of tanh: the sigmoid's is A[l] * (1 - A[l])",
-    "slope of what came in": "the slope is taken at A[l - 1]: layer l puts out A[l]",
-    "sigmoid twice": "sigmoid is applied once more: A[l] is already its output",
+    "no slope": "the slope of the sigmoid is left out: dZ is dA * A[layer] * (1 - A[layer])",
+    "half a slope": "only half of the slope is there: it is A[layer] * (1 - A[layer])",
+    "a for its slope": "the activation stands where its slope belongs: A[layer] * (1 - A[layer])",
+    "tanh": "the slope is that of tanh: the sigmoid's is A[layer] * (1 - A[layer])",
+    "slope of what came in": "the slope is taken at A[layer - 1]: the layer puts out A[layer]",
+    "sigmoid twice": "sigmoid is applied once more: A[layer] is already its output",
     "no slope but in the last layer": "only the last layer has its slope: every layer has a sigmoid",
     "no slope in the last layer": "the last layer's slope is left out: it has a sigmoid as well",
-    "what went out": "dZ meets A[l], which the layer put out: the weights multiply A[l - 1]",
-    "on its side": "dW lies on its side: it has a row for each neuron, so it is dZ.T @ A[l - 1]",
+    "what went out": "dZ meets A[layer], which the layer put out: the weights multiply A[layer - 1]",
+    "on its side": "dW lies on its side: it has a row for each neuron, so it is dZ.T @ A[layer - 1]",
     "averaged": "dW and db are averaged over the examples: the 1/n is already in dA",
     "dW averaged": "dW is averaged over the examples: the 1/n is already in dA",
     "db averaged": "db is averaged over the examples: the 1/n is already in dA, so take sum and not mean",
@@ -164,8 +181,8 @@ _PASS_FAULTS = {
     "no W": "the deltas are passed on without the weights: dA is dZ @ W",
     "dA from dA": "dA @ W is passed on: it is dZ @ W, with the slope in it",
     "never moves on": "dA stays what it was: at the end of the loop, set it to dZ @ W",
-    "the layer before's W": "dZ passes through the weights of the layer before: layer l has W l",
-    "the next layer's W": "dZ passes through the weights of the layer after: layer l has W l",
+    "the layer before's W": "dZ passes through the weights of the layer before: layer 2 has W2",
+    "the next layer's W": "dZ passes through the weights of the layer after: layer 2 has W2",
 }
 
 
@@ -216,7 +233,20 @@ _REPAIR_FAULTS = {
 
 
 def _repair_mistakes(*arrays: Array) -> Mistakes:
-    return {clause: repaired(*arrays, faults=faults) for faults, clause in _REPAIR_FAULTS.items()}
+    X, y, W1, b1, W2, b2 = arrays
+    dW1, db1, dW2, db2 = repaired(*arrays)
+    ours = repaired(X, y, W1.T, b1, W2.T, b2)
+    named = {clause: repaired(*arrays, faults=faults) for faults, clause in _REPAIR_FAULTS.items()}
+    return named | {
+        "it's rewritten in our layout: in this program W has a row for each input, and forward is `X @ W1`": (
+            ours[0].T,
+            ours[1],
+            ours[2].T,
+            ours[3],
+        ),
+        "layer 2 comes first: the order is dW1, db1, dW2, db2": (dW2, db2, dW1, db1),
+        "the weights come first, and then the biases: the order is dW1, db1, dW2, db2": (dW1, dW2, db1, db2),
+    }
 
 
 def _repair_cases() -> list[tuple[Array, ...]]:

@@ -294,7 +294,7 @@ def not_transposed(X, layers):
         ("01.2", append_assigned, "`append` changes its list and returns None"),
         ("01.2", as_wide_as_x, "Your function stopped"),
         ("01.2", that_empties_the_list, "Your function stopped"),
-        ("01.2", not_transposed, "A must have as many columns as B has rows"),
+        ("01.2", not_transposed, "the left factor must have as many columns as the right one has rows"),
         ("01.2", lambda X, layers: lesson_01.forward(X, layers)[-1], "only the last layer's activations"),
         ("01.2", lambda X, layers: [X] + list(lesson_01.forward(X, layers)), "the list begins with X"),
         ("01.2", lambda X, layers: ..., "not answered yet"),

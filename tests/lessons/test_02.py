@@ -170,23 +170,25 @@ def test_untrained_is_near_chance_and_the_misread_pay_half(seed):
 
 
 def test_the_numbers_that_the_page_quotes(lesson, words):
-    assert f"{lesson.payments.max():.2f}" == "5.73" and "5.73" in lesson_02.PAYMENTS and "5.73" in words
-    assert np.isclose(lesson.payments.mean(), lesson.loss(lesson.logits, lesson.labels), rtol=1e-12)
-    worst = lesson.payments.argmax()
+    payments = -F.log_softmax(lesson.logits)[np.arange(450), lesson.labels]
+    assert f"{payments.max():.2f}" == "5.73" and "5.73" in lesson_02.PAYMENTS and "5.73" in words
+    assert np.isclose(lesson.everything / 450, lesson.loss(lesson.logits, lesson.labels), rtol=1e-12)
+    worst = payments.argmax()
     p = F.softmax(lesson.logits)[worst]
     assert lesson.labels[worst] == 6 and p.argmax() == 1 and f"{p[1]:.2f}" == "0.99"
-    assert round(100 * lesson.misread.mean()) == 4 and lesson.share > 0.5
+    misread = lesson.logits.argmax(axis=1) != lesson.labels
+    assert lesson.misread == misread.sum() == 18 and "Only 18 of the 450 images are misread" in words
+    assert np.isclose(lesson.by_misread, payments[misread].sum(), rtol=1e-12)
+    assert lesson.by_misread > lesson.everything / 2
     parts = lesson_02.draw_payments(lesson.images, lesson.logits, lesson.labels).subfigs
     shown = [ax.get_title(loc="left") for part in parts for ax in part.axes]
     assert shown == ["a 5", "pays 0.00", "a 9", "pays 0.69", "a 6", "pays 5.73"]
 
 
 def test_the_check_yourself_answers(words):
-    assert f"{np.log(100):.1f}" == "4.6" and f"{np.log(2):.2f}" == "0.69" and "pays 0.69 every day" in words
+    assert f"{np.log(100):.1f}" == "4.6" and "which is 4.6" in words
     p = np.linspace(0.01, 0.99, 981)
     assert abs(p[np.argmin(-0.7 * np.log(p) - 0.3 * np.log(1 - p))] - 0.7) < 1e-3
-    sure = np.array([0.95] * 300 + [0.01] * 50)  # sure and right on most days, sure and wrong on a few
-    assert -np.log(sure).mean() > 0.65
 
 
 # --- The slopes of the losses -------------------------------------------------------------------------------
@@ -334,17 +336,35 @@ def test_other_right_answers_are_right(key, answer, capsys):
 
 
 def test_what_the_broken_code_is_told(words, capsys):
-    """Its stub, with the first line taken out; and with the first step alone."""
+    """Its stub, with the line of dots taken out; and with the first step alone."""
     source = next(cell.source for cell in Lesson.read(NOTEBOOKS / "02_loss.ipynb").code
-                  if "repair the next two" in cell.source)  # fmt: skip
+                  if cell.source.startswith("def log_probabilities"))  # fmt: skip
     body = [line for line in source.splitlines() if "..." not in line]
     first_step = [body[0], "    z = z - np.max(z)", *body[1:]]
     for lines, said in ((body, "two lines are as they were"), (first_step, "a probability is rounded to 0")):
         names = {"np": np}
         exec("\n".join(lines), names)
-        with np.errstate(all="ignore"):
-            check("02.2", names["log_probabilities"])
+        check("02.2", names["log_probabilities"])
         assert said in " ".join(capsys.readouterr().out.split())
+
+
+def _by_rows(pays):
+    return lambda logits, labels: sum(map(pays, logits, labels)) / len(labels)
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "said"),
+    [
+        ("02.2", lambda z: np.log(log_probabilities(z)), "there's a logarithm already"),
+        ("02.3", _by_rows(lambda z, c: -np.log(log_probabilities(z)[c])), "gives logarithms already"),
+        ("02.3", _by_rows(lambda z, c: -log_probabilities(z[c])), "it needs the whole row"),
+        ("02.3", _by_rows(lambda z, c: -log_probabilities(z)[c - 1]), "the classes are counted from 1"),
+        ("02.3", _by_rows(lambda z, c: -log_probabilities(z) * c), "is multiplied by the label"),
+    ],
+)
+def test_what_is_said_of_a_label_or_a_logarithm_out_of_place(key, answer, said, capsys):
+    check(key, answer)
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_array_that_is_changed_in_place_is_told_so(capsys):

@@ -336,9 +336,15 @@ def test_other_right_answers_are_right(lesson, capsys):
     assert _said(capsys, "06.3", repaired).startswith("06.3: right")
 
 
-def _pass(line_of_dA="dZ @ p[f'W{l}']", line_of_dW="dZ.T @ A[l - 1]", before="", last="grads"):
+def _pass(
+    line_of_dA="dZ @ p[f'W{l}']",
+    line_of_dW="dZ.T @ A[l - 1]",
+    before="",
+    last="grads",
+    count="len(A) - 1, 0, -1",
+):
     source = (
-        "def backward_all(dA, A, p):\n    grads = {}\n    for l in range(len(A) - 1, 0, -1):\n"
+        f"def backward_all(dA, A, p):\n    grads = {{}}\n    for l in range({count}):\n"
         f"        {before or 'pass'}\n        dZ = dA * A[l] * (1 - A[l])\n"
         f"        grads[f'W{{l}}'] = {line_of_dW}\n        grads[f'b{{l}}'] = dZ.sum(axis=0)\n"
         f"        dA = {line_of_dA}\n    return {last}\n"
@@ -348,17 +354,40 @@ def _pass(line_of_dA="dZ @ p[f'W{l}']", line_of_dW="dZ.T @ A[l - 1]", before="",
     return room["backward_all"]
 
 
+def two_layers_written_out(dA, A, p):
+    dZ2 = dA * A[2] * (1 - A[2])
+    dZ1 = dZ2 @ p["W2"] * A[1] * (1 - A[1])
+    return {"W1": dZ1.T @ A[0], "b1": dZ1.sum(axis=0), "W2": dZ2.T @ A[1], "b2": dZ2.sum(axis=0)}
+
+
+def open_stub(dA, A, p):
+    grads = {}
+    for _ in range(len(A) - 1, 0, -1):
+        ...
+    return grads
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
         (_pass(line_of_dA="dZ @ p[f'W{l}'].T"), "dA is dZ @ W.T: back to the inputs you need the columns"),
-        (_pass(line_of_dW="dZ @ A[l - 1]"), "A must have as many columns as B has rows"),
+        (
+            _pass(line_of_dW="dZ @ A[l - 1]"),
+            "the left factor must have as many columns as the right one has rows",
+        ),
         (_pass(line_of_dW="A[l - 1].T @ dZ"), "dW lies on its side"),
-        (_pass(line_of_dW="dZ.T @ A[l]"), "the weights multiply A[l - 1]"),
+        (_pass(line_of_dW="dZ.T @ A[l]"), "the weights multiply A[layer - 1]"),
         (_pass(before="dA *= 1"), "right"),
         (_pass(before="dA *= 2"), "changed its argument number 1"),
         (_pass(last="tuple(grads.values())"), "Expected a dictionary"),
         (_pass(last="{'W1': grads['W1']}"), "Your dictionary has no"),
+        (
+            _pass(line_of_dA="0; return grads"),
+            "has no W1, b1. If a loop fills it, `return` stands after the loop",
+        ),
+        (_pass(count="len(A), 0, -1"), "There is no A[3]: this network has 2 layers, and `A` one entry more"),
+        (two_layers_written_out, "There is no A[2]: this network has 1 layer, and `A` one entry more"),
+        (open_stub, "not answered yet"),
     ],
 )
 def test_what_is_said_of_a_wrong_pass(wrong, says, capsys):
@@ -397,6 +426,22 @@ def test_the_broken_program_is_wrong_as_the_page_says(capsys):
         assert not np.allclose(found[0], truth[0]) and not np.allclose(found[1], truth[1])
         np.testing.assert_allclose(found[2], truth[2])
         np.testing.assert_allclose(found[3] * len(X), truth[3])
+
+
+def test_what_is_said_of_a_rewritten_program_and_of_another_order(capsys):
+    def ours(X, y, W1, b1, W2, b2):
+        A1 = F.sigmoid(X @ W1.T + b1)
+        A2 = F.sigmoid(A1 @ W2.T + b2)
+        dZ2 = (A2 - y) / len(X) * A2 * (1 - A2)
+        dZ1 = dZ2 @ W2 * A1 * (1 - A1)
+        return dZ1.T @ X, dZ1.sum(axis=0), dZ2.T @ A1, dZ2.sum(axis=0)
+
+    def last_layer_first(*arrays):
+        dW1, db1, dW2, db2 = lesson_06.repaired(*arrays)
+        return dW2, db2, dW1, db1
+
+    assert "rewritten in our layout" in _said(capsys, "06.3", ours)
+    assert "layer 2 comes first" in _said(capsys, "06.3", last_layer_first)
 
 
 def test_the_lesson_goes_on_with_the_learners_function(lesson, capsys):

@@ -60,6 +60,8 @@ def _verdict(key: str, exercise: Exercise, answer: Any) -> str:
         try:
             difference = first_difference(found, truth, exercise.tolerance, returned=by_function)
         except Unreadable as reason:
+            if _left_open(answer):
+                raise _Unanswered from None
             raise Unreadable(_listed_mistake(exercise, outcomes) or str(reason)) from None
         if difference is not None:
             if _left_open(answer):
@@ -90,7 +92,8 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     given = copy.deepcopy(arguments)  # so that a function that writes into its inputs spoils nothing
     code = getattr(function, "__code__", None)
     try:
-        found = function(*given)
+        with np.errstate(all="ignore"):  # what overflows is told in the reply
+            found = function(*given)
     except Unreadable:  # an argument lost patience, and says why
         raise
     except Exception as error:
@@ -141,7 +144,7 @@ _ADVICE = {
     " once, and neither can `max`.",
     "must be of ArrayType|arguments to np.maximum": "`np.maximum(u, v)` takes two arrays; a third would be"
     " where the result is put.",
-    "matmul": "In `A @ B`, A must have as many columns as B has rows.",
+    "matmul": "In a product with `@`, the left factor must have as many columns as the right one has rows.",
     "'NoneType' object has no attribute 'append'": "`append` changes its list and returns None: write"
     " `outputs.append(A)`, and nothing in front of it.",
 }

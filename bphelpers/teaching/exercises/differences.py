@@ -131,7 +131,10 @@ def arranged(found: Any, truth: Any) -> Any:
         if not isinstance(found, dict):
             raise Unreadable(f"Expected a dictionary, got {_kind(found)}.")
         if missing := [str(name) for name in truth if name not in found]:
-            raise Unreadable(f"Your dictionary has no {', '.join(missing)}.")
+            raise Unreadable(
+                f"Your dictionary has no {', '.join(missing)}. If a loop fills it, `return` stands after the"
+                " loop."
+            )
         return {name: found[name] for name in truth}
     if isinstance(found, dict):
         raise Unreadable(f"Expected {_wanted(np.asarray(truth))}, got {_kind(found)}.")
