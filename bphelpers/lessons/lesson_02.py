@@ -183,7 +183,13 @@ EXERCISES = {
         _log_probabilities_mistakes,
         cases=[
             (np.array(z),)
-            for z in ([1.0, 0.0, -1.0], [1000.0, 0.0], [0.0, -800.0], [3, 1, 0, 2], [-2000.0, 2000.0])
+            for z in (
+                [1.0, 0.0, -1.0],
+                [1000.0, 0.0],
+                [0.0, -800.0],
+                [3, 1, 0, 2],
+                [-2000.0, 0.0, 2000.0, 1.0],
+            )
         ],
     ),
     "02.3": Exercise(
@@ -231,8 +237,8 @@ _SURE, _CAREFUL = plots.BACKWARD, plots.FORWARD
 
 FORECASTS = (
     "The curve of minus log p over the probability p that was given to what happened. It falls from above 4"
-    " near p = 0 to 0 at p = 1. Who said 90 % pays 0.11 when it rains and 2.30 when it stays dry. Who said"
-    " 60 % pays 0.51 and 0.92."
+    " near p = 0 to 0 at p = 1. The forecaster who said 90 % pays 0.11 when it rains and 2.30 when it stays"
+    " dry. The one who said 60 % pays 0.51 and 0.92."
 )
 
 
@@ -256,7 +262,7 @@ def forecasts() -> Figure:
             ax.plot(given, pays, marker, color=colour, ms=9, zorder=3)
             ax.annotate(f"said {percent} %, {weather}: {pays:.2f}", (given, pays), shift, color=colour,
                         textcoords="offset points", ha=side)  # fmt: skip
-    ax.set_title("Sure and wrong costs most")
+    ax.set_title("Being sure and wrong costs the most")
     return fig
 
 
@@ -321,9 +327,9 @@ def bell() -> Figure:
         right.plot(came, risen, marker, color=plots.TARGET, ms=8)
     right.annotate("off by 1", (21, 1 / 8), (-14, 14), textcoords="offset points", ha="center")
     right.annotate("off by 3:\nnine times\nas much", (23, 9 / 8), (14, -26), textcoords="offset points")
-    left.set(xlabel="temperature that came", ylabel="height of the bell", yticks=[], ylim=(0, 1.15),
+    left.set(xlabel="actual temperature", ylabel="height of the bell", yticks=[], ylim=(0, 1.15),
              title="The forecast was 20 degrees")  # fmt: skip
-    right.set(xlabel="temperature that came", ylabel="minus its logarithm", yticks=[], ylim=(0, 3.2),
+    right.set(xlabel="actual temperature", ylabel="minus its logarithm", yticks=[], ylim=(0, 3.2),
               title="Minus the log of a bell is a parabola")  # fmt: skip
     return fig
 

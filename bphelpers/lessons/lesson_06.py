@@ -404,7 +404,7 @@ def tables() -> Figure:
 
 
 TWO_RUNS = (
-    "The share of the 450 test images that is read correctly over 60 passes. Both curves begin near 10 % and"
+    "The share of the 450 test images that is read correctly over 60 passes. Both curves begin below 20 % and"
     " end near 95 %. The one with the wrong way back rises later, and catches up."
 )
 
@@ -419,7 +419,7 @@ def two_runs(right: Sequence[float], wrong: Sequence[float]) -> Figure:
     ax.text(0.5, 0.82, "dA = dZ @ W")
     ax.text(14, 0.5, "dA = dZ @ W.T in layer 2", color=plots.BACKWARD)
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
-    ax.set_title("The wrong way back learns as well, only later")
+    ax.set_title("With the wrong transpose it learns too, only later")
     return fig
 
 
