@@ -87,6 +87,9 @@ def _rmsprop_mistakes(w: Array, dw: Array, s: Array, lr: float, alpha: float, ep
         "the squares of all weights are added up: each weight has an average of its own": (
             by(alpha * s + (1 - alpha) * np.sum(dw**2))
         ),
+        "the mean of the slopes is squared: square each slope, and leave out np.mean": by(
+            alpha * s + (1 - alpha) * np.full_like(s, np.mean(dw) ** 2)
+        ),
         "one number comes out of the averages of all weights: leave out np.mean": by(
             np.full_like(s, np.mean(new))
         ),
@@ -100,6 +103,7 @@ def _rmsprop_mistakes(w: Array, dw: Array, s: Array, lr: float, alpha: float, ep
         "eps stands inside the root: add it afterwards": (w - lr * dw / np.sqrt(new + eps), new),
         "the step is added, which leads uphill": (2 * w - right, new),
         "the old average is returned: the next step needs the new one": (right, s),
+        "the weights that you were given are returned: return the new ones": (w, new),
     }  # fmt: skip
 
 
@@ -137,6 +141,15 @@ def _adam_mistakes(
             (beta1 * s + (1 - beta1) * dw**2) / (1 - beta1**t),
             s=beta1 * s + (1 - beta1) * dw**2,
         ),
+        "the slope comes into m whole: multiply it by 1 - beta1": by(
+            (beta1 * m + dw) / (1 - beta1**t), fair_s, m=beta1 * m + dw
+        ),
+        "beta and 1 - beta have changed places in both averages": by(
+            ((1 - beta1) * m + beta1 * dw) / (1 - beta1**t),
+            ((1 - beta2) * s + beta2 * dw**2) / (1 - beta2**t),
+            m=(1 - beta1) * m + beta1 * dw,
+            s=(1 - beta2) * s + beta2 * dw**2,
+        ),
         "s averages the slopes: it should average their squares": by(
             fair_m,
             np.abs(beta2 * s + (1 - beta2) * dw) / (1 - beta2**t),
@@ -149,6 +162,9 @@ def _adam_mistakes(
         ),
         "the slope stands above the fraction line, so nothing is remembered of its direction": by(dw, fair_s),
         "the root is missing": (w - lr * fair_m / (fair_s + eps), new_m, new_s),
+        "eps is added to the weights: put parentheses around np.sqrt(s_hat) + eps": (
+            w - lr * fair_m / np.sqrt(fair_s) + eps, new_m, new_s
+        ),
         "eps stands inside the root: add it afterwards": (
             w - lr * fair_m / np.sqrt(fair_s + eps), new_m, new_s
         ),
@@ -198,27 +214,21 @@ EXERCISES = {
 
 PREDICTIONS = {
     "08.A": Prediction(
-        "The step is (−2, −2), and each direction promises a drop of 40. Which of them keeps its promise"
-        " better?",
-        ("the flat one", "the steep one", "both alike"),
-        explain="The steep one is tempting, because that's where the loss falls fastest. But it's also where"
-        " the slope changes fastest, so it's out of date before the step is over.",
-    ),
-    "08.B": Prediction(
         "With momentum 0.9 and a slope that stays the same, how long do the steps become, compared with plain"
         " steps?",
         ("1.9 times as long", "10 times as long", "longer and longer, without end"),
-        explain="Without end is tempting, because something is added in every step. But the longer the step,"
-        " the more of it is lost: a tenth of the velocity fades, and at 10 that's as much as comes in.",
+        explain="1.9 is only the second step. Without end is tempting, because something is added in every"
+        " step. But the longer the step, the more of it is lost: a tenth of the velocity fades, and at 10"
+        " that's as much as comes in.",
+    ),
+    "08.B": Prediction(
+        "In Adam's first update the slope is 10, in its second −10. How long is the second step, compared"
+        " with the first?",
+        ("as long", "half as long", "about a twentieth"),
+        explain="As long is what a division by the size alone would give. But Adam remembers the first slope,"
+        " and the two nearly cancel. Their squares don't, so what's left is divided by 10 all the same.",
     ),
     "08.C": Prediction(
-        "The slope for w5 is 187 times as large as the one for w1. How far does w5 move in Adam's first step,"
-        " compared with w1?",
-        ("187 times as far", "equally far", "less far"),
-        explain="187 times is what plain descent would do. In Adam's first step, each slope is divided by its"
-        " own size, so what's left is a sign.",
-    ),
-    "08.D": Prediction(
         "On how many of the four problems does Adam come first?",
         ("one", "three", "all four"),
         explain="All four is tempting, because Adam is what most people use. But each rule is made for one"
@@ -356,7 +366,7 @@ def draw_first_steps(plain: Array, adam: Array) -> Figure:
         ax.annotate(name, (8, abs(steps[-1])), (12, 0), textcoords="offset points", va="center", color=colour)
     ax.set(yscale="log", xlim=(0.6, 9.2), ylim=(1e-6, 0.1), xticks=range(1, 9), ylabel="length of the step",
            xticklabels=[f"w{k}" for k in range(1, 9)],
-           title="One gradient, one learning rate, two answers")  # fmt: skip
+           title="Adam's first step is equally long for every weight")  # fmt: skip
     return fig
 
 
@@ -485,7 +495,7 @@ def draw_tournament(results: Results) -> Figure:
     left.set(yscale="log", ylim=(2e-13, 3), xlim=(-0.5, 2.5), ylabel="share of the distance left")
     left.set_xticks(range(len(VALLEYS)), list(VALLEYS))
     left.set_yticks([1, 1e-3, 1e-6, 1e-9, floor], ["1", "10⁻³", "10⁻⁶", "10⁻⁹", "10⁻¹²\nor less"])
-    right.set(yscale="log", ylim=(5e-4, 0.3), xlim=(-0.5, 0.5), ylabel="loss")
+    right.set(yscale="log", ylim=(1e-3, 0.6), xlim=(-0.5, 0.5), ylabel="loss")
     right.set_xticks([0], [list(results)[-1]])
     handles, labels = right.get_legend_handles_labels()
     left.legend(handles, labels, loc=(0.42, 0.06), labelspacing=0.3)
@@ -523,7 +533,7 @@ def draw_batches(curves: Mapping[str, Sequence[float]]) -> Figure:
                     color=colour)  # fmt: skip
     ax.set(yscale="log", xlim=(0, 13), xticks=range(0, 11, 2), ylabel="loss",
            xlabel="times through the 512 images",
-           title="The same images, but more steps")  # fmt: skip
+           title="Smaller batches get further with the same images")  # fmt: skip
     return fig
 
 
