@@ -422,6 +422,26 @@ def writes(dout, x, W):
     return LINEAR(dout / 2, x, W)
 
 
+@pytest.mark.parametrize("name", ["W", "lr"])
+def test_another_value_in_a_dictionary_is_a_changed_argument(verdict, name):
+    def right(params):
+        return params | {name: params[name] - 1}
+
+    def rebinds(params):
+        params[name] = params[name] - 1
+        return params
+
+    def in_place(params):
+        params[name] -= 1
+        return params
+
+    cases = [({"W": np.ones((2, 2)), "lr": 0.5},)]
+    assert verdict(right, right, {}, cases=cases).startswith("right")
+    for answer in (rebinds, in_place):
+        said = verdict(right, answer, {}, cases=cases)
+        assert "changed its argument number 1: leave it as it was, and write into a new dictionary" in said
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

@@ -108,16 +108,24 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     if found is None:
         raise Unreadable("Your function returned None. Is its last line missing the word return?")
     for position, (before, after) in enumerate(zip(arguments, given, strict=True), start=1):
-        moved = isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True)
-        if moved or (isinstance(before, dict) and set(before) != set(after)):
+        if _changed(before, after):
             advice = (
                 "`+=`, `-=` and the like write into an array, also under a second name (`b = a` copies"
                 " nothing), so compute a new one instead"
-                if moved
-                else "leave it as it was"
+                if isinstance(before, np.ndarray)
+                else "leave it as it was, and write into a new dictionary"
             )
             raise Unreadable(f"Your function changed its argument number {position}: {advice}.")
     return found
+
+
+def _changed(before: Any, after: Any) -> bool:
+    """Whether it is a number, an array or a dictionary of such, and holds something else now."""
+    if isinstance(before, np.ndarray):
+        return not np.array_equal(before, after, equal_nan=True)
+    if isinstance(before, dict):
+        return set(before) != set(after) or any(_changed(before[name], after[name]) for name in before)
+    return isinstance(before, (int, float)) and before is not after and not np.array_equal(before, after)
 
 
 def _left_open(function: Callable[..., Any]) -> bool:
