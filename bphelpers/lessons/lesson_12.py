@@ -325,8 +325,8 @@ def describe_point(where: str, angle: int) -> str:
     deltas = ", ".join(_signed(delta) for delta in grads["b1"])
     miss = _signed(grads["b2"][0])
     return (
-        f"A point on the {where} circle, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. The deltas of "
-        f"the neurons are {deltas}. Neuron {_most(grads) + 1} has the thickest lines from the inputs."
+        f"A point on the {where} circle, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. "
+        f"The deltas of the neurons are {deltas}. Neuron {_most(grads) + 1} has the thickest lines from the inputs."
     )
 
 

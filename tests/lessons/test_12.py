@@ -92,7 +92,10 @@ def test_when_to_look():
     for _ in range(25):
         run.run(20)
     assert max(moment.accuracy for moment in run.history[:21]) < 0.8
-    assert run.history[-1].accuracy == pytest.approx(0.94) and "by step 500 the border has closed in (94 %)" in WORDS
+    assert (
+        run.history[-1].accuracy == pytest.approx(0.94)
+        and "by step 500 the border has closed in (94 %)" in WORDS
+    )
 
 
 @pytest.mark.ten_starts
