@@ -326,7 +326,8 @@ def describe_point(where: str, angle: int) -> str:
     miss = _signed(grads["b2"][0])
     return (
         f"A point on the {where} circle, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. "
-        f"The deltas of the neurons are {deltas}. Neuron {_most(grads) + 1} has the thickest lines from the inputs."
+        f"The deltas of the neurons are {deltas}. Neuron {_most(grads) + 1} "
+        "has the thickest lines from the inputs."
     )
 
 

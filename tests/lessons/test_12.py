@@ -262,7 +262,9 @@ def test_the_sine_learns_with_the_bug_and_is_convicted(seed, lesson):
     assert [entry.ok for entry in wrong.check().arrays] == [False, False, True, True]
     assert right.check().ok
     assert wrong.history[-1].loss < wrong.history[0].loss and wrong.history[-1].accuracy > 0.8
-    assert right.history[-1].accuracy >= wrong.history[-1].accuracy - 0.01
+    accuracies = wrong.history[-1].accuracy, right.history[-1].accuracy
+    assert accuracies == pytest.approx((0.865, 0.865)) if seed == 2 else accuracies[0] < accuracies[1]
+    assert "From nine of ten starts the repaired one gets more points right. Once both get 86.5 %" in WORDS
 
 
 # --- deeper/12_reading_the_lines.ipynb ----------------------------------------------------------------------
