@@ -5,6 +5,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+import ipywidgets
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -309,6 +310,12 @@ def draw_point(fig: Figure, where: str, angle: int) -> None:
     right.set_title("lines show the gradient", size=10, weight="normal")
     title = f"Neuron {_most(grads) + 1} gets most of what comes back"
     fig.text(0.01, 0.98, title, weight="bold", size=12, va="top")
+
+
+def circle_menu() -> Any:
+    """The choice of a circle, for a live figure."""
+    look = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
+    return ipywidgets.Dropdown(options=list(POINTS), description="circle", **look)
 
 
 def point_at(where: str, angle: int) -> Figure:
