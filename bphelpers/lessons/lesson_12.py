@@ -5,6 +5,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+import ipywidgets
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -102,7 +103,7 @@ def _draw_network(
             )
             ax.add_patch(frame)
     ax.set(xlim=(-0.6, 2.4 * (len(sizes) - 1) + 0.6), ylim=(-tall / 2 - 0.15, tall / 2 + 0.15))
-    ax.set_aspect("equal" if tall < 5 else "auto", anchor="N")
+    ax.set_aspect("equal", anchor="N")
     ax.set_axis_off()
     return places
 
@@ -129,7 +130,7 @@ _KINDS = {"weights": plots.FORWARD, "gradient": plots.BACKWARD}
 
 def as_seen(run: Experiment, lines: str, title: str) -> Figure:
     """The network with its maps and lines ("weights" or "gradient"), and the plane with the border."""
-    fig = plots.new_figure(7.8, 3.6)
+    fig = plots.new_figure(7.8, 3.6 if max(run.settings.hidden) < 5 else 4.6)
     left, right = fig.subplots(1, 2, width_ratios=[1.25, 1])
     kind = {"weights": run.kinds[0], "gradient": run.grads}[lines]
     _draw_network(left, run, kind, _KINDS[lines], size=0.62 if max(run.settings.hidden) < 5 else 0.7)
@@ -187,7 +188,7 @@ def _edge_with(nearest: Callable[[Array, float], Any], along: Callable[[Array], 
 _EDGE = Exercise(
     reference=edge,
     cases=lambda: [
-        (np.array([3, 4]), -25),
+        (np.array([3, 4]), -50),
         (np.array([3.0, -4.0]), 2.0),
         (np.array([0.5, 1.5]), -1.0),
         (np.array([-2.0, 0.3]), 0.7),
@@ -214,13 +215,20 @@ _EDGE = Exercise(
         "the minus is at the second number of the step; that's on the edge too, but we go the other way, by "
         "(-w[1], w[0])": _edge_with(lambda w, b: -b / (w @ w) * w, lambda w: np.array([w[1], -w[0]])),
         "each coordinate is where the edge meets that axis": _edge_with(lambda w, b: -b / w),
+        "both points are on the edge, but the first isn't the nearest": (
+            lambda w, b: (np.array([-b / w[0], 0.0]), np.array([0.0, -b / w[1]]))
+        ),
+        "the step to the second point is divided by its length": (
+            _edge_with(lambda w, b: -b / (w @ w) * w, lambda w: np.array([-w[1], w[0]]) / np.sqrt(w @ w))
+        ),
+        "the first point is w itself; it takes a multiple of w": _edge_with(lambda w, b: w),
     },
 )
 
 EDGES = (
     "Four planes with the same points. In the first three, the map of a hidden neuron, blue on one side of a "
     "straight line and orange on the other. In the fourth, all three lines. The border of the network is a "
-    "triangle with round corners, and each of its sides runs along one of the lines."
+    "triangle with round corners, and each of its sides runs close to one of the lines."
 )
 
 
@@ -264,7 +272,7 @@ def draw_edges(run: Experiment, edge: Edge) -> Figure:
 
 # --- Which lines are thick? ---------------------------------------------------------------------------------
 
-POINTS = {"outer circle": (1.0, 0), "inner circle": (0.5, 1)}
+POINTS = {"outer": (1.0, 0), "inner": (0.5, 1)}
 
 
 @cache
@@ -304,6 +312,19 @@ def draw_point(fig: Figure, where: str, angle: int) -> None:
     fig.text(0.01, 0.98, title, weight="bold", size=12, va="top")
 
 
+def circle_menu() -> Any:
+    """The choice of a circle, for a live figure."""
+    look = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
+    return ipywidgets.Dropdown(options=list(POINTS), description="circle", **look)
+
+
+def point_at(where: str, angle: int) -> Figure:
+    """The same picture as a figure of its own."""
+    fig = plots.new_figure(7.6, 3.8)
+    draw_point(fig, where, angle)
+    return fig
+
+
 def describe_point(where: str, angle: int) -> str:
     """The picture in words."""
     run, (x, y) = _three(), _at(where, angle)
@@ -311,8 +332,9 @@ def describe_point(where: str, angle: int) -> str:
     deltas = ", ".join(_signed(delta) for delta in grads["b1"])
     miss = _signed(grads["b2"][0])
     return (
-        f"A point on the {where}, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. The deltas of "
-        f"the neurons are {deltas}. Neuron {_most(grads) + 1} has the thickest lines from the inputs."
+        f"A point on the {where} circle, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. "
+        f"The deltas of the neurons are {deltas}. Neuron {_most(grads) + 1} "
+        "has the thickest lines from the inputs."
     )
 
 
@@ -331,50 +353,57 @@ def _signed(value: float) -> str:
 # --- Exercise 12.2: a spiral --------------------------------------------------------------------------------
 
 
-def spiral(t: Array) -> tuple[Array, Array]:
-    """Two arms, one point of each for each t: the points, and their classes 0 and 1."""
-    angle = 3 * np.pi * t
-    arm = np.column_stack([t * np.cos(angle), t * np.sin(angle)])
+def both_arms(arm: Array) -> tuple[Array, Array]:
+    """An arm and, below it, the same with both coordinates negated; and their classes 0 and 1."""
     X = np.vstack([arm, -arm])
-    y = np.concatenate([np.zeros(len(t)), np.ones(len(t))])
+    y = np.concatenate([np.zeros(len(arm)), np.ones(len(arm))])
     return X, y
 
 
-def _spiral_mistakes(t: Array) -> dict[str, Any]:
-    def arm_with(angle: Array) -> Array:
-        return np.column_stack([t * np.cos(angle), t * np.sin(angle)])
+def spiral(t: Array) -> tuple[Array, Array]:
+    """Two spiral arms, one point of each for each t: the points, and their classes 0 and 1."""
+    angle = 3 * np.pi * t
+    return both_arms(np.column_stack([t * np.cos(angle), t * np.sin(angle)]))
 
-    angle, y = 3 * np.pi * t, np.repeat([0.0, 1.0], len(t))
-    arm, circle = arm_with(angle), np.column_stack([np.cos(angle), np.sin(angle)])
-    right = np.vstack([arm, -arm])
-    three, degrees = arm_with(3 * t), arm_with(540 * t)
+
+def _arms_mistakes(arm: Array) -> dict[str, Any]:
+    right, y = both_arms(arm)
     return {
         "the second arm is the first again: it should be `-arm`": (np.vstack([arm, arm]), y),
-        "cosine and sine are swapped": (right[:, ::-1], y),
-        "the distance is left out, so all points lie on a circle: multiply by t": (
-            np.vstack([circle, -circle]),
-            y,
-        ),
-        "pi is left out of the angle": (np.vstack([three, -three]), y),
-        "the angle is in degrees, and NumPy wants it in radians": (np.vstack([degrees, -degrees]), y),
         "the classes are the other way round: the first arm has class 0": (right, 1 - y),
         "the points of both arms alternate, and the classes don't": (
             np.stack([arm, -arm], axis=1).reshape(-1, 2),
             y,
         ),
+        "y alternates: first come all the zeros, then all the ones": (right, np.tile([0.0, 1.0], len(arm))),
+        "y is -1 and 1: it should be 0 and 1": (right, 2 * y - 1),
         "only the second coordinate of the second arm has its minus": (np.vstack([arm, arm * [1, -1]]), y),
         "only the first coordinate of the second arm has its minus": (np.vstack([arm, arm * [-1, 1]]), y),
         "the points stand in columns: X should have a row for each point": (right.T, y),
         "the arms stand side by side: put one below the other with `np.vstack`": (np.hstack([arm, -arm]), y),
-        "y is a column: leave it with one axis, as `np.zeros(len(t))` makes it": (right, y[:, None]),
+        "y is a column: leave it with one axis, as `np.zeros(len(arm))` makes it": (right, y[:, None]),
     }
 
 
-_SPIRAL = Exercise(
-    reference=spiral,
-    cases=lambda: [(np.linspace(0.1, 1, 7),), (np.array([0.2, 0.9, 0.55]),), (np.linspace(0.05, 0.8, 4),)],
-    mistakes=_spiral_mistakes,
+_ARMS = Exercise(
+    reference=both_arms,
+    cases=lambda: [
+        (spiral(np.linspace(0.1, 1, 7))[0][:7],),
+        (np.array([[0.2, 0.9], [-0.55, 0.4], [0.3, -0.8]]),),
+    ],
+    mistakes=_arms_mistakes,
 )
+
+
+def typical_sum(run: Experiment) -> float:
+    """The median size of what goes into the activations of a network, at its points."""
+    x, sizes = run.X, []
+    for layer in run.net.layers[:-1]:
+        if not isinstance(layer, nn.Linear):
+            sizes.append(np.abs(x).ravel())
+        x = layer(x)
+    return float(np.median(np.concatenate(sizes)))
+
 
 #: How many of 200 points are right after 1,000 steps from ten starts: the lowest and the highest.
 SPIRALS = {
@@ -406,7 +435,7 @@ def draw_pulls(runs: Sequence[Experiment], titles: Sequence[str]) -> Figure:
             ax.scatter(*run.X[own].T, s=1.5 + 240 * radii[own] ** 2, marker=mark, color=colour,
                        ec=plots.INK, lw=0.4, zorder=4)  # fmt: skip
         ax.set_title(name, size=10, weight="normal")
-    plots.titled(fig, "The better the network, the louder the wrong label")
+    plots.titled(fig, "After 1,000 steps, one wrong label stands out")
     return fig
 
 
@@ -436,6 +465,7 @@ _SINE = Exercise(
         "`dout` is left out": lambda dout, z: np.cos(z),
         "`dout` is inside the cosine": lambda dout, z: np.cos(dout * z),
         "`dout` is added where it should be multiplied": lambda dout, z: dout + np.cos(z),
+        "the root loses the sign of the cosine": lambda dout, z: dout * np.sqrt(1 - np.sin(z) ** 2),
         "the slope is that of tanh, 1 - a²": lambda dout, z: dout * (1 - np.sin(z) ** 2),
         "the slope is that of the sigmoid, a (1 - a)": lambda dout, z: dout * np.sin(z) * (1 - np.sin(z)),
         "the slopes are summed up": lambda dout, z: np.asarray((dout * np.cos(z)).sum()),
@@ -493,34 +523,29 @@ def scatter_in_words(recipe: Mapping[str, Any], best: float) -> str:
     )
 
 
-EXERCISES = {"12.1": _EDGE, "12.2": _SPIRAL, "12.3": _SINE}
+EXERCISES = {"12.1": _EDGE, "12.2": _ARMS, "12.3": _SINE}
 
 PREDICTIONS = {
     "12.A": Prediction(
-        "The network learns from a single point, at (1, 0). Which lines out of the inputs have a gradient?",
-        options=("from input 1", "from input 2", "from both"),
-        explain="'from both' is tempting, because both inputs have weights that learn. But each gradient is"
-        " multiplied by what the sender says, and input 2 says 0.",
+        "The point is (-1, 0). Which lines from the inputs are thick?",
+        options=("from input 1 to neuron 2", "from input 1 to all three", "from both inputs to neuron 2"),
+        explain="'from input 1 to all three' is tempting, because all three neurons have lines from it. But"
+        " the point is near the edge of neuron 2 only, and input 2 says 0.",
     ),
     "12.B": Prediction(
         "All first weights are equal. How many different maps do the 16 hidden neurons show?",
-        options=(2, 8, 16),
+        options=(1, 2, 8),
         explain="8 is tempting, because there are eight neurons in a layer. But it's one map for each layer.",
     ),
     "12.C": Prediction(
-        "After 20 steps at a rate of 10, you turn the rate down to 0.1. What does the network do?",
-        options=("recovers", "stays stuck"),
+        "After 20 steps at a rate of 10, you turn the rate down to 0.1. What does the network do then?",
+        options=("learns as usual", "learns more slowly", "stays where it is"),
         explain="A smaller rate helps a network that jumps about. This one has no gradient left to multiply"
         " the rate with.",
     ),
     "12.D": Prediction(
-        "The network doesn't get the spiral. What helps?",
+        "The network can't learn the spiral in 1,000 steps. What helps?",
         options=("twice the neurons", "a third hidden layer", "ReLU"),
         explain="More network is the usual guess. But the neurons that it has don't use their bends yet.",
-    ),
-    "12.E": Prediction(
-        "After 1,000 steps, how long is the gradient of the wrong point, beside that of a typical one?",
-        options=("about as long", "about ten times", "hundreds of times"),
-        explain="It began like all the others. But theirs have shrunk.",
     ),
 }

@@ -58,7 +58,7 @@ def test_the_table_of_the_triangle(lesson):
     first, last = lesson.run.net[0], lesson.run.net[2]
     rounded = np.round(np.append(last.W.data, last.b.data))
     np.testing.assert_array_equal(rounded, [4, -4, -4, -6])
-    for answers, total in (((1, -1, -1), 6), ((-1, -1, -1), -2), ((-1, 1, -1), -10)):
+    for answers, total in (((1, -1, -1), 6), ((0, -1, -1), 2), ((-1, -1, -1), -2), ((0, 0, -1), -2)):
         assert np.dot([*answers, 1], rounded) == total
     inside = np.tanh(first(np.zeros((1, 2))))[0]
     np.testing.assert_array_equal(np.sign(inside), [1, -1, -1])
@@ -85,6 +85,27 @@ def _border(run, size=64):
     changes[:, 1:] |= square[:, 1:] != square[:, :-1]
     changes[1:] |= square[1:] != square[:-1]
     return grid[changes.ravel()]
+
+
+def test_when_to_look():
+    run = lesson_12.trained(0, **lesson_12.THREE)
+    for _ in range(25):
+        run.run(20)
+    assert max(moment.accuracy for moment in run.history[:21]) < 0.8
+    assert (
+        run.history[-1].accuracy == pytest.approx(0.94)
+        and "by step 500 the border has closed in (94 %)" in WORDS
+    )
+
+
+@pytest.mark.ten_starts
+def test_three_neurons_after_1000_steps():
+    slow, *others = (
+        lesson_12.trained(1000, **lesson_12.THREE | {"seed": seed}).history[-1].accuracy for seed in range(10)
+    )
+    assert slow == pytest.approx(0.76) and min(others) > 0.96
+    late = lesson_12.trained(3000, **lesson_12.THREE | {"seed": 0}).history[-1].accuracy
+    assert late == pytest.approx(0.985)
 
 
 @pytest.mark.parametrize("seed", starts(10))
@@ -116,10 +137,11 @@ def test_a_thick_line_ends_at_a_neuron_whose_edge_is_near(where):
         np.testing.assert_allclose(grads["W2"], (p - y) * a, rtol=1e-9)
 
 
-def test_at_one_and_zero(lesson):
+def test_at_minus_one_and_zero(lesson):
     grads, W1 = lesson.grads, lesson.run.net[0].W.data
-    assert (grads["W1"][:, 1] == 0).all() and (np.abs(grads["W1"][[0, 2], 0]) > 0.1).all()
-    assert np.abs(grads["b1"][1]) < 1e-3, "neuron 2 gets nothing"
+    assert (grads["W1"][:, 1] == 0).all()
+    first, second, third = np.abs(grads["b1"])
+    assert first < 1e-3 < third < second / 5, "neuron 2 gets most, neuron 3 little and neuron 1 nothing"
     outgoing = np.abs(lesson.run.net[2].W.data[0])
     assert outgoing.max() < 1.05 * outgoing.min()
     run, loss = lesson.run, nn.BCEWithLogitsLoss()
@@ -181,7 +203,7 @@ def test_after_twenty_steps_at_ten_it_stays_stuck(seed):
 
 @pytest.mark.ten_starts
 def test_one_start_of_thirty_recovers():
-    assert [seed for seed in range(30) if _recovers(seed)] == [23] and "29 of 30 starts never" in WORDS
+    assert [seed for seed in range(30) if _recovers(seed)] == [23] and "thirty starts" in WORDS
 
 
 CHANGES = {
@@ -217,13 +239,13 @@ def test_the_pulls_of_the_picture(lesson):
 
 @pytest.mark.ten_starts
 def test_the_wrong_label_from_ten_starts(lesson):
-    factors, longest = [], 0
+    shares = []
     for seed in range(10):
         lengths = lesson_12.gradient_lengths(lesson_12.trained(1000, **lesson.mislabelled, seed=seed))
-        factors.append(lengths[-1] / np.median(lengths))
-        longest += lengths.argmax() == 200
-    assert (int(min(factors)), int(max(factors)), longest) == (24, 974, 9)
-    assert "the factor was between 24 and nearly 1,000, and nine times" in WORDS
+        shares.append(lengths[-1] / lengths.sum())
+    low, least, most = np.sort(shares)[[1, 2, -1]]
+    assert (low < 0.1, round(least, 2), round(most, 2)) == (True, 0.29, 0.40)
+    assert "from eight of ten starts it's between 0.29 and 0.40, from the other two below 0.1" in WORDS
 
 
 # --- 5. A layer of your own ---------------------------------------------------------------------------------
@@ -236,11 +258,13 @@ def test_the_sine_learns_with_the_bug_and_is_convicted(seed, lesson):
         layers = nn.Linear(2, 8, rng=rng), lesson_12.Layer(np.sin, backward), nn.Linear(8, 1, rng=rng)
         return lesson_12.trained(1000, nn.Sequential(*layers), lr=0.3, seed=seed)
 
-    wrong, right = made(lesson.backward_with_a_bug), made(lesson_12.sine_backward)
+    wrong, right = made(lesson.first_try), made(lesson_12.sine_backward)
     assert [entry.ok for entry in wrong.check().arrays] == [False, False, True, True]
     assert right.check().ok
     assert wrong.history[-1].loss < wrong.history[0].loss and wrong.history[-1].accuracy > 0.8
-    assert right.history[-1].accuracy >= wrong.history[-1].accuracy - 0.01
+    accuracies = wrong.history[-1].accuracy, right.history[-1].accuracy
+    assert accuracies == pytest.approx((0.865, 0.865)) if seed == 2 else accuracies[0] < accuracies[1]
+    assert "From nine of ten starts the repaired one gets more points right. Once both get 86.5 %" in WORDS
 
 
 # --- deeper/12_reading_the_lines.ipynb ----------------------------------------------------------------------
@@ -325,7 +349,7 @@ def test_what_0_98_is_worth(numbers):
 
 
 def test_the_broken_function_of_the_page_is_refused(capsys, lesson):
-    check("12.3", lesson.backward_with_a_bug)
+    check("12.3", lesson.first_try)
     assert "its slope belongs to what goes in" in " ".join(capsys.readouterr().out.split())
 
 
@@ -334,11 +358,11 @@ def test_other_right_answers_are_right(capsys):
         c = -b / (w[0] ** 2 + w[1] ** 2)
         return [[c * w[0], c * w[1]], [c * w[0] - w[1], c * w[1] + w[0]]]
 
-    def by_a_loop(t):
+    def by_a_loop(arm):
         X, y = [], []
         for sign, label in ((1, 0), (-1, 1)):
-            for r in t:
-                X.append([sign * r * np.cos(3 * np.pi * r), sign * r * np.sin(3 * np.pi * r)])
+            for point in arm:
+                X.append(sign * point)
                 y.append(label)
         return np.array(X), np.array(y)
 
@@ -364,9 +388,8 @@ def test_wrong_answers_get_a_sentence(capsys):
     def one_point(w, b):
         return -b / (w @ w) * w
 
-    def one_arm(t):
-        arm = np.column_stack([t * np.cos(3 * np.pi * t), t * np.sin(3 * np.pi * t)])
-        return arm, np.zeros(len(t))
+    def one_arm(arm):
+        return arm, np.zeros(len(arm))
 
     def into_its_argument(dout, z):
         dout *= np.cos(z)

@@ -29,7 +29,7 @@ const form = (groups) => `
   <div class="stage">
     <div class="settings">
       ${each(Object.entries(groups), group)}
-      <p class="legend">Every change but that of the learning rate begins the run anew.</p>
+      <p class="legend">Every change but that of the learning rate restarts the run.</p>
     </div>
     <div class="middle">
       <div class="bar">

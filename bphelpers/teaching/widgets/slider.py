@@ -8,6 +8,7 @@ import ipywidgets
 from bphelpers.arguments import number, refuse
 
 RANGES = (ipywidgets.IntSlider, ipywidgets.FloatSlider, ipywidgets.FloatLogSlider)
+CHOICES = (ipywidgets.SelectionSlider, ipywidgets.Dropdown)
 
 
 def make(name: str, spec: Any) -> Any:
@@ -37,7 +38,7 @@ def make(name: str, spec: Any) -> Any:
 
 def positions(slider: Any) -> list[Any]:
     """Every value that a slider can take, in order; of another widget, the present one."""
-    if isinstance(slider, ipywidgets.SelectionSlider):
+    if isinstance(slider, CHOICES):
         return [option[1] if isinstance(option, tuple) else option for option in slider.options]
     if not isinstance(slider, RANGES) or not slider.step:
         return [slider.value]
@@ -51,7 +52,7 @@ def positions(slider: Any) -> list[Any]:
 
 def position_of(slider: Any) -> int:
     """The number of the position that the slider stands on, from 0; -1 if it stands on none of them."""
-    if isinstance(slider, ipywidgets.SelectionSlider):
+    if isinstance(slider, CHOICES):
         return int(slider.index)
     if not isinstance(slider, RANGES) or not slider.step:
         return -1
