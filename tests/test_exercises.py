@@ -417,6 +417,11 @@ def no_return(dout, x, W):
     dout @ W
 
 
+def adds_to_nothing(dout, x, W):
+    dW += dout.T @ x  # noqa: F821
+    return dout @ W, dW, dout.sum(axis=0)
+
+
 def writes(dout, x, W):
     dout *= 2
     return LINEAR(dout / 2, x, W)
@@ -465,6 +470,7 @@ def test_another_value_in_a_dictionary_is_a_changed_argument(verdict, name):
             lambda dout, x, W: dout @ x,
             "In a product with `@`, the left factor must have as many columns as the right one has rows.",
         ),
+        (adds_to_nothing, "A name gets its first value with `=`, and `+=` adds to it."),
         (lambda dout, x, W: max(dout, 2 * dout), "and neither can `max`."),
         (lambda dout, x, W: np.maximum(dout, dout, 0.0), "takes two arrays"),
         (lambda x: x, "TypeError: "),

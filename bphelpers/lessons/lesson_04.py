@@ -30,6 +30,9 @@ _PAPER_MISTAKES = {
     "only the slopes nearest to w and b are given: the rest of the route is missing": (_X, 1),
     "the input is still 2, the bias 1 and the target 4, as in the picture": (12, 6),
     "the two are the wrong way round": (_DZ, _DZ * _X),
+    "you give u and z, the values on the way forward: dw and db come from the way back": (_U, _Z),
+    "dw isn't finished: the 8 that comes back to line 1 still has to be multiplied by x": (_DZ, _DZ),
+    "the 2 of the square counts twice: line 3 gives 2 · 4": (2 * _DZ * _X, 2 * _DZ),
 }
 
 
@@ -99,6 +102,12 @@ def _repair_mistakes(a: float, b: float) -> Mistakes:
         "nothing has been repaired yet": (s + s * a, s * b),
         "line 2 is right now, and line 1 still multiplies by the wrong factors: times swaps": (
             s + both * a, both * b
+        ),
+        "line 2 and da are right now, and db still gets the wrong factor: times swaps": (
+            s + both * b, both * b
+        ),
+        "line 2 and db are right now, and da still gets the wrong factor: times swaps": (
+            s + both * a, both * a
         ),
         "line 1 is right now, and line 2 still overwrites what line 3 gave to ds: s is used twice": (
             s + s * b, s * a

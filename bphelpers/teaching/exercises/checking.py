@@ -148,6 +148,7 @@ _ADVICE = {
     "^KeyError": "The dictionary holds no {} yet. A `defaultdict(int)` would answer 0 for it.",
     "^IndexError.* for axis": "IndexError: {}. Are two indices the wrong way round? In `W[j, k]`, j counts"
     " the rows and k the columns.",
+    "^UnboundLocalError": "UnboundLocalError: {}. A name gets its first value with `=`, and `+=` adds to it.",
     "truth value of an array": "An array is no single yes or no, so `if` cannot decide for all its numbers at"
     " once, and neither can `max`.",
     "must be of ArrayType|arguments to np.maximum": "`np.maximum(u, v)` takes two arrays; a third would be"
