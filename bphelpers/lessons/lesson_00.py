@@ -126,6 +126,7 @@ def through_the_training(
     """Twenty images and what the network takes them for after so many passes: a picture, and its sentence."""
 
     def draw(fig: Figure, passes: int) -> None:
+        fig.set_layout_engine("none")  # the places are given
         room = {"left": 0.02, "right": 0.98, "top": 0.82, "bottom": 0.16, "hspace": 0.6}
         axes = fig.subplots(2, 10, gridspec_kw=room).flat
         for ax, image, label, answer in zip(axes, images, labels, said[passes], strict=False):

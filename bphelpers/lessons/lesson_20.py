@@ -243,6 +243,7 @@ def _rate_cases() -> list[tuple[Array, Array]]:
         (np.array([0.02, 0.02, 0.05]), np.array([0.05, 0.05, 0.05])),
         (np.array([0.04, 0.07]), np.array([0.0, 0.1])),
         (np.array([0.03, 0.05]), np.array([0.1, 0.1])),
+        (np.array([0.01, 0.02, 0.03]), np.array([0.11, 0.12, 0.13])),  # on a line, which misses 0
     ]
 
 
