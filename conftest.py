@@ -98,13 +98,35 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
 
 @pytest.fixture(scope="module")
-def lesson(request: pytest.FixtureRequest) -> types.ModuleType:
-    """In tests/lessons/test_05.py: lesson 05, every solution in its stub; ``lesson.dw`` is its ``dw``."""
+def lesson_path(request: pytest.FixtureRequest) -> Path:
     from tools.course.lesson import lesson_paths
-    from tools.course.solved import solved
 
     (path,) = lesson_paths(re.fullmatch(r"test_(\d\d)", request.path.stem)[1])
-    return solved(path).variables
+    return path
+
+
+@pytest.fixture(scope="module")
+def lesson(lesson_path: Path) -> types.ModuleType:
+    """In tests/lessons/test_05.py: lesson 05, every solution in its stub; ``lesson.dw`` is its ``dw``."""
+    from tools.course.solved import solved
+
+    return solved(lesson_path).variables
+
+
+@pytest.fixture(scope="module")
+def page(lesson_path: Path):
+    """In tests/lessons/test_05.py: the notebook of lesson 05, as it is committed."""
+    from tools.course.lesson import Lesson
+
+    return Lesson.read(lesson_path)
+
+
+@pytest.fixture(scope="module")
+def words(lesson_path: Path) -> str:
+    """What the lesson of this file says."""
+    from tools.course.lesson import Lesson
+
+    return Lesson.read(lesson_path).words
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,7 +24,7 @@ EXERCISES = {
         cases=[(0.5,), (-1.25,)],
     ),
 }
-PREDICTIONS = {"98.A": Prediction("Does the error rise or fall?", options=("rises", "falls"))}
+PREDICTIONS = {"98.A": Prediction("Does the error rise or fall?", options=("rises", "falls"), answer="falls")}
 """
 
 SETUP = f"{ADVICE}\nimport bphelpers as bp\nfrom bphelpers.teaching import check, predict\n\nbp.setup()"
@@ -110,7 +110,7 @@ def mini_lesson(folder: Path) -> Lesson:
         new_code_cell('predict("98.A", ...)', outputs=printed("98.A: Does the error rise or fall?")),
         new_markdown_cell("Now look."),
         new_code_cell(
-            'print(f"{0.75 * (1 - 0.75) * 0.3:.6f}")\npredict("98.A", reveal="falls")',
+            'print(f"{0.75 * (1 - 0.75) * 0.3:.6f}")\npredict("98.A", reveal=True)',
             outputs=printed('0.056250\n98.A: the answer is "falls".'),
         ),
         new_markdown_cell("The picture, then the same with a slider."),

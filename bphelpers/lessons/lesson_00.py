@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bphelpers import data, nn, optim, training
+from bphelpers import data
+from bphelpers.lessons.shared import digit_reader
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
@@ -68,6 +69,7 @@ PREDICTIONS = {
     "00.A": Prediction(
         "How many of the 450 images that it has never seen does the network read?",
         ("about 45, by pure luck", "about half of them", "nearly all of them"),
+        answer="nearly all of them",
         explain="Luck is tempting if you think that it learned the images by heart. But a new 3 is dark "
         "in much the same places as the old ones, and the network has learned which dark places go with "
         "which digit.",
@@ -81,13 +83,9 @@ def before_and_after() -> Figure:
     """The first screen: ten images, and what a network takes them for before and after its training."""
     X, y = data.digits()
     X, _, y, _ = data.train_test_split(X, y, 450, np.random.default_rng(0))
-    rng = np.random.default_rng(0)
-    net = nn.Sequential(nn.Linear(64, 32, rng=rng), nn.Sigmoid(), nn.Linear(32, 10, rng=rng))
     chosen = np.sort(np.unique(y, return_index=True)[1])  # the first image of each digit
-    before = net(X[chosen]).argmax(axis=1)
-    training.fit(net, nn.CrossEntropyLoss(), optim.SGD(lr=0.5), (X, y), epochs=30, batch_size=32, rng=rng,
-                 progress=False)  # fmt: skip
-    after = net(X[chosen]).argmax(axis=1)
+    networks = digit_reader(X, y, np.random.default_rng(0))
+    before, after = (net(X[chosen]).argmax(axis=1) for net in networks)
     fig = plots.new_figure(7.4, 1.5)
     axes = fig.subplots(1, 10, gridspec_kw={"left": 0.1, "right": 0.99, "top": 0.76, "bottom": 0.36})
     for ax, image, label, guess, answer in zip(axes, X[chosen], y[chosen], before, after, strict=True):

@@ -161,18 +161,21 @@ PREDICTIONS = {
     "01.A": Prediction(
         "Multiply all seven weights and the bias by 10. What do the answers become?",
         ("ten times as large", "closer to 0 and 1", "a yes for more digits"),
+        answer="closer to 0 and 1",
         explain="Ten times as large is tempting, and it's true of the sums. But a sum keeps its sign, so no"
         " answer crosses the middle, and the sigmoid lets none of them leave the range from 0 to 1.",
     ),
     "01.B": Prediction(
         "Can one neuron say yes to the ten digits and no to every other pattern?",
         ("yes", "no"),
+        answer="no",
         explain="It's tempting to say yes, because one neuron could tell any single digit from everything"
         " else.",
     ),
     "01.C": Prediction(
         "Leave out the hidden sigmoid. With other weights, can the network still tell digits from the rest?",
         ("yes", "yes, with more hidden neurons", "no"),
+        answer="no",
         explain="Adding neurons is tempting, but without a sigmoid between the layers, ten or a thousand"
         " neurons add up to one.",
     ),

@@ -1,6 +1,5 @@
 """Exercises, predictions and pictures of lesson 02 and its pages: what a forecast pays."""
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bphelpers import data, nn, optim, training
+from bphelpers import data, nn
 from bphelpers import functional as F
+from bphelpers.lessons.shared import digit_reader
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
@@ -207,6 +207,7 @@ PREDICTIONS = {
         "You make one forecast of rain for all three days, and they are wet, wet and dry. Which forecast has"
         " the largest likelihood?",
         ("a half", "two thirds", "certain"),
+        answer="two thirds",
         explain=(
             "Certain is tempting, because rain was more common. But it gives the dry day the probability 0,"
             " and then all three together have the probability 0 as well."
@@ -215,6 +216,7 @@ PREDICTIONS = {
     "02.B": Prediction(
         "Add 1 to each of the three logits. What happens to the probabilities?",
         ("all rise", "the largest rises", "nothing"),
+        answer="nothing",
         explain=(
             "All rise is tempting, because all the logits do. But three probabilities that add up to 1"
             " can't all rise. Each exponential is multiplied by the same e, and so is their total."
@@ -224,6 +226,7 @@ PREDICTIONS = {
         "A network with random weights chooses among ten digits, and knows nothing. About how large is its"
         " loss?",
         (0.1, 2.3, 10),
+        answer=2.3,
         explain=(
             "10 is tempting, because there are ten digits. And 0.1 is what the right digit is given. But"
             " you pay minus the logarithm of that."
@@ -369,10 +372,7 @@ def readers(seed: int = 2) -> tuple[nn.Sequential, nn.Sequential, Array, Labels]
     """A network as random weights made it, the same after training, 450 new images and their labels."""
     rng = np.random.default_rng(seed)
     X_train, X_test, y_train, y_test = data.train_test_split(*data.digits(), 450, rng)
-    untrained = nn.Sequential(nn.Linear(64, 32, rng=rng), nn.Sigmoid(), nn.Linear(32, 10, rng=rng))
-    trained = copy.deepcopy(untrained)
-    training.fit(trained, nn.CrossEntropyLoss(), optim.SGD(lr=0.5), (X_train, y_train), epochs=30,
-                 batch_size=32, rng=rng, progress=False)  # fmt: skip
+    untrained, trained = digit_reader(X_train, y_train, rng)
     return untrained, trained, X_test, y_test
 
 

@@ -180,6 +180,7 @@ PREDICTIONS = {
         "You stand at w = 6, the slope is 20, and the lowest point is at 2. At which learning rate does one"
         " step bring you to the same loss again, on the other side?",
         (0.2, 0.3, 0.4),
+        answer=0.4,
         explain=(
             "The rate 0.2 is tempting, because that step ends exactly at the lowest point. To be as far away"
             " on the other side, you need twice that."
@@ -188,6 +189,7 @@ PREDICTIONS = {
     "03.B": Prediction(
         "The guess for the cake is 1, which is too low. What does the first step do to it?",
         ("it goes up", "it goes down", "it stays"),
+        answer="it goes down",
         explain=(
             "Up is tempting, because 2 would be right. But the first receipt comes out too high, and"
             " while the coffee stays at 3, a cheaper cake makes that better."
@@ -196,6 +198,7 @@ PREDICTIONS = {
     "03.C": Prediction(
         "How many times as many steps does it take in grams as in kilograms?",
         ("as many", "a thousand times", "ten thousand times"),
+        answer="ten thousand times",
         explain=(
             "As many is tempting, because it is the same spring and the same best line. But one"
             " weight is now measured in other units, and the bias isn't, so the valley has another"

@@ -140,18 +140,21 @@ PREDICTIONS = {
     "04.A": Prediction(
         "Begin with w = 4 instead of 3. Which of the three slopes on the arrows changes?",
         ("the first", "the last", "none"),
+        answer="the last",
         explain="The first is tempting, because w is what you changed. But u is twice w, so it moves twice as"
         " fast as w, wherever w stands.",
     ),
     "04.B": Prediction(
         "L moves 6 times as fast as z, and z = u + b. What do u and b get of this 6?",
         ("half each", "the whole each", "each its share of the sum"),
+        answer="the whole each",
         explain="A share is tempting, because u is 6 and b is only 1. But z moves as fast as u, and as fast"
         " as b. Nothing is handed out here that could run short.",
     ),
     "04.C": Prediction(
         "If you turn w up a little, does f rise or fall?",
         ("rises", "falls"),
+        answer="rises",
         explain="Falls is what you get when you look at the product only and hold s where it is.",
     ),
 }

@@ -147,12 +147,14 @@ PREDICTIONS = {
     "05.A": Prediction(
         "Set w2 to 0 and run the network again. Which of the two weights gets a slope of 0?",
         ("w1", "w2", "both"),
+        answer="w1",
         explain="'w2' is tempting, because w2 is what you set to 0. But its slope is do times h, and neither"
         " is 0. It's h that no output gets, so nothing comes back to it, or to w1.",
     ),
     "05.B": Prediction(
         "o1 sends back 20 and o2 sends back -6. What comes back to h in all?",
         ("20", "14", "7"),
+        answer="14",
         explain="7 is the mean, and 20 the larger of the two. But when h moves, it moves both outputs at"
         " once, so the loss moves by both amounts.",
     ),
@@ -160,6 +162,7 @@ PREDICTIONS = {
         "Take 10,000 steps with the function before its repair. How does the loss at the end compare with"
         " that of the right one?",
         ("much higher", "about the same", "it never falls"),
+        answer="about the same",
         explain="'much higher' is tempting, because some slopes are wrong by a sixth. But taken together they"
         " still point downhill here, and you take 10,000 small steps.",
     ),

@@ -1,7 +1,6 @@
 """Exercises, predictions and pictures of lesson 06: a layer's backward pass in matrices, for any depth."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bphelpers import functional as F
+from bphelpers.lessons.shared import Arrays, first_weights
 from bphelpers.numeric import Array, numerical_gradient
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 from bphelpers.teaching.exercises.differences import Unreadable
-
-Arrays = dict[str, Array]  # by name: W1, b1, W2, b2, ...
 
 # The layer of the first screen and its batch of two examples, of which the first screen shows the first.
 W = np.array([[1, 4], [2, 3], [5, -1]])
@@ -28,12 +26,7 @@ DZ = np.array([[2, -1, 1], [1, 3, -2]])
 
 def fresh(sizes: Sequence[int], seed: int) -> Arrays:
     """Random weights, and biases of 0, for sigmoid layers of these sizes, inputs first."""
-    rng = np.random.default_rng(seed)
-    p: Arrays = {}
-    for layer, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-        p[f"W{layer}"] = 2 * rng.normal(size=(n_out, n_in)) / np.sqrt(n_in)
-        p[f"b{layer}"] = np.zeros(n_out)
-    return p
+    return first_weights(sizes, seed, scale=2)
 
 
 def forward_all(X: Array, p: Mapping[str, Array]) -> list[Array]:
@@ -275,17 +268,20 @@ PREDICTIONS = {
         "Forward, a batch goes through Z = A @ W.T + b. Which product takes the deltas dZ back to the"
         " inputs?",
         ("dZ @ W", "dZ @ W.T"),
+        answer="dZ @ W",
         explain="dZ @ W.T is tempting, because in so many books it's the way back that has a transpose.",
     ),
     "06.B": Prediction(
         "A layer has 3 inputs and 3 neurons, and somebody writes dA = dZ @ W.T. What happens?",
         ("an error", "a wrong shape", "wrong numbers"),
+        answer="wrong numbers",
         explain="An error would be nice. But NumPy compares sizes, and here they all fit. It can't know that"
         " one 3 counts the inputs and the other the neurons.",
     ),
     "06.C": Prediction(
         "On the way back, W2 is transposed by mistake. Which gradients come out wrong?",
         ("those of layer 1", "those of layers 1 and 2", "those of all three layers"),
+        answer="those of layer 1",
         explain="Layers 1 and 2 are tempting, because W2 belongs to layer 2. But to find layer 2's own"
         " gradients you don't need W2. You only need it to hand dA on to layer 1.",
     ),

@@ -308,12 +308,14 @@ PREDICTIONS = {
         "There are 100,000 weights and one loss. How many walks does forward mode need to find the slope of"
         " every weight?",
         ("1 walk", "2 walks", "100,000 walks"),
+        answer="100,000 walks",
         explain="'1 walk' is tempting, because a walk leaves a number at every circle. But all these numbers"
         " say how fast things move when the weight you turned does.",
     ),
     "07.B": Prediction(
         "There are ten diamonds in a row. How many routes lead from start to end?",
         (20, 40, 1024),
+        answer=1024,
         explain="Twenty is tempting, because you choose between two ways ten times. But every choice can be"
         " combined with every other, so you multiply twos instead of adding them.",
     ),
@@ -321,6 +323,7 @@ PREDICTIONS = {
         "With backpropagation, training the network takes a minute. How long does it take if you nudge every"
         " weight and bias in every step?",
         ("about an hour", "about a day", "about a month"),
+        answer="about a month",
         explain="'About a day' is tempting, because a day has 1,440 minutes and that sounds like plenty. But"
         " a step takes you 109,387 passes instead of three.",
     ),

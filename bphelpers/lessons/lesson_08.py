@@ -217,6 +217,7 @@ PREDICTIONS = {
         "With momentum 0.9 and a slope that stays the same, how long do the steps become, compared with plain"
         " steps?",
         ("1.9 times as long", "10 times as long", "longer and longer, without end"),
+        answer="10 times as long",
         explain="1.9 is only the second step. Without end is tempting, because something is added in every"
         " step. But the longer the step, the more of it is lost: a tenth of the velocity fades, and at 10"
         " that's as much as comes in.",
@@ -225,12 +226,14 @@ PREDICTIONS = {
         "In Adam's first update the slope is 10, in its second −10. How long is the second step, compared"
         " with the first?",
         ("as long", "half as long", "about a twentieth"),
+        answer="about a twentieth",
         explain="As long is what a division by the size alone would give. But Adam remembers the first slope,"
         " and the two nearly cancel. Their squares don't, so what's left is divided by 10 all the same.",
     ),
     "08.C": Prediction(
         "On how many of the four problems does Adam come first?",
         ("one", "three", "all four"),
+        answer="one",
         explain="All four is tempting, because Adam is what most people use. But each rule is made for one"
         " kind of trouble, and where that trouble is missing, it doesn't help.",
     ),
@@ -290,7 +293,7 @@ def strips() -> Figure:
         ax.set(xlim=(-2, 21.5), ylim=(-1.75, 1.75), yticks=[-1, 0, 1])
         ax.set_title(title, size=10, weight="normal", pad=5)
     fig.axes[-1].set_xlabel("w1, the flat direction (w2 is the steep one)")
-    fig.suptitle("Twenty steps each, and only one walk arrives", weight="bold", size=12, x=0.01, ha="left")
+    plots.titled(fig, "Twenty steps each, and only one walk arrives")
     return fig
 
 
@@ -502,8 +505,7 @@ def draw_tournament(results: Results) -> Figure:
     for ax in (left, right):
         ax.tick_params(axis="x", labelcolor=plots.INK)
         ax.grid(visible=False, axis="x")
-    fig.suptitle("Lower is better, and no rule is the lowest everywhere", weight="bold", size=12,
-                 x=0.01, ha="left")  # fmt: skip
+    plots.titled(fig, "Lower is better, and no rule is the lowest everywhere")
     return fig
 
 

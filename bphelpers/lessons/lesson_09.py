@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bphelpers import data
 from bphelpers import functional as F
+from bphelpers.lessons import shared
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 from bphelpers.teaching.exercises.differences import Unreadable
@@ -25,12 +26,9 @@ Backward = Callable[[Params, Array, Array], Params]
 # --- The network of the lesson: 64 inputs, sigmoid, softmax, cross-entropy ----------------------------------
 
 
-def first_weights(seed: int, sizes: tuple[int, int, int] = (64, 16, 10)) -> Params:
+def first_weights(seed: int, sizes: Sequence[int] = (64, 16, 10)) -> Params:
     """Random weights, small enough for sums near 1, and biases of 0."""
-    rng = np.random.default_rng(seed)
-    d, h, k = sizes
-    W1, W2 = rng.normal(size=(h, d)) / np.sqrt(d), rng.normal(size=(k, h)) / np.sqrt(h)
-    return {"W1": W1, "b1": np.zeros(h), "W2": W2, "b2": np.zeros(k)}
+    return shared.first_weights(sizes, seed)
 
 
 def forward(params: Params, X: Array) -> tuple[Array, Array]:
@@ -256,7 +254,7 @@ def _repair_cases() -> list[tuple[Params, Array, Array]]:
     cases = []
     for seed, (n, *sizes) in enumerate([(5, 4, 3, 2), (3, 2, 6, 4)]):
         rng = np.random.default_rng(seed)
-        params = first_weights(seed, (sizes[0], sizes[1], sizes[2]))
+        params = first_weights(seed, sizes)
         params |= {name: rng.normal(size=params[name].shape) for name in ("b1", "b2")}
         cases.append((params, rng.normal(size=(n, sizes[0])), rng.integers(sizes[2], size=n)))
     return cases
@@ -272,12 +270,14 @@ PREDICTIONS = {
     "09.A": Prediction(
         "One of the two networks has a wrong gradient. Which one?",
         ("A", "B"),
+        answer="B",
         explain="'A' is tempting, because its loss falls more slowly. But how fast a loss falls doesn't tell"
         " you whether the gradient is right.",
     ),
     "09.B": Prediction(
         "A network has a thousand classes and hasn't learned anything yet. What is its loss?",
         ("about 1.0", "about 6.9", "about 1000"),
+        answer="about 6.9",
         explain="'About 1.0' is tempting, because 999 guesses out of 1000 are wrong. But the loss isn't a"
         " share of errors. It's minus the logarithm of the probability that the right class gets.",
     ),
@@ -285,6 +285,7 @@ PREDICTIONS = {
         "Somebody puts a sigmoid after the last layer, although a softmax follows, and its backward pass is"
         " right. Does the gradient check complain?",
         ("yes", "no"),
+        answer="no",
         explain="'Yes' is tempting, because this network can't be what you meant. But the check compares a"
         " gradient with the loss of the network that is there. It can't know which one you meant.",
     ),
@@ -503,8 +504,9 @@ def draw_museum(bugs: Sequence[Bug], runs: Runs, right_runs: Runs) -> Figure:
         ax.set_title(" ".join(words[:half]) + "\n" + " ".join(words[half:]), size=9.5, weight="normal")
     fig.supxlabel("updates", size=10)
     fig.supylabel("loss", size=10)
-    fig.suptitle("Broken (orange) against right (dotted): the upper row would pass for a training that works",
-                 x=0.02, ha="left", weight="bold", size=12)  # fmt: skip
+    plots.titled(
+        fig, "Broken (orange) against right (dotted): the upper row would pass for a training that works"
+    )
     return fig
 
 

@@ -210,12 +210,14 @@ PREDICTIONS = {
         "A hidden layer multiplies by W1, adds b1 and squashes. What makes it possible to separate the moons "
         "with a straight line?",
         ("multiplying by W1", "adding b1", "squashing"),
+        answer="squashing",
         explain="W1 and b1 are what training finds, so they are tempting. But without the squash they only "
         "turn, stretch and shift the plane, and what no line separated before, no line separates then.",
     ),
     "10.B": Prediction(
         "Two hidden units are enough for XOR. How many of 200 networks with random first weights learn it?",
         ("nearly all", "about seven in ten", "about one in ten"),
+        answer="about seven in ten",
         explain="You have seen that two units are enough, so nearly all is tempting. But that a solution "
         "exists doesn't mean that gradient descent finds it.",
     ),
@@ -223,6 +225,7 @@ PREDICTIONS = {
         "We train the network from 100 starts. How many different solutions do you expect, if signs, order "
         "and scale don't count?",
         ("one", "two", "nearly a hundred"),
+        answer="two",
         explain="The paper shows one run, which makes one tempting. But from another start, training can end "
         "in another place, and here there are two such places.",
     ),

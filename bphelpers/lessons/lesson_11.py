@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,11 +11,11 @@ from numpy.typing import NDArray
 
 from bphelpers import data
 from bphelpers import functional as F
+from bphelpers.lessons.shared import Arrays, first_weights
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
 from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 
-Arrays = dict[str, Array]  # by name: W1, b1, W2, b2, ...
 Labels = NDArray[np.int64]
 
 # --- A network that reads -----------------------------------------------------------------------------------
@@ -42,16 +41,6 @@ def train_step(X: Array, Y: Array, params: Mapping[str, Array], lr: float) -> Ar
         new[f"b{layer}"] = params[f"b{layer}"] - lr * dZ.sum(axis=0)
         dZ = dZ @ W * before * (1 - before)
     return new
-
-
-def first_weights(sizes: Sequence[int], seed: int) -> Arrays:
-    """Random weights, and biases of 0, for layers of these sizes, inputs first."""
-    rng = np.random.default_rng(seed)
-    params: Arrays = {}
-    for layer, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-        params[f"W{layer}"] = rng.normal(0, 1 / np.sqrt(n_in), size=(n_out, n_in))
-        params[f"b{layer}"] = np.zeros(n_out)
-    return params
 
 
 class Reader(NamedTuple):
@@ -243,6 +232,7 @@ PREDICTIONS = {
         "There's a single layer, from 64 pixels straight to ten scores. How many new images in a hundred "
         "will it read correctly?",
         ("about 30", "about 60", "over 90"),
+        answer="over 90",
         explain="In lesson 10 you saw what a single layer can't do, so a low number is tempting. But with 64 "
         "inputs there's a lot of room, and straight cuts separate most of the digits.",
     ),
@@ -250,6 +240,7 @@ PREDICTIONS = {
         "Without a hidden layer, about four new images in a hundred are misread. How many of these four "
         "does a hidden layer put right?",
         ("one or two", "three", "all four"),
+        answer="one or two",
         explain="Networks are praised for their hidden layers, so a higher number is tempting. But "
         "straight cuts do most of the work here. And this is a good start. Over ten starts the average is "
         "97.1 %, and two do worse than the single layer.",
@@ -258,6 +249,7 @@ PREDICTIONS = {
         "You train for ten epochs more. Which loss goes on falling, the one on the training images or the "
         "one on the validation images?",
         ("both", "only training", "only validation"),
+        answer="only training",
         explain='"Both" is tempting, because so far they have fallen together. But each step is made for the '
         "training images, and nothing pulls the other loss down.",
     ),

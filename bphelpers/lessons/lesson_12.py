@@ -529,23 +529,27 @@ PREDICTIONS = {
     "12.A": Prediction(
         "The point is (-1, 0). Which lines from the inputs are thick?",
         options=("from input 1 to neuron 2", "from input 1 to all three", "from both inputs to neuron 2"),
+        answer="from input 1 to neuron 2",
         explain="'from input 1 to all three' is tempting, because all three neurons have lines from it. But"
         " the point is near the edge of neuron 2 only, and input 2 says 0.",
     ),
     "12.B": Prediction(
         "All first weights are equal. How many different maps do the 16 hidden neurons show?",
         options=(1, 2, 8),
+        answer=2,
         explain="8 is tempting, because there are eight neurons in a layer. But it's one map for each layer.",
     ),
     "12.C": Prediction(
         "After 20 steps at a rate of 10, you turn the rate down to 0.1. What does the network do then?",
         options=("learns as usual", "learns more slowly", "stays where it is"),
+        answer="stays where it is",
         explain="A smaller rate helps a network that jumps about. This one has no gradient left to multiply"
         " the rate with.",
     ),
     "12.D": Prediction(
         "The network can't learn the spiral in 1,000 steps. What helps?",
         options=("twice the neurons", "a third hidden layer", "ReLU"),
+        answer="ReLU",
         explain="More network is the usual guess. But the neurons that it has don't use their bends yet.",
     ),
 }

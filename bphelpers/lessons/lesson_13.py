@@ -177,6 +177,7 @@ PREDICTIONS = {
     "13.A": Prediction(
         "Each of twenty layers multiplies the gradient by 0.9. How much of it is left after all twenty?",
         ("nine tenths", "a half", "an eighth"),
+        answer="an eighth",
         explain="A half sounds like a careful guess. But two layers leave 0.81, and seven leave less than a"
         " half.",
     ),
@@ -184,6 +185,7 @@ PREDICTIONS = {
         "In a chain of twenty sigmoid neurons, all weights are 4 and there is no bias. What does the gradient"
         " do on its way back?",
         ("stays level", "vanishes", "explodes"),
+        answer="vanishes",
         explain="'Stays level' is tempting, because 4 times a quarter is 1. But without the bias, z is nearly"
         " 4 in every neuron. There a is 0.98 and the slope is only 0.02, so the factor is about 0.08.",
     ),
@@ -191,6 +193,7 @@ PREDICTIONS = {
         "In twenty ReLU layers, all weights are three times too small. In which layer do the weights get a"
         " gradient that's worth mentioning?",
         ("the first", "the last", "none"),
+        answer="none",
         explain="The last is tempting, because its deltas haven't been through any layer. But the gradient of"
         " a weight is delta times activation. In the first layer the deltas have shrunk, and in the last the"
         " activations have.",

@@ -229,12 +229,14 @@ PREDICTIONS = {
     "14.A": Prediction(
         "Twenty times z = z + z. How many visits does it take to follow every path?",
         ("21", "400", "two million"),
+        answer="two million",
         explain="21 is tempting, because that's how many nodes there are. But z feeds each sum twice, so"
         " every doubling doubles the number of paths.",
     ),
     "14.B": Prediction(
         "One input, 100 outputs. From which end do you find all 100 rates, and with how many walks?",
         ("from the back, with one walk", "from the back, with 100 walks", "from the front, with one walk"),
+        answer="from the front, with one walk",
         explain="One walk from the back is right for one loss, but here it would answer for one output only,"
         " so you would need 100. A walk from the front answers for all outputs at once.",
     ),

@@ -148,18 +148,21 @@ PREDICTIONS = {
     "15.A": Prediction(
         "A window holds 3 3 / 1 0, and a 1 comes back. Which of these can't be what the four numbers get?",
         ("1 1 / 0 0", "1 0 / 0 0", "½ ½ / 0 0"),
+        answer="1 1 / 0 0",
         explain="1 1 / 0 0 looks right because either 3, nudged up alone, raises the maximum. But nudge both "
         "up by h, and the maximum rises by h, not by 2h.",
     ),
     "15.B": Prediction(
         "You train the network with this backward pass. How many of the held-out digits does it read?",
         ("about 10 %", "about 60 %", "more than 90 %"),
+        answer="more than 90 %",
         explain="About 10 % is tempting, since nearly every number sent back to the first convolution is "
         "wrong. But the last layer and the second convolution get the right gradients.",
     ),
     "15.C": Prediction(
         "The pixels of all images are shuffled, always in the same order. Which network gets worse?",
         ("the convolutional one", "the dense one", "both"),
+        answer="the convolutional one",
         explain="It is tempting to say both, since no human could read such an image. But a dense layer "
         "has a weight for each pixel, and never knew which pixels were neighbours.",
     ),

@@ -174,6 +174,7 @@ PREDICTIONS = {
     "16.A": Prediction(
         "Each step back makes the gradient 0.9 times as long. What is left of it after fifty steps?",
         ("about a half", "about a two-hundredth", "nothing that a computer can tell from 0"),
+        answer="about a two-hundredth",
         explain="A tenth less sounds harmless, so a half is tempting. But you lose a tenth fifty times over, "
         "and 0.9 ** 50 is 0.005.",
     ),
@@ -181,6 +182,7 @@ PREDICTIONS = {
         "The state is carried on from chunk to chunk, but the gradient stays inside its chunk. What is the "
         "shortest chunk with which the network learns to echo the bit from five steps ago?",
         ("1 step", "5 steps", "6 steps"),
+        answer="6 steps",
         explain="1 step is tempting, because the state does carry the bit. But to learn to use it, a "
         "gradient has to get from the answer to the step where the bit came in, and that takes six steps, "
         "counting both ends.",

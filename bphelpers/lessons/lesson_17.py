@@ -115,6 +115,7 @@ PREDICTIONS = {
     "17.A": Prediction(
         "In the backward pass, you write p * dp instead of p * (dp - average). How well does it learn then?",
         ("a little slower", "as badly as without attention", "worse than without attention"),
+        answer="worse than without attention",
         explain="A factor would cost some speed. But on the first screen this gives 2, 0, 2 in place of "
         "0, -1, 1. It raises the first score, though nothing is gained by that, and attention that does harm "
         "is worse than none.",
@@ -122,11 +123,13 @@ PREDICTIONS = {
     "17.B": Prediction(
         "You leave out the causal mask. How does the loss on the training text compare with the correct one?",
         ("higher", "about the same", "far lower"),
+        answer="far lower",
         explain="Each place may now look one character ahead, and there it finds the answer.",
     ),
     "17.C": Prediction(
         "Silence one of the four heads at a time. One of them looks one character back. Which costs most?",
         ("the one looking back", "another one", "none, because the others take over"),
+        answer="the one looking back",
         explain="Another one is possible, since three heads of the four look elsewhere. But the character "
         "before is what a table of triples needs, and no other head of a trained network can stand in.",
     ),

@@ -198,6 +198,7 @@ PREDICTIONS = {
     "18.A": Prediction(
         "You ask one question of a network with 1,210 weights. By what angle does the guess miss?",
         ("about 20 degrees", "about 60 degrees", "about 88 degrees"),
+        answer="about 88 degrees",
         explain="Random sounds like something halfway, so 60 is tempting. But nearly all of the guess is "
         "noise, and noise points almost at right angles to the gradient.",
     ),
@@ -205,6 +206,7 @@ PREDICTIONS = {
         "4,810 weights, one question a step. How many times as many forward passes does asking need to get "
         "the loss below 0.5?",
         ("about 25 times", "about 5,000 times", "it never gets there"),
+        answer="about 25 times",
         explain="Thousands are tempting, because a good direction would take thousands of questions. But "
         "a step need not be good. On average it is the gradient, and the noise mostly moves the weights "
         "where the loss hardly changes.",
@@ -213,6 +215,7 @@ PREDICTIONS = {
         "On the way back, a fixed random matrix B stands where W2 should be. What does the hidden layer "
         "learn?",
         ("nothing, as if it were frozen", "a little, then it stops", "nearly as much as with W2"),
+        answer="nearly as much as with W2",
         explain="'Nothing' is tempting, because at the start the hidden layer's signal has nothing to do "
         "with the gradient. But W2 learns too, and it turns until B is a good way back.",
     ),

@@ -144,18 +144,21 @@ PREDICTIONS = {
         "Worker A has the first 100 of 1,000 images sorted by digit, worker B the other 900. How far is the "
         "mean of their means from the gradient?",
         ("by a tenth of its length", "by half its length", "by more than its length"),
+        answer="by more than its length",
         explain="A tenth of the images is a small part, so a tenth is tempting. But nearly all of these are "
         "zeros, and they get half the vote.",
     ),
     "19.B": Prediction(
         "The eight sums are added up in reverse order. What do the weights look like after five updates?",
         ("the same to the last bit", "different in their last digits", "different from the second digit on"),
+        answer="different in their last digits",
         explain="On paper, a sum doesn't depend on the order. But a computer rounds after each addition, "
         "and a rounded sum does depend on it.",
     ),
     "19.C": Prediction(
         "Two workers share every batch of 64 images. How fast is a step, compared with one process?",
         ("nearly twice as fast", "about as fast", "some fifty times slower"),
+        answer="some fifty times slower",
         explain="Half the work each sounds like half the time. But one process needs less than half a "
         "millisecond for 64 images, and a message there and back takes longer than that.",
     ),

@@ -257,18 +257,21 @@ PREDICTIONS = {
     "20.A": Prediction(
         "Whatever loss charges an output for missing its target, which outputs have impossible errors?",
         ("output 3 alone", "outputs 2 and 3", "all three"),
+        answer="outputs 2 and 3",
         explain="'All three' is tempting, because outputs 1 and 3 miss by the same amount and output 1 is "
         "charged twelve times as much. But their targets differ, and a loss may charge more for one of them.",
     ),
     "20.B": Prediction(
         "Which right pages does this argument convict?",
         ("none", "some with a large rate", "some with a large rate, and some with another loss"),
+        answer="some with a large rate, and some with another loss",
         explain="'None' is tempting, because a small step downhill lowers the loss. But a long one can pass "
         "over the valley. And the author's loss need not be the squared error, so that one may rise.",
     ),
     "20.C": Prediction(
         "How many of these 21 numbers are wrong?",
         ("none", "one", "five"),
+        answer="one",
         explain="'None' is tempting, because so many people have worked through that page.",
     ),
 }

@@ -238,6 +238,7 @@ PREDICTIONS = {
     "21.A": Prediction(
         "How many years lie between the chain rule and gradient descent?",
         ("about 20", "about 70", "about 170"),
+        answer="about 170",
         explain="'About 20' is tempting, because today they are hardly ever taught apart. But people had "
         "been differentiating for a long time when Cauchy, who wanted the six numbers of an orbit, "
         "proposed going downhill in all six at once.",
@@ -246,12 +247,14 @@ PREDICTIONS = {
         "After 3,000 updates of plain gradient descent, how large is the network's largest error, compared "
         "with the one that was built by hand?",
         ("smaller", "about the same", "more than ten times as large"),
+        answer="more than ten times as large",
         explain="'Smaller' is tempting, because training has all the freedom that we had and more. But what "
         "a network can represent says nothing about what a rule of training finds.",
     ),
     "21.C": Prediction(
         "How many of 200 networks without a hidden layer pass the same test?",
         ("0", "about 100", "200"),
+        answer="200",
         explain="'0' is tempting, because none of them can learn XOR. But the test doesn't ask for XOR. It "
         "asks for a lower error, and an update that goes downhill nearly always achieves that.",
     ),

@@ -6,14 +6,6 @@ import pytest
 from bphelpers import data, nn, optim, training
 from bphelpers.lessons import lesson_00
 from tests.starts import starts
-from tools.course.lesson import NOTEBOOKS, Lesson
-
-PAGE = NOTEBOOKS / "00_start_here.ipynb"
-
-
-@pytest.fixture(scope="module")
-def page():
-    return Lesson.read(PAGE)
 
 
 def test_the_first_screen_shows_all_ten_digits_and_what_it_takes_them_for(lesson):

@@ -10,17 +10,12 @@ from bphelpers import functional as F
 from bphelpers.lessons import lesson_01
 from bphelpers.lessons.lesson_01 import DIGITS, PATTERNS
 from bphelpers.teaching import check
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
 
 # What the digits score where a 3 is looked for, as the first screen says.
 PLUS = [4, 2, 4, 5, 3, 4, 4, 3, 5, 5]
 BOTH = [2, 2, 3, 5, 2, 3, 2, 3, 3, 4]
-
-
-@pytest.fixture(scope="module")
-def words():
-    return Lesson.read(NOTEBOOKS / "01_forward_pass.ipynb").words
 
 
 # --- The display --------------------------------------------------------------------------------------------

@@ -13,14 +13,8 @@ from bphelpers.lessons.lesson_02 import log_probabilities
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check
 from tests.starts import starts
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
-
-
-@pytest.fixture(scope="module")
-def words():
-    return Lesson.read(NOTEBOOKS / "02_loss.ipynb").words
-
 
 # --- What a forecaster pays ---------------------------------------------------------------------------------
 
@@ -335,9 +329,9 @@ def test_other_right_answers_are_right(key, answer, capsys):
     assert "right: the same numbers" in capsys.readouterr().out
 
 
-def test_what_the_broken_code_is_told(words, capsys):
+def test_what_the_broken_code_is_told(words, capsys, page):
     """Its stub, with the line of dots taken out; and with the first step alone."""
-    source = next(cell.source for cell in Lesson.read(NOTEBOOKS / "02_loss.ipynb").code
+    source = next(cell.source for cell in page.code
                   if cell.source.startswith("def log_probabilities"))  # fmt: skip
     body = [line for line in source.splitlines() if "..." not in line]
     first_step = [body[0], "    z = z - np.max(z)", *body[1:]]

@@ -9,7 +9,7 @@ from bphelpers.lessons import lesson_03
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check
 from tests.starts import starts
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
 
 # --- One weight ---------------------------------------------------------------------------------------------
@@ -348,8 +348,7 @@ def test_above_the_limit_it_leaves_the_minimum(close):
 # --- The page and its exercises -----------------------------------------------------------------------------
 
 
-def test_pictures_and_page_speak_of_the_same_walks():
-    words = Lesson.read(NOTEBOOKS / "03_gradient_descent.ipynb").words
+def test_pictures_and_page_speak_of_the_same_walks(words):
     for start in ("(1, −1)", "(1, −0.99)"):
         assert start in words
     assert "(1, -1)" in lesson_03.GROUNDS

@@ -11,7 +11,7 @@ from bphelpers import functional as F
 from bphelpers.lessons import lesson_04
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check, yours
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
 
 TOY = {"w": 3, "x": 2, "b": 1, "y": 4}
@@ -19,11 +19,6 @@ TOY = {"w": 3, "x": 2, "b": 1, "y": 4}
 
 def centred(f, x, h=1e-5):
     return (f(x + h) - f(x - h)) / (2 * h)
-
-
-@pytest.fixture(scope="module")
-def page():
-    return Lesson.read(NOTEBOOKS / "04_chain_rule.ipynb")
 
 
 # --- Rates in a row -----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from bphelpers.lessons import lesson_05
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check, gradcheck, yours
 from tests.starts import starts
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
 
 DIGITS = 50
@@ -167,14 +167,13 @@ def test_the_scrubbers_steps_are_the_lessons_numbers(lesson):
     assert step["L"] == pytest.approx(lesson.loss(lesson.w, lesson.b), rel=1e-13)
 
 
-def test_what_comes_back_to_h1_is_added_up_in_step_19():
+def test_what_comes_back_to_h1_is_added_up_in_step_19(words):
     net, x, y, lr = bp.trace.running_example()
     steps = bp.widgets.scrubber(
         net, bp.trace.HalfSquares(), x, y, lr, fixed=("b1", "b2"), names=bp.trace.running_names()
     ).steps
     assert steps[18].name == "da1_1" and "Back to hidden neuron 1" in steps[18].sentence
-    said = Lesson.read(NOTEBOOKS / "05_backprop_by_hand.ipynb").words
-    assert "Step 19 adds up what comes back to `h1`" in said
+    assert "Step 19 adds up what comes back to `h1`" in words
 
 
 # --- The backward pass of a layer, and the training with it -------------------------------------------------

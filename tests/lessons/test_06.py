@@ -13,16 +13,11 @@ from bphelpers.lessons import lesson_06
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check, yours
 from bphelpers.teaching.gradcheck import check_network, check_op
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
 
 RIGHT = lesson_06.RIGHT
 WRONG = [line for line in lesson_06.LINES if line not in RIGHT]
-
-
-@pytest.fixture(scope="module")
-def words():
-    return Lesson.read(NOTEBOOKS / "06_matrix_form.ipynb").words
 
 
 @pytest.fixture(scope="module")
@@ -404,8 +399,7 @@ def test_the_pass_is_tried_on_more_than_one_shape():
     assert {name: grad.shape for name, grad in grads.items()} == {name: a.shape for name, a in p.items()}
 
 
-def test_the_broken_program_is_wrong_as_the_page_says(capsys):
-    page = Lesson.read(NOTEBOOKS / "06_matrix_form.ipynb")
+def test_the_broken_program_is_wrong_as_the_page_says(capsys, page):
     (stub,) = [cell.source for cell in page.code if cell.source.startswith("def gradients")]
     room = {"F": F}
     exec("\n".join(line for line in stub.splitlines() if "..." not in line), room)

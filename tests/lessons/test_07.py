@@ -14,7 +14,7 @@ from bphelpers.lessons import lesson_07
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check
 from bphelpers.teaching.counting import Tally
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
 
 SHAPES = [sizes for depth in range(1, 5) for sizes in product(range(1, 5), repeat=depth + 1)]
@@ -210,7 +210,7 @@ def test_the_table_of_a_layer(page):
     assert tally.multiplications == 1260
 
 
-def test_what_the_lesson_says_of_memory_and_of_nudging(lesson, page, clock):
+def test_what_the_lesson_says_of_memory_and_of_nudging(lesson, page, clock, words):
     P, N = page.forward_cost(lesson.sizes), sum(lesson.sizes[1:])
     assert (lesson.parameters, sum(lesson.sizes), N) == (P + N, 986, 202) and lesson.parameters == 109_386
     assert 111 * 986 > 109_386 >= 110 * 986 and 542 * 202 > 109_386 >= 541 * 202
@@ -226,7 +226,6 @@ def test_what_the_lesson_says_of_memory_and_of_nudging(lesson, page, clock):
     ):  # a step takes two to three passes, or a bit more
         assert 2 < 1 + page.backward_cost(deep) / page.forward_cost(deep) < 3.1
     assert 3.1 < 1 + page.backward_cost([2, 2, 2]) / page.forward_cost([2, 2, 2]) < 4
-    words = Lesson.read(NOTEBOOKS / "07_why_it_is_cheap.ipynb").words
     for term in ("forward mode", "reverse mode", "dynamic programming"):
         assert words.count(f"**{term}**") == 1
 
@@ -358,7 +357,7 @@ def test_what_is_kept_and_held(page, clock, sizes, n):
 # --- The exercises ------------------------------------------------------------------------------------------
 
 
-def test_the_slow_function_on_the_page_is_right_and_refused(capsys):
+def test_the_slow_function_on_the_page_is_right_and_refused(capsys, words):
     def answer_of(start, end, leaving):
         answers = {end: 1}
 
@@ -372,7 +371,6 @@ def test_the_slow_function_on_the_page_is_right_and_refused(capsys):
 
         return answer(start)
 
-    words = Lesson.read(NOTEBOOKS / "07_why_it_is_cheap.ipynb").words
     shown = words.split("right, but slow")[1].split("```python\n")[1].split("```")[0]
     assert textwrap.dedent(inspect.getsource(answer_of)) == shown
     for start, end, leaving in lesson_07.EXERCISES["07.3"].arguments()[:3]:
@@ -477,7 +475,8 @@ def _emptied(arrows, end):
         (_along_every_route, "crossed more arrows than there are"),
         (
             _without_zeros,
-            "the five circles, 'f'. The dictionary holds no 't' yet. A `defaultdict(int)` would answer 0",
+            "the five circles, 'f'. The dictionary holds no 't' yet. Is that the right name? (A "
+            "`defaultdict(int)` would answer 0.)",
         ),
         (_multiplied, "no answer leaves the end"),
         (_always_f, "the 1 always stands at f"),

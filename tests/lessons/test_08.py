@@ -11,7 +11,7 @@ from bphelpers.lessons import lesson_08
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check, yours
 from tests.starts import starts
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
 
 SLOPES = np.array([1.0, 20.0])
@@ -423,9 +423,8 @@ def test_mistakes_differ_from_the_answer_and_from_each_other(key):
             assert a.shape != b.shape or not np.allclose(a, b, rtol=1e-4), (one, other)
 
 
-def test_the_broken_rmsprop_does_what_the_page_says(capsys):
-    words = Lesson.read(NOTEBOOKS / "08_updates.ipynb")
-    (source,) = [cell.source for cell in words.code if "np.mean(dw**2)" in cell.source]
+def test_the_broken_rmsprop_does_what_the_page_says(capsys, page):
+    (source,) = [cell.source for cell in page.code if "np.mean(dw**2)" in cell.source]
     scope = {"np": np}
     exec(re.sub(r" *return \.\.\..*\n", "", source), scope)
     given = np.ones(2)

@@ -22,11 +22,6 @@ FEW = tuple(array[:5] for array in DIGITS)
 ten_starts = pytest.mark.parametrize("seed", starts(10, 1))
 
 
-@pytest.fixture(scope="module")
-def page():
-    return Lesson.read(NOTEBOOKS / "09_gradient_checking.ipynb")
-
-
 def deeper(name):
     return solved(NOTEBOOKS / "deeper" / f"09_{name}.ipynb").variables
 

@@ -9,10 +9,8 @@ from bphelpers import functional as F
 from bphelpers.lessons import lesson_12
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
-
-WORDS = Lesson.read(NOTEBOOKS / "12_playground.ipynb").words
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +32,9 @@ def test_the_first_playground_is_the_one_of_the_pictures(lesson):
         np.testing.assert_array_equal(p.data, q.data)
 
 
-def test_ten_lines_make_the_same_run(lesson):
+def test_ten_lines_make_the_same_run(lesson, words):
     _, lines = lesson.run.code.split("\n\n")
-    assert len(lines.splitlines()) == 10 and "the ten lines that do all of this" in WORDS
+    assert len(lines.splitlines()) == 10 and "the ten lines that do all of this" in words
     exec(lesson.run.code, script := {})
     for p, q in zip(lesson.run.net.parameters(), script["net"].parameters(), strict=True):
         np.testing.assert_array_equal(p.data, q.data)
@@ -87,14 +85,14 @@ def _border(run, size=64):
     return grid[changes.ravel()]
 
 
-def test_when_to_look():
+def test_when_to_look(words):
     run = lesson_12.trained(0, **lesson_12.THREE)
     for _ in range(25):
         run.run(20)
     assert max(moment.accuracy for moment in run.history[:21]) < 0.8
     assert (
         run.history[-1].accuracy == pytest.approx(0.94)
-        and "by step 500 the border has closed in (94 %)" in WORDS
+        and "by step 500 the border has closed in (94 %)" in words
     )
 
 
@@ -109,10 +107,10 @@ def test_three_neurons_after_1000_steps():
 
 
 @pytest.mark.parametrize("seed", starts(10))
-def test_three_edges_close_a_ring_and_two_do_not(seed):
+def test_three_edges_close_a_ring_and_two_do_not(seed, words):
     three = lesson_12.trained(2000, **lesson_12.THREE | {"seed": seed}).history[-1].accuracy
     two = lesson_12.trained(2000, **lesson_12.THREE | {"seed": seed, "hidden": (2,)}).history[-1].accuracy
-    assert two <= 0.81 < 0.95 < three and "never got more than 81 %" in WORDS
+    assert two <= 0.81 < 0.95 < three and "never got more than 81 %" in words
 
 
 # --- 2. Which lines are thick? ------------------------------------------------------------------------------
@@ -202,8 +200,8 @@ def test_after_twenty_steps_at_ten_it_stays_stuck(seed):
 
 
 @pytest.mark.ten_starts
-def test_one_start_of_thirty_recovers():
-    assert [seed for seed in range(30) if _recovers(seed)] == [23] and "thirty starts" in WORDS
+def test_one_start_of_thirty_recovers(words):
+    assert [seed for seed in range(30) if _recovers(seed)] == [23] and "thirty starts" in words
 
 
 CHANGES = {
@@ -238,21 +236,21 @@ def test_the_pulls_of_the_picture(lesson):
 
 
 @pytest.mark.ten_starts
-def test_the_wrong_label_from_ten_starts(lesson):
+def test_the_wrong_label_from_ten_starts(lesson, words):
     shares = []
     for seed in range(10):
         lengths = lesson_12.gradient_lengths(lesson_12.trained(1000, **lesson.mislabelled, seed=seed))
         shares.append(lengths[-1] / lengths.sum())
     low, least, most = np.sort(shares)[[1, 2, -1]]
     assert (low < 0.1, round(least, 2), round(most, 2)) == (True, 0.29, 0.40)
-    assert "from eight of ten starts it's between 0.29 and 0.40, from the other two below 0.1" in WORDS
+    assert "from eight of ten starts it's between 0.29 and 0.40, from the other two below 0.1" in words
 
 
 # --- 5. A layer of your own ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", starts(10))
-def test_the_sine_learns_with_the_bug_and_is_convicted(seed, lesson):
+def test_the_sine_learns_with_the_bug_and_is_convicted(seed, lesson, words):
     def made(backward):
         rng = np.random.default_rng(seed)
         layers = nn.Linear(2, 8, rng=rng), lesson_12.Layer(np.sin, backward), nn.Linear(8, 1, rng=rng)
@@ -264,7 +262,7 @@ def test_the_sine_learns_with_the_bug_and_is_convicted(seed, lesson):
     assert wrong.history[-1].loss < wrong.history[0].loss and wrong.history[-1].accuracy > 0.8
     accuracies = wrong.history[-1].accuracy, right.history[-1].accuracy
     assert accuracies == pytest.approx((0.865, 0.865)) if seed == 2 else accuracies[0] < accuracies[1]
-    assert "From nine of ten starts the repaired one gets more points right. Once both get 86.5 %" in WORDS
+    assert "From nine of ten starts the repaired one gets more points right. Once both get 86.5 %" in words
 
 
 # --- deeper/12_reading_the_lines.ipynb ----------------------------------------------------------------------

@@ -14,15 +14,10 @@ from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check, yours
 from bphelpers.teaching.gradcheck import assert_gradients_match, check_gradients
 from tests.starts import starts
-from tools.course.lesson import NOTEBOOKS, Lesson
+from tools.course.lesson import NOTEBOOKS
 from tools.course.solved import solved
 
 SIZES = [64] + [100] * 19 + [10]
-
-
-@pytest.fixture(scope="module")
-def page():
-    return Lesson.read(NOTEBOOKS / "13_deep_networks.ipynb")
 
 
 @pytest.fixture(scope="module")

@@ -194,6 +194,10 @@ def test_asking_4810_weights_takes_19_to_29_times_as_many_passes_from_ten_starts
     assert 22.5 < lesson.asked_for / lesson.back < 27.5
 
 
+def test_the_third_prediction(lesson):
+    assert lesson.curves["fixed B"][1][-1] < 0.05
+
+
 @pytest.mark.parametrize("weights", [10, 100])
 def test_a_round_bowl_does_take_about_so_many_questions_as_it_has_weights(weights):
     """One question at its best rate, 1/P, leaves 1 - 1/P of the loss, and one gradient leaves nothing."""

@@ -98,6 +98,11 @@ def test_the_learners_update_is_what_trains(lesson):
 # --- what was measured ---
 
 
+def test_the_answers_of_the_predictions(lesson):
+    assert lesson.off > 1
+    assert lesson.slower > 30
+
+
 def test_the_stored_times_say_what_the_page_says():
     times = lesson_19.step_times()
     batch, low, high = times["two workers"]

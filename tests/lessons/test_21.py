@@ -301,7 +301,6 @@ def test_the_course_s_own_card_could_have_come_out_otherwise():
     assert trial.agrees and trial.could_fail
 
 
-def test_what_the_page_says_of_the_deck():
-    words = Lesson.read(PAGE).words
+def test_what_the_page_says_of_the_deck(words):
     assert len(claims.cards()) == 52 and "52 sentences" in words
     assert claims.card(20).verdict == "unsupported" and claims.card(6).verdict == "half right"

@@ -10,7 +10,6 @@ import ast
 import contextlib
 import copy
 import importlib
-import itertools
 import re
 import symtable
 import types
@@ -32,7 +31,9 @@ from tools.course.lesson import (
 from tools.course.numbers import unearned
 
 ADVICE = "# ModuleNotFoundError? In the course's folder, run: make lab (on Windows: py run.py lab)"
-UNANSWERED = "not answered yet. Replace the ... above and run both cells again."
+UNANSWERED = (
+    "not answered yet: the ... is still there. Replace it and run both cells again."
+)
 FILLER = re.compile(r"\b(simply|just|obviously|clearly|trivial(?:ly)?|of course)\b", re.IGNORECASE)
 MAX_MEAN_LINES, MAX_LINES = 8.5, 20
 MAX_NOTEBOOK_BYTES, MAX_PNG_BYTES = 1024 * 1024, 100 * 1024
@@ -141,16 +142,15 @@ def _opening_faults(lesson: Lesson) -> list[str]:
     first = lesson.cells[0].source if lesson.cells else ""
     if not re.match(rf"# {lesson.number}\. \S", first):
         faults.append(f"the first cell does not begin with '# {lesson.number}. Title'")
-    before = itertools.takewhile(lambda cell: cell.cell_type == "markdown", lesson.cells)
-    before_code = "\n".join(cell.source for cell in before)
+    opening = re.split(r"^## ", lesson.words, maxsplit=1, flags=re.MULTILINE)[0]
     faults += [
-        f"no '**{label}**' before the first code cell" for label in OPENING if f"**{label}" not in before_code
+        f"no '**{label}**' before the first section" for label in OPENING if f"**{label}" not in opening
     ]
-    will = before_code.partition("**You will")[2].partition("**You need")[0]
+    will = opening.partition("**You will")[2].partition("**You need")[0]
     outcomes = len(re.findall(r"^[ \t]*(?:[-*]|\d+\.)[ \t]+\S", will, re.MULTILINE))
     if not 3 <= outcomes <= 5:
         faults.append(f"'You will' lists {outcomes} outcomes: three to five are wanted")
-    if not re.search(r"\*\*Time.*\d+.*minutes", before_code):
+    if not re.search(r"\*\*Time.*\d+.*minutes", opening):
         faults.append("'Time' gives no number of minutes")
     setup = lesson.code[0].source if lesson.code else ""
     wanted = (f"{ADVICE}\nimport bphelpers as bp\n", "from bphelpers.teaching import ", "\n\nbp.setup()")
@@ -395,7 +395,7 @@ FOLDS = ["Hint 1", "Hint 2", "Hint 3", "Solution"]
 
 
 def prediction_faults(lesson: Lesson) -> list[str]:
-    """Each prediction: first ``predict(key, ...)``, in a later cell ``predict(key, reveal=...)``."""
+    """Each prediction: first ``predict(key, ...)``, in a later cell ``predict(key, reveal=True)``."""
     guessed: dict[str, int] = {}
     revealed: dict[str, int] = {}
     faults = []
@@ -476,7 +476,7 @@ RULES: dict[Callable[[Lesson], list[str]], str] = {
     link_faults: "correct the target; a link to a heading is its title with - for each space",
     exercise_faults: "the text with its folds, the stub with its ..., the check; then make notebooks",
     answered_exercises: "`git restore notebooks`, and answer in the copies in my/, which `make lab` opens",
-    prediction_faults: 'predict("{number}.A", ...) first, predict("{number}.A", reveal=...) in a later cell',
+    prediction_faults: 'predict("{number}.A", ...) first, predict("{number}.A", reveal=True) in a later cell',
     package_name_faults: "use a public name, or export this one",
     unearned: "compute the number in a cell, or correct it",
 }

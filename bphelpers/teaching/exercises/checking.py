@@ -47,7 +47,7 @@ def check(key: str, answer: Any) -> None:
     try:
         verdict = _verdict(key, exercise, answer)
     except _Unanswered:
-        verdict = "not answered yet. Replace the ... above and run both cells again."
+        verdict = "not answered yet: the ... is still there. Replace it and run both cells again."
     except Unreadable as reason:
         verdict = f"not right yet. {reason}"
     say(f"{key}: {verdict}")
@@ -145,7 +145,8 @@ def _left_open(function: Callable[..., Any]) -> bool:
 _NOTHING = (lambda: None).__code__
 # Instead of what Python or NumPy says, by some words of it.
 _ADVICE = {
-    "^KeyError": "The dictionary holds no {} yet. A `defaultdict(int)` would answer 0 for it.",
+    "^KeyError": "The dictionary holds no {} yet. Is that the right name? (A `defaultdict(int)` would answer"
+    " 0.)",
     "^IndexError.* for axis": "IndexError: {}. Are two indices the wrong way round? In `W[j, k]`, j counts"
     " the rows and k the columns.",
     "^UnboundLocalError": "UnboundLocalError: {}. A name gets its first value with `=`, and `+=` adds to it.",
@@ -232,7 +233,7 @@ def _general_mistake(exercise: Exercise, outcomes: list[_Outcome], name: str) ->
 
 
 def yours(key: str, answer: Callable[..., Any], reference: Callable[..., Any]) -> Callable[..., Any]:
-    """The learner's function where it is right, else the course's, and one line that says which [14].
+    """The learner's function where it is right, else the course's, and one line that says which. [00]
 
     The lesson goes on with what it gets, so a learner's code does the work as soon as it is right.
     """

@@ -66,25 +66,14 @@ def _called(rule: Any, arguments: Arguments) -> Any:
 class Prediction:
     """A question to commit to before the reveal, which ``explain`` may follow in a sentence or two.
 
-    Without ``options``, a guess is a number from ``low`` to ``high``; from 0 to 1 it is a share, and who
-    writes 50 is told to write 0.5. How far off it is, is said as a factor or, where it is ``judged`` so, as a
-    ``"difference"`` in ``unit``, a plural such as ``"points"`` (after 1 its s is dropped).
-
-    >>> Prediction("Does the error rise or fall?", options=("rises", "falls")).options
-    ('rises', 'falls')
+    >>> Prediction("Does the error rise or fall?", options=("rises", "falls"), answer="falls").answer
+    'falls'
     """
 
     question: str
-    options: tuple[Any, ...] | None = None
-    unit: str | None = None
+    options: tuple[Any, ...]
+    answer: Any
     explain: str | None = None
-    low: float | None = None
-    high: float | None = None
-    judged: str = "factor"
-
-    def allows(self, number: float) -> bool:
-        """Whether a number lies in the range, both ends included."""
-        return (self.low is None or self.low <= number) and (self.high is None or number <= self.high)
 
 
 def find(kind: str, key: str) -> Any:

@@ -1,21 +1,19 @@
 """Numbers in words: printed to the digits that survive another machine."""
 
-import textwrap
 from typing import Any
 
 import numpy as np
 
 from bphelpers.teaching.numbers import number
+from bphelpers.teaching.wrapping import wrapped
 
 SHOWN = 8  # arrays with more entries are described, not printed
-WIDTH = 88  # columns; JupyterLab breaks longer lines in the middle of a word
 NO_BREAK = "\u00a0"  # a space at which textwrap does not break
 
 
 def say(text: str) -> None:
     """Print ``text`` in lines of at most 88 columns; a word or a number is never broken."""
-    filled = textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-    print(filled.replace(NO_BREAK, " "))
+    print("\n".join(wrapped(text)).replace(NO_BREAK, " "))
 
 
 def in_one_line(text: str) -> str:

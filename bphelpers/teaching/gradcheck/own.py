@@ -239,13 +239,11 @@ def check_update(
 
 def _by_name(loss: Callable[..., Any], X: ArrayLike, y: ArrayLike) -> Callable[..., Any]:
     """A loss of the whole dictionary, as one of the arrays by name; any other as it is."""
-    wanted = [p.name for p in theirs.parameters_of(loss)]
-    if not {"params", "parameters"} & set(wanted):
+    if not {"params", "parameters"} & {p.name for p in theirs.parameters_of(loss)}:
         return loss
 
     def by_name(**arrays: Array) -> Any:
-        known = _named(X, y) | {"params": arrays, "parameters": arrays}
-        return loss(**{name: known[name] for name in wanted if name in known})
+        return theirs.call("loss", loss, _named(X, y) | {"params": arrays, "parameters": arrays})
 
     return by_name
 

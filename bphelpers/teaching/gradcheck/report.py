@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from textwrap import fill, shorten
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from bphelpers.numeric import Array, Index, relative_error
 from bphelpers.teaching.gradcheck.diagnosis import Diagnosis
 from bphelpers.teaching.gradcheck.slopes import Kink
 from bphelpers.teaching.numbers import number
+from bphelpers.teaching.wrapping import wrapped
 
 KINKS_SHOWN = 3
-WIDTH = 88  # columns; JupyterLab breaks longer lines in the middle of a word
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +220,7 @@ class GradientReport:
         """What is wrong and in which lines, without the table; no line is longer than a page is wide."""
         lines = "\n".join([*self._reasons(), *self.notes]).splitlines()
         # A line of code starts with spaces, and is shown as it was written.
-        return "\n".join(s if s[:1] == " " else fill(s, WIDTH, break_on_hyphens=False) for s in lines)
+        return "\n".join(row for line in lines for row in ([line] if line[:1] == " " else wrapped(line)))
 
     def _reasons(self) -> list[str]:
         """One sentence for each reason, with the names of all arrays that it explains."""

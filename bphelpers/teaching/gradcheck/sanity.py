@@ -2,7 +2,6 @@
 
 import copy
 import math
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +14,7 @@ from bphelpers import nn
 from bphelpers.arguments import as_array, generator, real, refuse
 from bphelpers.optim import SGD, Adam, GradientNotFinite, Optimizer
 from bphelpers.teaching.numbers import number
+from bphelpers.teaching.wrapping import WIDTH, wrapped
 from bphelpers.training import not_finite, watch
 
 Found = tuple[str, ...]  # fine, look or wrong; what was seen; what to do
@@ -48,7 +48,7 @@ class Line:
     def __str__(self) -> str:
         line = f"{self.mark:5}  {self.name:10}  "
         texts = [self.said, f"Do: {self.advice}"] if self.advice else [self.said]
-        rows = [row for text in texts for row in textwrap.wrap(text, 88 - len(line), break_on_hyphens=False)]
+        rows = [row for text in texts for row in wrapped(text, WIDTH - len(line))]
         return line + ("\n" + " " * len(line)).join(rows)
 
 
