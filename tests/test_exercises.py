@@ -356,7 +356,7 @@ def test_a_long_reply_is_wrapped_between_words(verdict, reply, monkeypatch, caps
     question = "Is it here-or-there, " * 19 + "or not?"
     monkeypatch.setitem(EXERCISES, "00.9", Exercise(numbers, {}))
     monkeypatch.setitem(PREDICTIONS, "00.Y", Prediction("What share?", ("a tenth", "a half"), "a half"))
-    monkeypatch.setitem(PREDICTIONS, "00.Z", Prediction(question, ("here", "there")))
+    monkeypatch.setitem(PREDICTIONS, "00.Z", Prediction(question, ("here", "there"), "here"))
     words = []
     for function, *arguments in (check, "00.9", numbers), (predict, "00.Y", "x" * 100), (predict, "00.Z"):
         function(*arguments)
