@@ -41,6 +41,7 @@ def _slope(f: Callable[[float], float], x: float, h: float) -> Mistakes:
         / 2
         * h,
         "brackets are missing around the difference": right - left / (2 * h),
+        "brackets are missing around the difference and around 2 * h": right - left / 2 * h,
         "the size of the slope is given, without its sign": abs(slope),
         "left and right are exchanged": -slope,
         "the difference is not divided by the distance": right - left,
@@ -125,7 +126,7 @@ def through_the_training(
 
     def draw(fig: Figure, passes: int) -> None:
         fig.set_layout_engine("none")  # the places are given
-        room = {"left": 0.02, "right": 0.98, "top": 0.82, "bottom": 0.16, "hspace": 0.6}
+        room = {"left": 0.02, "right": 0.98, "top": 0.86, "bottom": 0.13, "hspace": 0.95}
         axes = fig.subplots(2, 10, gridspec_kw=room).flat
         for ax, image, label, answer in zip(axes, images, labels, said[passes], strict=False):
             _draw_image(ax, image)
@@ -135,11 +136,14 @@ def through_the_training(
     def describe(passes: int) -> str:
         right = said[passes] == labels
         twenty = zip(said[passes][:20], labels, strict=False)
-        slips = [f"{was} for a {label}" for was, label in twenty if was != label]
+        slips = [(was, label) for was, label in twenty if was != label]
+        words = ", ".join(f"{was} for a {label}" for was, label in slips)
+        if len(slips) > 2 and len({was for was, _ in slips}) == 1:
+            words = f"{slips[0][0]} to all the others"
         after = f"After {passes} passes" if passes > 1 else ("Before any training", "After 1 pass")[passes]
         return (
             f"{after}, it reads {np.sum(right)} of {len(labels)} new images correctly. Of these twenty, it "
-            f"reads {20 - len(slips)}{', and says ' * bool(slips)}{', '.join(slips)}."
+            f"reads {20 - len(slips)}{', and says ' * bool(slips)}{words}."
         )
 
     return draw, describe

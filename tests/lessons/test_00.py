@@ -42,7 +42,7 @@ def test_nearly_all_new_images_are_read_from_every_start_and_before_it_about_a_t
 
 def test_the_slider_tells_how_far_it_is_and_what_is_misread(lesson):
     labels = np.arange(20) % 10
-    said = [np.full(20, 4), labels, np.where(labels == 7, 1, labels)]
+    said = [np.full(20, 4), labels, np.where(labels == 7, 1, labels), np.full(20, 3)]
     _, describe = lesson_00.through_the_training(np.zeros((20, 64)), labels, said)
     assert describe(0).startswith("Before any training, it reads 2 of 20 new images correctly. Of these")
     assert (
@@ -50,6 +50,7 @@ def test_the_slider_tells_how_far_it_is_and_what_is_misread(lesson):
     )
     assert describe(2).endswith("it reads 18, and says 1 for a 7, 1 for a 7.")
     assert describe(2).startswith("After 2 passes, it reads 18 of 20")
+    assert describe(3).endswith("Of these twenty, it reads 2, and says 3 to all the others.")
     assert lesson.describe(3).split(". ")[0] == "After 3 passes, it reads 301 of 450 new images correctly"
 
 
