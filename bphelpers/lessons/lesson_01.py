@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
-from matplotlib.patches import Circle, Polygon
+from matplotlib.patches import Circle, Polygon, Rectangle
 from numpy.typing import NDArray
 
 from bphelpers import data, nn, optim, training
@@ -217,31 +217,150 @@ def _pulls(weights: Array) -> list[str]:
 # --- The first screen ---------------------------------------------------------------------------------------
 
 SCORES = (
-    "The ten digits of a display, and two rows of scores. A point for each lit segment of a 3: 4, 2, 4, 5,"
-    " 3, 4, 4, 3, 5, 5, so 3, 8 and 9 all have 5. With a point off for each other lit segment: 2, 2, 3, 5,"
-    " 2, 3, 2, 3, 3, 4, and only the 3 has 5."
+    "Three handwritten 3s: an upright one in thick strokes, one that leans to the right, and one all corners."
+    " Below them the ten digits of a display, and two rows of scores. A point for each lit segment of a 3: 4,"
+    " 2, 4, 5, 3, 4, 4, 3, 5, 5, so 3, 8 and 9 all have 5. With a point off for each other lit segment: 2, 2,"
+    " 3, 5, 2, 3, 2, 3, 3, 4, and only the 3 has 5."
 )
+_THREES = (314, 70, 24)  # places among the 3s of ``data.mnist_small()``
 
 
 def keeping_score() -> Figure:
-    """Ten displays, and what they score as a 3: with points for, and then with points off as well."""
-    fig = plots.new_figure(7.4, 2.6)
-    ax = plots.blank_axes(fig, (-2.9, 10), (-2.6, 1.25), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
+    """Three 3s in three hands; ten displays, and what they score as a 3: points for, then also points off."""
+    width, height = 7.4, 3.85
+    fig = plots.new_figure(width, height)
+    ax = plots.blank_axes(fig, (-2.9, 10), (-2.6, 1.25), place=(0.0, 0.0, 1.0, 2.25 / height), aspect="equal")
     wanted = DIGITS[3]
     for digit, lit in enumerate(DIGITS):
         _display(ax, digit + 0.3, 0.55, _lamps(lit), 0.55)
-    for height, weights, words in (
+    for row, weights, words in (
         (-0.85, wanted, "a point for each\nred segment"),
         (-2.05, 2 * wanted - 1, "and a point off for\neach blue segment"),
     ):
-        _display(ax, -2.55, height, _pulls(weights), 0.4)
-        ax.text(-2.15, height, words, va="center", size=8.5)
+        _display(ax, -2.55, row, _pulls(weights), 0.4)
+        ax.text(-2.15, row, words, va="center", size=8.5)
         scores = DIGITS @ weights
         for digit, score in enumerate(scores):
             best = score == scores.max()
-            ax.text(digit + 0.3, height, str(score), ha="center", va="center", size=15 if best else 12,
+            ax.text(digit + 0.3, row, str(score), ha="center", va="center", size=15 if best else 12,
                     weight="bold" if best else "normal", color=FOR if best else plots.GREY)  # fmt: skip
-    plots.titled(fig, "Taking points off picks out the 3")
+    X, y = data.mnist_small()
+    for k, three in enumerate(X[y == 3][list(_THREES)]):
+        place = ((0.15 + 1.25 * k) / width, 1 - 1.3 / height, 1.0 / width, 1.0 / height)
+        image = plots.blank_axes(fig, (0, 28), (28, 0), place=place)
+        image.imshow(three.reshape(28, 28), cmap="Greys", vmin=0, vmax=1)
+    plots.titled(fig, "No pixel is black in all three of these 3s")
+    fig.text(0.02, 2.27 / height, "On a display, taking points off picks out the 3", weight="bold", size=12)
+    return fig
+
+
+# --- One neuron, a layer, a batch ---------------------------------------------------------------------------
+
+
+def _signed(number: int) -> str:
+    return f"{number}".replace("-", "\N{MINUS SIGN}")
+
+
+def _write_row(
+    ax: Axes, places: Array, y: float, numbers: Array, colours: Sequence[str], size: float
+) -> None:
+    """A number below each of the seven segments."""
+    for x, number, colour in zip(places, numbers.tolist(), colours, strict=True):
+        ax.text(x, y, _signed(number), ha="center", va="center", size=size, color=colour)
+
+
+def _name_segments(ax: Axes, places: Array, y: float, size: float) -> None:
+    """Seven small displays, each with the one segment whose column it heads."""
+    for k, x in enumerate(places):
+        _display(ax, x, y, _lamps(np.arange(7) == k), size)
+
+
+def _write_sum(ax: Axes, x: float, y: float, z: int) -> None:
+    """A sum, which stands out where it is a yes."""
+    yes = z > 0
+    ax.text(x, y, _signed(z), ha="center", va="center", size=13 if yes else 10,
+            weight="bold" if yes else "normal", color=FOR if yes else plots.GREY)  # fmt: skip
+
+
+WEIGHTED_SUM = (
+    "The neuron that looks for a 3 is shown a 9. The inputs, one for each segment, are 1, 1, 1, 1, 0, 1, 1."
+    " The weights are 2, 2, 2, 2, -2, -2, 2, and the products 2, 2, 2, 2, 0, -2, 2. Their sum is 8, and with"
+    " the bias of -9 it is -1, a no."
+)
+
+
+def weighted_sum(x: Array, weights: Array, bias: int) -> Figure:
+    """One neuron's sum, segment by segment."""
+    fig = plots.new_figure(7.4, 2.1)
+    ax = plots.blank_axes(fig, (-3.8, 10.4), (-3.2, 0.5), place=(0.0, 0.0, 1.0, 0.88), aspect="equal")
+    products, segments = weights * x, np.arange(7)
+    total = int(products.sum())
+    _name_segments(ax, segments, 0.0, 0.32)
+    for y, words, numbers in ((-1.0, "input", x), (-1.9, "weight", weights), (-2.85, "product", products)):
+        ax.text(-0.9, y, words, ha="right", va="center", color=plots.GREY)
+        pulls = [plots.GREY if colour == _DARK else colour for colour in _pulls(numbers)]
+        _write_row(ax, segments, y, numbers, [plots.INK] * 7 if numbers is x else pulls, 11)
+    _display(ax, -3.1, -1.0, _lamps(x), 0.33)
+    _display(ax, -3.1, -1.9, _pulls(weights), 0.33)
+    for first, last in ((-2.4, 6.4), (7.7, 9.6)):
+        ax.plot([first, last], [-2.37, -2.37], "-", color=plots.LIGHT, lw=0.8)
+    for y, words, number in ((-1.0, "sum", total), (-1.9, "bias", bias), (-2.85, "", total + bias)):
+        ax.text(7.8, y, words, va="center", color=plots.GREY)
+        ax.text(
+            9.5, y, _signed(number), ha="right", va="center", size=11, weight="normal" if words else "bold"
+        )
+    plots.titled(fig, "The neuron for the 3 says no to a 9")
+    return fig
+
+
+LAYER = (
+    "A table with a row for each of ten neurons, with its seven weights, its bias and its sum for a 9. The"
+    " sums are -3, -7, -5, -1, -3, -1, -3, -5, -1 and 1, so only the neuron for the 9 says yes."
+)
+
+
+def draw_layer(x: Array, W: Array, b: Array) -> Figure:
+    """Ten neurons and one display: W, b and the sums, row by row."""
+    fig = plots.new_figure(7.4, 3.9)
+    ax = plots.blank_axes(fig, (-4.4, 16.0), (-9.65, 1.55), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
+    segments = 1.35 * np.arange(7)
+    _name_segments(ax, segments, 1.05, 0.28)
+    _display(ax, -3.4, 0.0, _lamps(x), 0.34)
+    _write_row(ax, segments, 0.0, x, [plots.INK] * 7, 10)
+    for words, place, y in (
+        ("$x$", -1.6, 0.0),
+        ("$W$", -1.6, -5.0),
+        ("$b$", 10.8, 0.0),
+        ("$W x + b$", 13.8, 0.0),
+    ):
+        ax.text(place, y, words, ha="center", va="center", size=12)
+    for j, (row, bias, z) in enumerate(zip(W, b.tolist(), (W @ x + b).tolist(), strict=True)):
+        y = -0.9 * j - 1.05
+        _display(ax, -3.4, y, _pulls(row), 0.34)
+        _write_row(ax, segments, y, row, _pulls(row), 10)
+        ax.text(10.8, y, _signed(bias), ha="center", va="center", size=10)
+        _write_sum(ax, 13.8, y, z)
+    plots.titled(fig, "Each neuron has a row, and only the last one, for the 9, says yes")
+    return fig
+
+
+BATCH = (
+    "A table of ten times ten sums, with a row for each display and a column for each neuron. Where a display"
+    " meets its own neuron, the sum is 1. All the others are -1 or less. The row of the 9 is framed."
+)
+
+
+def draw_batch(Z: Array) -> Figure:
+    """Every display with every neuron: the sums, and a frame around those for a 9."""
+    fig = plots.new_figure(6.2, 3.7)
+    ax = plots.blank_axes(fig, (-3.2, 15.2), (-8.75, 1.4), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
+    for k in range(10):
+        _display(ax, -1.7, -0.9 * k, _lamps(DIGITS[k]), 0.34)
+        _display(ax, 1.5 * k, 0.95, _pulls(4 * DIGITS[k] - 2), 0.34)
+    for (i, j), z in np.ndenumerate(Z):
+        _write_sum(ax, 1.5 * j, -0.9 * i, int(z))
+    ax.add_patch(Rectangle((-0.8, -8.53), 15.1, 0.86, fill=False, edgecolor=plots.FORWARD, lw=1.4))
+    plots.titled(fig, "Each display gets a yes from its own neuron alone")
     return fig
 
 
@@ -332,22 +451,21 @@ def before_and_after() -> Figure:
 CORNERS = (
     "Four displays at the corners of a square. Lower left the 1, upper right the 4; at the two other corners"
     " a 1 with its upper left segment lit as well, and a 1 with its middle segment lit as well, which aren't"
-    " digits. A straight line that has the 1 and the 4 on one side has one of the others there too."
+    " digits. Two straight lines, and each has at least one of the four on the wrong side."
 )
 
 
 def four_corners() -> Figure:
-    """The 1, the 4 and the two patterns between them, at the corners of a square, and a line that fails."""
-    fig = plots.new_figure(5.6, 4.3)
+    """The 1, the 4 and the two patterns between them, at the corners of a square, and lines that fail."""
+    fig = plots.new_figure(5.6, 4.0)
     ax = fig.subplots()
-    ax.set(xlim=(-0.55, 1.62), ylim=(-0.5, 1.45), aspect="equal", xticks=(0, 1), yticks=(0, 1),
+    ax.set(xlim=(-0.55, 1.62), ylim=(-0.42, 1.42), aspect="equal", xticks=(0, 1), yticks=(0, 1),
            xlabel="upper left segment", ylabel="middle segment")  # fmt: skip
     ax.grid(visible=False)
     ax.set_xticklabels(("dark", "lit"))
     ax.set_yticklabels(("dark", "lit"))
-    ax.fill([-0.55, 1.62, 1.62, -0.55], [0.7, 0.3, -0.5, -0.5], color="#F3F3F3", lw=0)
-    ax.plot([-0.55, 1.62], [0.7, 0.3], "--", color=plots.GREY, lw=1.2)
-    ax.text(1.6, 0.33, "a border", ha="right", va="bottom", color=plots.GREY, size=9, rotation=-10)
+    for x, y in (((-0.55, 1.62), (0.7, 0.3)), ((0.6, 0.76), (1.42, -0.42))):
+        ax.plot(x, y, "--", color=plots.GREY, lw=1.2)
     for left in (0, 1):
         for middle in (0, 1):
             lit = DIGITS[1].copy()
@@ -356,64 +474,47 @@ def four_corners() -> Figure:
             colour = plots.FORWARD if digit else plots.BACKWARD
             _display(ax, left, middle, _lamps(lit, colour), 0.2)
             words = f"the {1 + 3 * left}: yes" if digit else "not a digit"
-            ax.text(left + 0.16, middle, words, va="center", color=colour)
+            ax.text(left + 0.16, middle, words, va="center", color=colour,
+                    bbox={"facecolor": plots.PAPER, "lw": 0, "pad": 0.8})  # fmt: skip
     plots.titled(fig, "No straight line separates yes from no")
     return fig
 
 
 # --- The network 7-10-1 -------------------------------------------------------------------------------------
 
-PLAN = (
+NETWORK = (
     "A network. On the left a display with seven inputs shows a 3. It feeds ten hidden neurons, each drawn as"
-    " a display of its weights, red for and blue against. All ten feed one output neuron."
+    " a display of its weights, red for and blue against. All ten feed one output neuron. Only the neuron"
+    " that looks for a 3 answers 1, the others answer 0. The output answers 1."
 )
-NETWORK = f"{PLAN} Only the neuron that looks for a 3 answers 1, the others answer 0. The output answers 1."
 
 
-def draw_network(x: Array, hidden: Array | None = None, output: Array | None = None) -> Figure:
-    """A display, the ten neurons that look at it, and the one that looks at them, with their answers."""
+def draw_network(x: Array, hidden: Array, output: float) -> Figure:
+    """A display, the ten neurons that look at it, and the one that listens to them, with their answers."""
     fig = plots.new_figure(7.0, 4.5)
     ax = plots.blank_axes(fig, (0, 7.0), (-0.15, 4.0), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
     middle = 2.05
     _display(ax, 0.8, middle, _lamps(x), 0.55)
-    for digit in range(10):
-        y, a = middle + 0.38 * (4.5 - digit), None if hidden is None else float(np.ravel(hidden)[digit])
-        yes = a is not None and a > 0.5
-        for xs, ys in (([1.2, 3.0], [middle, y]), ([3.4 if a is None else 3.85, 5.6], [y, middle])):
+    for digit, a in enumerate(hidden.tolist()):
+        y, yes = middle + 0.38 * (4.5 - digit), a > 0.5
+        for xs, ys in (([1.2, 3.0], [middle, y]), ([3.85, 5.6], [y, middle])):
             ax.plot(xs, ys, "-", lw=2.4 if yes else 0.9, color=plots.FORWARD if yes else plots.LIGHT,
                     zorder=2 if yes else 1)  # fmt: skip
         _display(ax, 3.2, y, _pulls(4 * DIGITS[digit] - 2), 0.15)
-        if a is not None:
-            ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
-                    weight="bold" if yes else "normal")  # fmt: skip
+        ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
+                weight="bold" if yes else "normal")  # fmt: skip
     ring = Circle((5.95, middle), 0.36, facecolor=plots.PAPER, edgecolor=plots.FORWARD, lw=1.6, zorder=3)
     ax.add_patch(ring)
-    if output is not None:
-        ax.text(5.95, middle, f"{float(np.ravel(output)[0]):.2f}", ha="center", va="center", weight="bold",
-                color=plots.FORWARD, zorder=4)  # fmt: skip
+    ax.text(5.95, middle, f"{output:.2f}", ha="center", va="center", weight="bold", color=plots.FORWARD,
+            zorder=4)  # fmt: skip
     for x_place, y_place, words in ((0.8, 1.25, "7 inputs"), (3.2, -0.1, "10 hidden neurons"),
                                     (5.95, 1.45, "1 output")):  # fmt: skip
         ax.text(x_place, y_place, words, ha="center", color=plots.GREY, size=9)
-    plots.titled(fig, "Numbers go in on the left, and an answer comes out on the right" if hidden is None
-                 else "Segments become digits, and digits become an answer")  # fmt: skip
+    plots.titled(fig, "Segments become digits, and digits become an answer")
     return fig
 
 
 # --- What training finds ------------------------------------------------------------------------------------
-
-THREES = (
-    "Three handwritten 3s: an upright one in thick strokes, one that leans to the right, and one all corners."
-)
-_THREES = (314, 70, 24)  # places among the 3s of ``data.mnist_small()``
-
-
-def three_threes() -> Figure:
-    """Three 3s in three hands."""
-    X, y = data.mnist_small()
-    return plots.image_gallery(
-        X[y == 3][list(_THREES)].reshape(-1, 28, 28), title="No pixel is inked in all three"
-    )
-
 
 LEARNED = (
     "The weights of ten neurons as pictures of 28 by 28 pixels, one for each handwritten digit, red for and"

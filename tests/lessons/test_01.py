@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from bphelpers import data
 from bphelpers import functional as F
@@ -24,8 +25,8 @@ BOTH = [2, 2, 3, 5, 2, 3, 2, 3, 3, 4]
 def test_the_scores_of_the_first_screen():
     three = DIGITS[3]
     assert (DIGITS @ three).tolist() == PLUS and (DIGITS @ (2 * three - 1)).tolist() == BOTH
-    assert re.findall(r"\d", lesson_01.SCORES.split(":")[1].split("so")[0]) == list(map(str, PLUS))
-    assert re.findall(r"\d", lesson_01.SCORES.split(":")[2].split("and")[0]) == list(map(str, BOTH))
+    assert re.findall(r"\d", lesson_01.SCORES.split(":")[2].split("so")[0]) == list(map(str, PLUS))
+    assert re.findall(r"\d", lesson_01.SCORES.split(":")[3].split("and")[0]) == list(map(str, BOTH))
     shown = [text.get_text() for text in lesson_01.keeping_score().axes[0].texts]
     assert [int(text) for text in shown if text.isdigit()] == PLUS + BOTH
 
@@ -70,11 +71,37 @@ def test_the_still_pictures_show_the_slider_before_and_after(words):
     assert BOTH[3] - (BOTH[3] + BOTH[9]) / 2 == 0.5 and "½ above" in words
 
 
-def test_a_row_of_x_and_a_row_of_w_as_in_the_table(lesson, words):
-    product = lesson.X[9] * lesson.W[3]
-    for row in (lesson.X[9], lesson.W[3], product):
-        assert "| " + " | ".join(map(str, row)).replace("-", "−") + " |" in words
-    assert product.sum() == 8 and lesson.b[3] == -9 and lesson.Z[9, 3] == -1
+def _numbers(ax):
+    """The numbers in a picture, as they were written."""
+    texts = (text.get_text().replace("−", "-") for text in ax.texts)
+    return [int(text) for text in texts if re.fullmatch(r"-?\d+", text)]
+
+
+def test_the_picture_of_one_neuron_is_a_row_of_x_by_a_row_of_w(lesson):
+    x, w, bias = lesson.X[9], lesson.W[3], lesson.b[3]
+    assert np.array_equal(w, lesson.weights) and bias == lesson.bias
+    shown = _numbers(lesson_01.weighted_sum(x, w, bias).axes[0])
+    rows, end = np.array(shown[:21]).reshape(3, 7), shown[21:]
+    assert np.array_equal(rows, [x, w, x * w]) and end == [8, -9, -1] == [x @ w, bias, lesson.Z[9, 3]]
+    told = list(map(int, re.findall(r"-?\d", lesson_01.WEIGHTED_SUM.partition("inputs")[2])))
+    assert told == [*rows.ravel(), *end]
+
+
+def test_the_picture_of_a_layer_is_w_by_x_plus_b(lesson):
+    z = lesson.W @ lesson.X[9] + lesson.b
+    shown = _numbers(lesson_01.draw_layer(lesson.X[9], lesson.W, lesson.b).axes[0])
+    assert shown == [*lesson.X[9], *np.column_stack([lesson.W, lesson.b, z]).ravel()]
+    told = re.findall(r"-?\d+", lesson_01.LAYER.partition("sums are")[2])
+    assert list(map(int, told)) == [*z, 9] and np.flatnonzero(z > 0).tolist() == [9]
+
+
+def test_the_picture_of_a_batch_is_z_and_its_frame_holds_the_sums_for_a_9(lesson):
+    ax = lesson_01.draw_batch(lesson.Z).axes[0]
+    assert _numbers(ax) == lesson.Z.ravel().tolist()
+    assert np.diag(lesson.Z).tolist() == [1] * 10 and (lesson.Z - 2 * np.eye(10)).max() == -1
+    (frame,) = (patch for patch in ax.patches if isinstance(patch, Rectangle))
+    inside = [text.get_text() for text in ax.texts if frame.get_bbox().contains(*text.get_position())]
+    assert [int(text.replace("−", "-")) for text in inside] == (lesson.W @ lesson.X[9] + lesson.b).tolist()
 
 
 def test_ten_times_as_large_is_surer_and_says_the_same():
@@ -92,12 +119,14 @@ def test_one_neuron_cannot_tell_digits_from_the_rest():
     assert lesson_01.SEGMENTS[5:] == ("upper left", "middle")
 
 
-def test_the_line_in_the_picture_has_one_of_the_four_on_the_wrong_side():
-    ax = lesson_01.four_corners().axes[0]
-    (x0, x1), (y0, y1) = ax.lines[0].get_data()
-    above = {(x, y): y > y0 + (y1 - y0) * (x - x0) / (x1 - x0) for x in (0, 1) for y in (0, 1)}
-    yes = {corner: corner[0] == corner[1] for corner in above}
-    assert len({above[corner] == yes[corner] for corner in above}) == 2
+def test_each_line_in_the_picture_has_one_of_the_four_on_the_wrong_side():
+    lines = lesson_01.four_corners().axes[0].lines
+    assert len(lines) == 2
+    for line in lines:
+        (x0, x1), (y0, y1) = line.get_data()
+        side = {(x, y): (x1 - x0) * (y - y0) > (y1 - y0) * (x - x0) for x in (0, 1) for y in (0, 1)}
+        yes = {corner: corner[0] == corner[1] for corner in side}
+        assert len({side[corner] == yes[corner] for corner in side}) == 2
 
 
 def test_the_network_says_yes_to_the_ten_digits_alone(lesson):
@@ -114,12 +143,15 @@ def test_unsure_neurons_add_up_to_twelve_yeses_too_many(lesson):
     assert len(yes) == 22 and yes > set(map(tuple, DIGITS))
 
 
-def test_the_plan_is_the_network_without_its_answers(lesson):
+def test_the_network_for_one_display_is_the_one_for_a_batch(lesson):
     hidden, y_hat = lesson.run(DIGITS[[3]], lesson.layers)
-    plan, full = (lesson_01.draw_network(DIGITS[3], *answers).axes[0] for answers in ((), (hidden, y_hat)))
-    shown = {text.get_text() for text in plan.texts}
-    assert shown == {"7 inputs", "10 hidden neurons", "1 output"}
-    assert sorted(text.get_text() for text in full.texts) == sorted([*shown, *["0.00"] * 9, "1.00", "1.00"])
+    np.testing.assert_allclose(lesson.answers, hidden[0], rtol=1e-12)
+    np.testing.assert_allclose(lesson.last, y_hat[0, 0], rtol=1e-12)
+    shown = [
+        text.get_text() for text in lesson_01.draw_network(DIGITS[3], hidden[0], y_hat[0, 0]).axes[0].texts
+    ]
+    words = ["7 inputs", "10 hidden neurons", "1 output"]
+    assert sorted(shown) == sorted([*words, *["0.00"] * 9, "1.00", "1.00"])
 
 
 def test_without_a_sigmoid_between_them_two_layers_are_one_neuron(lesson):
@@ -138,11 +170,11 @@ def test_the_activation_functions_are_the_packages(lesson, close):
     assert list(lesson_01.ACTIVATIONS) == ["sigmoid", "tanh", "relu"]
 
 
-def test_no_pixel_is_dark_in_all_three_3s():
-    pictures = [ax.images[0].get_array() for ax in lesson_01.three_threes().axes if ax.images]
-    dark = np.array(pictures) > 0.5
-    assert dark.shape == (3, 28, 28) and not dark.all(axis=0).any()
-    assert (dark.sum(axis=(1, 2)) > 50).all()
+def test_no_pixel_is_black_in_all_three_3s():
+    pictures = [ax.images[0].get_array() for ax in lesson_01.keeping_score().axes if ax.images]
+    black = np.array(pictures) > 0.5
+    assert black.shape == (3, 28, 28) and not black.all(axis=0).any()
+    assert (black.sum(axis=(1, 2)) > 50).all()
 
 
 def test_training_finds_the_two_openings_of_the_3_ten_times():
