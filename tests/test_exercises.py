@@ -460,8 +460,9 @@ def test_another_value_in_a_dictionary_is_a_changed_argument(verdict, name):
         (print, "Your function returned None. Is its last line missing the word return?"),
         (
             writes,
-            "Your function changed its argument number 1: `+=`, `-=` and the like write into an array, also "
-            "under a second name (`b = a` copies nothing), so compute a new one instead.",
+            "Your function changed its argument number 1: here it is an array, and `+=`, `-=` and the like "
+            "write into it, also under a second name (`b = a` copies nothing). Compute a new one instead, as "
+            "in `a = a - b`.",
         ),
         (lambda dout, x, W: dout @ x, "Your function stopped, called with an array of shape (3, 2), an"),
         (

@@ -40,6 +40,11 @@ def with_ones(x: Array) -> Array:
     return np.column_stack([np.ones(len(x)), x])
 
 
+def curvatures(X: Array) -> Array:
+    """The smallest and the largest curvature of a linear neuron's mean squared error."""
+    return np.linalg.eigvalsh(2 * X.T @ X / len(X))[[0, -1]]
+
+
 def steps_needed(X: Array, y: Array) -> int:
     """Steps of descent from 0, at the best rate there is, to a millionth of the first excess loss."""
     (a, b), (_, d) = (X.T @ X).tolist()  # plain numbers: arrays would take minutes for two million steps
@@ -72,6 +77,12 @@ _steeper.__name__ = "the slope 4 * (w + 3)"
 _two_slopes.__name__ = "the slopes (2 * w[0], 6 * w[1])"
 
 
+def _slope_of_section_1(w: Any) -> Any:
+    """The lesson's own ``slope``, which also takes what it is not meant for."""
+    x = np.array([1.0, 2.0])
+    return np.mean(2 * (w * x - 2 * x) * x)
+
+
 def _descend_mistakes(slope_at: Slope, w: Any, lr: float, steps: int) -> Mistakes:
     right = descend(slope_at, w, lr, steps)
     slopes = [slope_at(place) for place in right]
@@ -94,6 +105,9 @@ def _descend_mistakes(slope_at: Slope, w: Any, lr: float, steps: int) -> Mistake
         "the loop returns during its first turn: the return belongs after the loop": right[:2],
         "the list holds the start and nothing else: it needs each new place": right[:1],
         "the slopes are listed, and not the places": slopes,
+        "the slope comes from slope(w), which knows only section 1's valley: ask slope_at(w)": (
+            descend(_slope_of_section_1, w, lr, steps)
+        ),
         "the sign of the slope is used, and not its size": (
             descend(lambda place: np.sign(slope_at(place)), w, lr, steps)
         ),
@@ -113,6 +127,7 @@ def _gradient_mistakes(X: Array, y: Array, w: Array) -> Mistakes:
         "the sum is divided by the number of weights: it should be the number of examples": (
             2 * X.T @ misses / len(w)
         ),
+        "the sum is divided by 2: there may be more than two examples, so divide by len(y)": X.T @ misses,
         "the 2 is missing, the one from the square": X.T @ misses / n,
         "the miss has the wrong sign: it is the prediction minus the target": -2 * X.T @ misses / n,
         "the target is left out": 2 * X.T @ (X @ w) / n,
@@ -200,9 +215,9 @@ PREDICTIONS = {
         ("as many", "a thousand times", "ten thousand times"),
         answer="ten thousand times",
         explain=(
-            "As many is tempting, because it is the same spring and the same best line. But one"
-            " weight is now measured in other units, and the bias isn't, so the valley has another"
-            " shape."
+            "As many is tempting, because it is the same spring and the same best line, and so is a thousand"
+            " times, because the masses are a thousand times as large. But the input of the bias is still 1,"
+            " so the valley has another shape, and the steps depend on its shape."
         ),
     ),
 }
@@ -312,8 +327,8 @@ def draw_prices(X: Array, y: Array, path: Array, start_gradient: Array) -> Figur
     start, arrow = path[0], -start_gradient / np.hypot(*start_gradient)
     ax.annotate("", start + 1.1 * arrow, start,
                 arrowprops={"arrowstyle": "-|>", "color": plots.BACKWARD, "lw": 3})  # fmt: skip
-    ax.annotate("steepest way down", start + 0.45 * arrow, (4, -18), textcoords="offset points",
-                color=plots.BACKWARD, ha="center")  # fmt: skip
+    ax.annotate("steepest way down", start + 0.8 * arrow, (6, -8), textcoords="offset points",
+                color=plots.BACKWARD, va="top")  # fmt: skip
     ax.plot(*path.T, "o-", color=plots.UPDATE, lw=1.2, ms=4)
     ax.plot(*start, "s", color=plots.INK, ms=8)
     ax.annotate("start: loss 5", start, (8, 6), textcoords="offset points", backgroundcolor="white")
@@ -434,6 +449,8 @@ def draw_grounds() -> Figure:
         path = np.array(descend(saddle_gradient, np.array([1.0, second]), 0.05, 120))
         middle.plot(*path.T, f"{style}-", color=plots.UPDATE, ms=3, lw=1)
     middle.plot(1, -1, "s", color=plots.INK, ms=7)
+    middle.annotate("two starts,\n0.01 apart", (1, -1), (-12, -5), textcoords="offset points", ha="right",
+                    va="center")  # fmt: skip
     middle.plot(0, 0, "X", color=plots.BACKWARD, ms=9, zorder=4)
     middle.annotate("saddle", (0, 0), (-2, 9), textcoords="offset points", ha="right", color=plots.BACKWARD)
     middle.set(xlabel="weight w1", ylabel="weight w2", title="A saddle")

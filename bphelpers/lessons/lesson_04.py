@@ -22,17 +22,34 @@ _PAPER_MISTAKES = {
     "4 stands where 8 belongs: the square brings a 2 with it, and plus passes on the whole, not a half": (
         (_DZ // 2 * _X, _DZ // 2)
     ),
+    "dw lacks a 2: what comes back to line 1 is the same number as db": (_DZ // 2 * _X, _DZ),
+    "db lacks a 2: it is what comes back to line 2, and plus passes on the whole": (_DZ * _X, _DZ // 2),
+    "dz is 16, as it is for z = 15 + 2, for L, or with a 2 too many: line 3 gives 2 · (z − y)": (
+        (2 * _DZ * _X, 2 * _DZ)
+    ),
+    "the way back begins with L: it begins with dL = 1": (_DZ * (_Z - _Y) ** 2 * _X, _DZ * (_Z - _Y) ** 2),
+    "both signs are turned round: the miss is z − y, and that is positive": (-_DZ * _X, -_DZ),
     "the slope of the square is taken at z, without the y: it is 2 · (z − y)": (2 * _Z * _X, 2 * _Z),
+    "z is taken without the b: it is u + b": (2 * (_U - _Y) * _X, 2 * (_U - _Y)),
+    "dz is still the 6 of the picture: work it out for these numbers": (6 * _X, 6),
     "du is multiplied by w: times swaps, so dw is du times x": (_DZ * _W, _DZ),
+    "du is multiplied by u: times swaps, so dw is du times x": (_DZ * _U, _DZ),
+    "dw is only the local slope of line 1: multiply it by what comes back": (_X, _DZ),
+    "dw is u, the value of line 1: it is what comes back to that line, times x": (_U, _DZ),
+    "dz and x are added: slopes along a route multiply": (_DZ + _X, _DZ),
     "the 8 is not passed on to b: plus passes on the whole": (_DZ * _X, 1),
+    "db is 0, as if b stood still for good: here it may be turned, and plus passes on the whole": (
+        (_DZ * _X, 0)
+    ),
+    "db is b itself: it is how fast L moves when b does, and plus passes on the whole": (_DZ * _X, _B),
     "db is multiplied by b: z moves as fast as b, wherever b stands": (_DZ * _X, _DZ * _B),
+    "db is multiplied by x: b isn't multiplied by anything on its way to z": (_DZ * _X, _DZ * _X),
     "the slopes along the route are added: they multiply": (_DZ + 1 + _X, _DZ + 1),
     "only the slopes nearest to w and b are given: the rest of the route is missing": (_X, 1),
     "the input is still 2, the bias 1 and the target 4, as in the picture": (12, 6),
     "the two are the wrong way round": (_DZ, _DZ * _X),
     "you give u and z, the values on the way forward: dw and db come from the way back": (_U, _Z),
     "dw isn't finished: the 8 that comes back to line 1 still has to be multiplied by x": (_DZ, _DZ),
-    "the 2 of the square counts twice: line 3 gives 2 · 4": (2 * _DZ * _X, 2 * _DZ),
 }
 
 
@@ -69,7 +86,9 @@ def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float
         "the slope of the sigmoid is left out: lines 3 and 6 have the slope p * (1 - p)": (
             np.sum(2 * off * x), np.sum(2 * off)
         ),
-        "the 2 of the squares is lost: the slope of (p - y) ** 2 is 2 * (p - y)": (dw / 2, db / 2),
+        "dw and db are half as large: is the 2 of the squares lost, or is it a mean? The loss is the sum": (
+            dw / 2, db / 2
+        ),
         "what comes back is multiplied by w: times swaps, so dw gets du1 times x1": (db * w, db),
         "line 1 or 4 is missing its factor: towards w, the slope of w * x1 is x1": (db, db),
         "the slope of the sigmoid is taken at z, not at p: it is p * (1 - p)": (
@@ -81,6 +100,7 @@ def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float
     }  # fmt: skip
     loss = np.sum(off**2)
     return {clause: (loss, *pair) for clause, pair in slopes.items()} | {
+        "the loss is the mean, and so are its slopes: this time it is the sum": (loss / 2, dw / 2, db / 2),
         "the loss stands last: return the loss, then dw, then db": (dw, db, loss),
     }
 
@@ -100,16 +120,16 @@ def _repair_mistakes(a: float, b: float) -> Mistakes:
     both = t + s
     return {
         "nothing has been repaired yet": (s + s * a, s * b),
-        "line 2 is right now, and line 1 still multiplies by the wrong factors: times swaps": (
+        "line 2 is repaired, but line 1 still multiplies by the wrong factors: times swaps": (
             s + both * a, both * b
         ),
-        "line 2 and da are right now, and db still gets the wrong factor: times swaps": (
+        "line 2 and da are repaired, but db still gets the wrong factor: times swaps": (
             s + both * b, both * b
         ),
-        "line 2 and db are right now, and da still gets the wrong factor: times swaps": (
+        "line 2 and db are repaired, but da still gets the wrong factor: times swaps": (
             s + both * a, both * a
         ),
-        "line 1 is right now, and line 2 still overwrites what line 3 gave to ds: s is used twice": (
+        "line 1 is repaired, but line 2 still overwrites what line 3 gave to ds: s is used twice": (
             s + s * b, s * a
         ),
         "line 2 gives nothing to ds: t = s + a uses s as well": (s + t * b, t * a),
@@ -238,7 +258,7 @@ def backward() -> Figure:
         values={"w": 3, "x": 2, "b": 1, "u": 6, "z": 7, "L": 9},
         derivatives={"L": 1, "z": 6, "u": 6, "b": 6, "w": 12, "x": 18},
         digits=0,
-        title="Values flow forward, slopes of the loss flow back",
+        title="The slopes of the loss flow back, from right to left",
     )
 
 

@@ -354,6 +354,29 @@ def test_pictures_and_page_speak_of_the_same_walks(words):
     assert "(1, -1)" in lesson_03.GROUNDS
 
 
+def test_the_numbers_of_the_units(lesson):
+    """The picture of the spring and the reasons that section 5 gives."""
+    X = lesson_03.with_ones(lesson.kilograms)
+    smallest, largest = lesson_03.curvatures(X)
+    np.testing.assert_allclose(largest / smallest, np.linalg.cond(X.T @ X), rtol=1e-9)
+    assert 0.97 * 2 / largest < 0.9 < 2 / largest  # "a rate just below the limit"
+    in_grams = np.divide(*lesson_03.curvatures(lesson_03.with_ones(lesson.grams))[::-1])
+    assert round(in_grams) == 605_009 and round(in_grams / (largest / smallest), -3) == 10_000
+    assert np.sqrt(in_grams) > 500  # how many times as long as wide: too narrow to draw
+
+
+def test_a_walk_with_the_slope_of_section_1_is_told_so(lesson, capsys):
+    def walk(slope_at, w, lr, steps):
+        path = [w]
+        for _ in range(steps):
+            w = w - lr * lesson.slope(w)
+            path.append(w)
+        return path
+
+    check("03.1", walk)
+    assert "ask slope_at(w)" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_walk_that_changes_its_start_in_place_is_told_so(capsys):
     def in_place(slope_at, w, lr, steps):
         path = [w]
@@ -363,7 +386,8 @@ def test_a_walk_that_changes_its_start_in_place_is_told_so(capsys):
         return path
 
     check("03.1", in_place)
-    assert "changed its argument number 2" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "changed its argument number 2: here it is an array" in said and "as in `a = a - b`" in said
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,8 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
     for position, (before, after) in enumerate(zip(arguments, given, strict=True), start=1):
         if _changed(before, after):
             advice = (
-                "`+=`, `-=` and the like write into an array, also under a second name (`b = a` copies"
-                " nothing), so compute a new one instead"
+                "here it is an array, and `+=`, `-=` and the like write into it, also under a second name"
+                " (`b = a` copies nothing). Compute a new one instead, as in `a = a - b`"
                 if isinstance(before, np.ndarray)
                 else "leave it as it was, and write into a new dictionary"
             )
