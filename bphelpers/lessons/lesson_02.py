@@ -240,8 +240,8 @@ _SURE, _CAREFUL = plots.BACKWARD, plots.FORWARD
 
 FORECASTS = (
     "The curve of minus log p over the probability p that was given to what happened. It falls from above 4"
-    " near p = 0 to 0 at p = 1. The forecaster who said 90 % pays 0.11 when it rains and 2.30 when it stays"
-    " dry. The one who said 60 % pays 0.51 and 0.92."
+    " near p = 0 to 0 at p = 1. The forecaster who said 90% pays 0.11 when it rains and 2.30 when it stays"
+    " dry. The one who said 60% pays 0.51 and 0.92."
 )
 
 
@@ -263,7 +263,7 @@ def forecasts() -> Figure:
             pays = -np.log(given)
             shift, side = ((9, 5), "left") if given < 0.8 else ((-14, -8), "right")
             ax.plot(given, pays, marker, color=colour, ms=9, zorder=3)
-            ax.annotate(f"said {percent} %, {weather}: {pays:.2f}", (given, pays), shift, color=colour,
+            ax.annotate(f"said {percent}%, {weather}: {pays:.2f}", (given, pays), shift, color=colour,
                         textcoords="offset points", ha=side)  # fmt: skip
     ax.set_title("Being sure and wrong costs the most")
     return fig
@@ -276,7 +276,7 @@ def draw_days(fig: Figure, percent: int) -> Callable[..., None]:
     left.set_xlabel("probability given to the weather")
     all_p = np.linspace(0.005, 0.995, 300)
     right.plot(all_p, -(2 * np.log(all_p) + np.log(1 - all_p)) / 3, color=plots.GREY, ls="-", zorder=1)
-    right.set(xlim=(0, 1), ylim=(0, 3.2), xlabel="forecast of rain", ylabel="pays on average")
+    right.set(xlim=(-0.03, 1.03), ylim=(0, 3.2), xlabel="forecast of rain", ylabel="pays on average")
 
     def update(percent: int) -> None:
         p = percent / 100
@@ -286,7 +286,7 @@ def draw_days(fig: Figure, percent: int) -> Callable[..., None]:
         left.text(0.98, 4.3, f"● two wet days, {wet:.2f} each", ha="right", color=plots.FORWARD)
         left.text(0.98, 3.8, f"■ the dry day, {dry:.2f}", ha="right", color=plots.BACKWARD)
         right.plot(p, (2 * wet + dry) / 3, "o", color=plots.INK, ms=9, zorder=3)
-        left.set_title(f"Forecast of rain: {percent} %")
+        left.set_title(f"Forecast of rain: {percent}%")
         right.set_title(f"Pays {(2 * wet + dry) / 3:.2f} on average")
 
     return update
@@ -296,10 +296,11 @@ def describe_days(percent: int) -> str:
     """The two pictures in words."""
     p = percent / 100
     wet, dry = -np.log(p), -np.log(1 - p)
+    likelihood = np.format_float_positional(p * p * (1 - p), precision=3, fractional=False, trim="-")
     return (
-        f"With a forecast of {percent} %, each of the two wet days costs {wet:.2f}, and the dry one"
+        f"With a forecast of {percent}%, each of the two wet days costs {wet:.2f}, and the dry one"
         f" {dry:.2f}. That's {(2 * wet + dry) / 3:.3f} on average, and the likelihood is"
-        f" {p * p * (1 - p):.3f}."
+        f" {likelihood}."
     )
 
 
@@ -324,7 +325,7 @@ def bell() -> Figure:
         risen = (came - 20) ** 2 / (2 * s**2)
         left.vlines(came, 0, np.exp(-risen), color=plots.TARGET, lw=2)
         left.plot(came, np.exp(-risen), marker, color=plots.TARGET, ms=8)
-        left.annotate(f"{came} came", (came, np.exp(-risen)), (9, 2), textcoords="offset points",
+        left.annotate(f"if it's {came}", (came, np.exp(-risen)), (9, 2), textcoords="offset points",
                       color=plots.INK)  # fmt: skip
         right.vlines(came, 0, risen, color=plots.TARGET, lw=2)
         right.plot(came, risen, marker, color=plots.TARGET, ms=8)

@@ -152,7 +152,7 @@ PREDICTIONS = {
         " is 0. It's h that no output gets, so nothing comes back to it, or to w1.",
     ),
     "05.B": Prediction(
-        "o1 sends back 20 and o2 sends back -6. What comes back to h in all?",
+        "o1 sends back 20 and o2 sends back −6. What comes back to h in all?",
         ("20", "14", "7"),
         answer="14",
         explain="7 is the mean, and 20 the larger of the two. But when h moves, it moves both outputs at"
@@ -206,8 +206,8 @@ def _wire(
 
 def chain(*, answered: bool = False) -> Figure:
     """The first screen: one neuron in each layer; with ``answered``, what comes back to the hidden one."""
-    fig = plots.new_figure(7.2, 2.25)
-    ax = plots.blank_axes(fig, (-0.7, 8.9), (-1.35, 1.25), aspect="equal")
+    fig = plots.new_figure(7.2, 2.25 if answered else 1.65)
+    ax = plots.blank_axes(fig, (-0.7, 8.9), (-1.35 if answered else -0.75, 1.25), aspect="equal")
     circles = (("x = 3", "", ""), ("h = 6", "no target", "dh = 20"), ("o = 30", "target 26", "do = 4"),
                ("L = 8", "½ · 4²", ""))  # fmt: skip
     for k, (inside, above, below) in enumerate(circles):
@@ -377,4 +377,4 @@ def describe_knob(number: int, change: float) -> str:
     return (
         f"With w{number} changed by {change:+.2f}, the slope promises a loss of {promised:.4f}, and the"
         f" network has {loss(turned(number, change), _START[1]):.4f}."
-    )
+    ).replace("-", "−")

@@ -22,12 +22,12 @@ from tools.course.solved import solved
 def test_the_table_of_the_first_screen(words):
     for said in (0.9, 0.6):
         wet, dry = (f"{-np.log(given):.2f}" for given in (said, 1 - said))
-        row = f"| said {100 * said:.0f} % | {wet} | {dry} |"
+        row = f"| said {100 * said:.0f}% | {wet} | {dry} |"
         assert row in words.replace("**", "")
         assert wet in lesson_02.FORECASTS and dry in lesson_02.FORECASTS
         for pays in (
-            f"said {100 * said:.0f} %, it rains: {wet}",
-            f"said {100 * said:.0f} %, it stays dry: {dry}",
+            f"said {100 * said:.0f}%, it rains: {wet}",
+            f"said {100 * said:.0f}%, it stays dry: {dry}",
         ):
             assert pays in [text.get_text() for text in lesson_02.forecasts().axes[0].texts]
     assert f"{-np.log(0.01):.1f}" == "4.6" and "4.6 on a dry day" in words

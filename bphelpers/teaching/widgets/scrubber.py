@@ -278,8 +278,8 @@ class _NetworkPicture:
         self._label(name, x, y - 1, "edge", self._text(name, self.network[l - 1].linear.W.data[j - 1, k - 1]))
         self._label("d" + name, x, y + (12 if self.crowded else 15), "edge")
 
-    def _text(self, name: str, value: float) -> str:
-        """What a label says once its quantity has a value."""
+    def _text(self, name: str, value: float, more: int = 0) -> str:
+        """What a label says once its quantity has a value, with so many digits more than usual."""
         letter = name.rstrip("0123456789_")
         if letter in BEFORE_VALUE:
             before = BEFORE_VALUE[letter]
@@ -290,7 +290,7 @@ class _NetworkPicture:
             before = "∂" + self.names.get(name[1:], "ŷ" if hat else letter[1]).partition("_")[0]
         else:
             before = self.names.get(name, letter).partition("_")[0].rstrip("0123456789")
-        return f"{before} {short(value, self.digits)}".lstrip()
+        return f"{before} {short(value, self.digits + more)}".lstrip()
 
     def frames(self, steps: list[Step], y: ArrayLike, example: int) -> Frames:
         """Everything that the browser needs. Targets are given with the inputs."""
@@ -331,7 +331,8 @@ class _NetworkPicture:
         if step.kind == "sum" and self.network[step.neurons[0][0] - 1].activation is None:
             found |= {f"a{name[1:]}": z for name, z in found.items()}  # the sum is what stands in the circle
         values = {name.removesuffix(" new"): value for name, value in found.items()}
-        sets = [[name, self._text(name, v)] for name, v in values.items() if name in self.labels]
+        more = int(step.direction == "update")  # an update is small: 0.15 becomes 0.1498
+        sets = [[name, self._text(name, v, more)] for name, v in values.items() if name in self.labels]
         return _frame(step, [_name(weight) for weight in lit], sets)
 
 
