@@ -119,19 +119,18 @@ def test_making_notebooks_writes_the_page_and_says_what_is_missing(table, tmp_pa
 # --- The maps of the lessons ---
 
 PAGES = sorted((NOTEBOOKS / "deeper").glob("*.*"))
-MAPS = {
-    "README": ("notebooks/", (ROOT / "README.md").read_text("utf-8")),
-    "lesson 00": ("", Lesson.read(NOTEBOOKS / "00_start_here.ipynb").words),
-}
+README = (ROOT / "README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", MAPS)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_deeper_page_stands_in_the_row_of_its_lesson(page, name):
-    folder, text = MAPS[name]
-    link = f"]({folder}deeper/{page.name})"
-    lines = [line for line in text.splitlines() if link in line]
+def test_every_deeper_page_stands_in_the_row_of_its_lesson_and_at_the_end_of_it(page):
+    lines = [line for line in README.splitlines() if f"](notebooks/deeper/{page.name})" in line]
     assert lines
-    if list(NOTEBOOKS.glob(f"{page.name[:2]}_*.ipynb")):
+    own = list(NOTEBOOKS.glob(f"{page.name[:2]}_*.ipynb"))
+    if own:
         (row,) = (line for line in lines if line.startswith("|"))
-        assert f"]({folder}{page.name[:2]}_" in row
+        assert f"](notebooks/{page.name[:2]}_" in row
+    at_the_end = Lesson.read(*own or [NOTEBOOKS / "00_start_here.ipynb"]).words.partition(
+        "What you now know"
+    )[2 if own else 0]
+    assert f"](deeper/{page.name})" in at_the_end
