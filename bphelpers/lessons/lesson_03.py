@@ -443,7 +443,7 @@ def draw_grounds() -> Figure:
     left.set(xlabel="weight w", ylabel="loss", ylim=(-4, 26), title="Two valleys")
 
     _map(
-        middle, lambda a, b: (a * b - 1) ** 2, (-0.5, 1.6), (-1.2, 1.6), [0.05, 0.3, 0.7, 1.0, 1.4, 2.2, 3.2]
+        middle, lambda a, b: (a * b - 1) ** 2, (-0.5, 1.6), (-1.4, 1.6), [0.05, 0.3, 0.7, 1.0, 1.4, 2.2, 3.2]
     )
     for second, style in ((-1.0, "s"), (-0.99, "o")):
         path = np.array(descend(saddle_gradient, np.array([1.0, second]), 0.05, 120))
