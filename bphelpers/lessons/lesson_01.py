@@ -250,7 +250,7 @@ def keeping_score() -> Figure:
         image = plots.blank_axes(fig, (0, 28), (28, 0), place=place)
         image.imshow(three.reshape(28, 28), cmap="Greys", vmin=0, vmax=1)
     plots.titled(fig, "No pixel is black in all three of these 3s")
-    fig.text(0.02, 2.27 / height, "On a display, taking points off picks out the 3", weight="bold", size=12)
+    fig.text(0.02, 2.32 / height, "On a display, taking points off picks out the 3", weight="bold", size=12)
     return fig
 
 
@@ -284,16 +284,16 @@ def _write_sum(ax: Axes, x: float, y: float, z: int) -> None:
 
 WEIGHTED_SUM = (
     "The neuron that looks for a 3 is shown a 9. The inputs, one for each segment, are 1, 1, 1, 1, 0, 1, 1."
-    " The weights are 2, 2, 2, 2, -2, -2, 2, and the products 2, 2, 2, 2, 0, -2, 2. Their sum is 8, and with"
-    " the bias of -9 it is -1, a no."
+    " The weights are 2, 2, 2, 2, -2, -2, 2, and the products 2, 2, 2, 2, 0, -2, 2. The score is 8, and with"
+    " the bias of -9 the sum is -1, a no."
 )
 
 
 def weighted_sum(x: Array, weights: Array, bias: int) -> Figure:
     """One neuron's sum, segment by segment."""
-    fig = plots.new_figure(7.4, 2.1)
-    ax = plots.blank_axes(fig, (-3.8, 10.4), (-3.2, 0.5), place=(0.0, 0.0, 1.0, 0.88), aspect="equal")
-    products, segments = weights * x, np.arange(7)
+    fig = plots.new_figure(7.6, 2.0)
+    ax = plots.blank_axes(fig, (-3.6, 12.6), (-3.2, 0.5), place=(0.0, 0.0, 1.0, 0.88), aspect="equal")
+    products, segments = weights * x, np.arange(7.0)
     total = int(products.sum())
     _name_segments(ax, segments, 0.0, 0.32)
     for y, words, numbers in ((-1.0, "input", x), (-1.9, "weight", weights), (-2.85, "product", products)):
@@ -302,13 +302,11 @@ def weighted_sum(x: Array, weights: Array, bias: int) -> Figure:
         _write_row(ax, segments, y, numbers, [plots.INK] * 7 if numbers is x else pulls, 11)
     _display(ax, -3.1, -1.0, _lamps(x), 0.33)
     _display(ax, -3.1, -1.9, _pulls(weights), 0.33)
-    for first, last in ((-2.4, 6.4), (7.7, 9.6)):
-        ax.plot([first, last], [-2.37, -2.37], "-", color=plots.LIGHT, lw=0.8)
-    for y, words, number in ((-1.0, "sum", total), (-1.9, "bias", bias), (-2.85, "", total + bias)):
-        ax.text(7.8, y, words, va="center", color=plots.GREY)
-        ax.text(
-            9.5, y, _signed(number), ha="right", va="center", size=11, weight="normal" if words else "bold"
-        )
+    ax.plot([-2.4, 12.2], [-2.37, -2.37], "-", color=plots.LIGHT, lw=0.8)
+    for place, words, number in ((7.9, "score", total), (9.7, "bias", bias), (11.5, "sum", total + bias)):
+        ax.text(place, -1.9, words, ha="center", va="center", color=plots.GREY)
+        weight = "bold" if words == "sum" else "normal"
+        ax.text(place, -2.85, _signed(number), ha="center", va="center", size=11, weight=weight)
     plots.titled(fig, "The neuron for the 3 says no to a 9")
     return fig
 
