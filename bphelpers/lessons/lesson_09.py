@@ -370,8 +370,8 @@ SPOILED = (
 
 def spoiled() -> Figure:
     """What is right, what is wrong, and the two steps between."""
-    fig = plots.new_figure(7.2, 2.5)
-    ax = plots.blank_axes(fig, (-0.8, 8.3), (-1.5, 1.45), aspect="equal")
+    fig = plots.new_figure(7.2, 2.0)
+    ax = plots.blank_axes(fig, (-0.8, 8.3), (-1.5, 0.8), aspect="equal")
     places = {"P − Y": (7.5, 0.0), "dZ2": (5.4, 0.0), "dW2": (6.1, -1.1), "db2": (4.7, -1.1),
               "dA": (2.9, 0.0),
               "dZ1": (0.4, 0.0), "dW1": (1.1, -1.1), "db1": (-0.3, -1.1)}  # fmt: skip

@@ -243,7 +243,7 @@ PREDICTIONS = {
         answer="one or two",
         explain="Networks are praised for their hidden layers, so a higher number is tempting. But "
         "straight cuts do most of the work here. And this is a good start. Over ten starts the average is "
-        "97.1 %, and two do worse than the single layer.",
+        "97.1%, and two do worse than the single layer.",
     ),
     "11.C": Prediction(
         "You train for ten epochs more. Which loss goes on falling, the one on the training images or the "
@@ -267,7 +267,7 @@ FIRST = (
 
 def first_screen() -> Figure:
     """Ten images that the network never saw, and what it says below each."""
-    net, fig = reader(), plots.new_figure(7.8, 1.5)
+    net, fig = reader(), plots.new_figure(7.8, 1.37)
     answers = net.probabilities().argmax(axis=1)
     for ax, k in zip(fig.subplots(1, len(SHOWN)), SHOWN, strict=True):
         _paper(ax, net.images[k])
@@ -348,7 +348,7 @@ def draw_between(fig: Figure, first: int, second: int, percent: int) -> None:
     image, p = _between(first, second, percent)
     left, right = fig.subplots(1, 2, width_ratios=(1, 1.7))
     _paper(left, image)
-    left.set_title(f"{100 - percent} % a {first}, {percent} % a {second}", size=11, weight="normal")
+    left.set_title(f"{100 - percent}% a {first}, {percent}% a {second}", size=11, weight="normal")
     right.bar(
         range(10), p, color=[plots.FORWARD if k in (first, second) else plots.BACKWARD for k in range(10)]
     )
@@ -365,7 +365,7 @@ def describe_between(first: int, second: int, percent: int) -> str:
     _, p = _between(first, second, percent)
     best, runner = np.argsort(-p)[:2]
     return (
-        f"An image that is {100 - percent} % a {first} and {percent} % a {second}. The network says {best}, "
+        f"An image that is {100 - percent}% a {first} and {percent}% a {second}. The network says {best}, "
         f"with a probability of {p[best]:.0%}. The next is {runner}, with {p[runner]:.0%}."
     )
 

@@ -137,6 +137,7 @@ def as_seen(run: Experiment, lines: str, title: str) -> Figure:
     _draw_plane(right, run)
     left.set_title(f"the network, lines show the {lines}", size=10, weight="normal")
     right.set_title("its answer, and the border", size=10, weight="normal")
+    right.set_anchor("N")
     plots.titled(fig, title)
     return fig
 
@@ -239,7 +240,7 @@ def _draw_lines(ax: Axes, run: Experiment, edge: Edge) -> None:
     for k, style in enumerate(_EDGES):
         start, end = edge(W[k], float(b[k]))
         ax.axline(tuple(start), tuple(end), color=plots.INK, ls=style, lw=1.2)
-        spot = np.multiply(start, 1.12 / np.linalg.norm(start))
+        spot = np.multiply(start, 1.24 / np.linalg.norm(start))
         ax.text(
             spot[0],
             spot[1],
@@ -308,8 +309,7 @@ def draw_point(fig: Figure, where: str, angle: int) -> None:
     right.text(output[0], output[1] - 0.6, f"p − y = {_signed(miss)}", **label)
     right.set(xlim=(-0.7, 5.6), ylim=(-1.7, 1.5))
     right.set_title("lines show the gradient", size=10, weight="normal")
-    title = f"Neuron {_most(grads) + 1} gets most of what comes back"
-    fig.text(0.01, 0.98, title, weight="bold", size=12, va="top")
+    fig.text(0.01, 0.98, _who_gets_most(grads), weight="bold", size=12, va="top")
 
 
 def circle_menu() -> Any:
@@ -333,13 +333,18 @@ def describe_point(where: str, angle: int) -> str:
     miss = _signed(grads["b2"][0])
     return (
         f"A point on the {where} circle, at ({_plain(x[0, 0])}, {_plain(x[0, 1])}). p − y is {miss}. "
-        f"The deltas of the neurons are {deltas}. Neuron {_most(grads) + 1} "
-        "has the thickest lines from the inputs."
+        f"The deltas of the neurons are {deltas}. {_who_gets_most(grads)}."
     )
 
 
-def _most(grads: Mapping[str, Array]) -> int:
-    return int(np.abs(grads["b1"]).argmax())
+def _who_gets_most(grads: Mapping[str, Array]) -> str:
+    """Which neuron has the largest delta, or which two, if the second is nearly as large."""
+    sizes = np.abs(grads["b1"])
+    first, second = np.argsort(-sizes)[:2]
+    if sizes[second] > 0.8 * sizes[first]:
+        low, high = sorted((first + 1, second + 1))
+        return f"Neurons {low} and {high} share what comes back"
+    return f"Neuron {first + 1} gets most of what comes back"
 
 
 def _plain(value: float) -> str:

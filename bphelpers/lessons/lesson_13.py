@@ -90,10 +90,6 @@ def _first_weights(sizes: Sequence[int], rng: np.random.Generator) -> Mistakes:
         "the deviation has the number of neurons in it, the fan-out: what a neuron adds up is its fan-in": (
             drawing(lambda d_in, d_out: np.sqrt(2 / d_out))
         ),
-        "you take the mean of both fans, as Xavier does: He takes the inputs alone": (
-            np.sqrt(2 / 500),
-            1 / 1024,
-        ),
         "ReLU is forgotten: it takes half of the mean square, so there is a 2 over the fan-in": (
             drawing(lambda d_in, d_out: np.sqrt(1 / d_in))
         ),
@@ -305,8 +301,8 @@ def _layers_and_sizes(ax: Axes) -> None:
 
 
 def _name_lines(ax: Axes) -> None:
-    ax.text(1, 1e-14, "blue: activations, forward", color=plots.FORWARD)
-    ax.text(1, 1e-16, "orange: gradients, backward", color=plots.BACKWARD)
+    ax.text(20, 1e-14, "blue: activations, forward", color=plots.FORWARD, ha="right")
+    ax.text(20, 1e-16, "orange: gradients, backward", color=plots.BACKWARD, ha="right")
 
 
 def _draw_lines(ax: Axes, activation: str, s: float) -> None:
@@ -348,9 +344,9 @@ def describe_sizes(activation: str, s: float) -> str:
     forward, backward = sizes_in_layers(activation, s)
     factor = (backward[0] / backward[-1]) ** (1 / (LAYERS - 1))
     return (
-        f"{activation}, weights of deviation {s:.2f}. The activations go from {forward[0]:.1e} in layer 1 to"
-        f" {forward[-1]:.1e} in layer 20, and the gradients from {backward[-1]:.1e} in layer 20 back to"
-        f" {backward[0]:.1e} in layer 1. That's a factor of {factor:.2f} for each layer."
+        f"{activation}, weights of deviation {s:.2f}. The activations go from {forward[0]:.2g} in layer 1 to"
+        f" {forward[-1]:.2g} in layer 20, and the gradients from {backward[-1]:.2g} in layer 20 back to"
+        f" {backward[0]:.2g} in layer 1. That's a factor of {factor:.2f} for each layer."
     )
 
 
@@ -378,7 +374,7 @@ def fans() -> Figure:
             ends = ((left, y), (left + 2.4, 0.6)) if ahead else ((left + 2.4, y), (left, 0.0))
             _between(ax, *ends, colour)
         ax.text(left + 1.2, 1.55, words, color=colour, ha="center", va="center", weight="bold")
-    plots.titled(fig, "A neuron adds up its inputs, an input what comes back")
+    plots.titled(fig, "A neuron adds up its inputs, and an input adds up what comes back")
     return fig
 
 
