@@ -31,9 +31,7 @@ from tools.course.lesson import (
 from tools.course.numbers import unearned
 
 ADVICE = "# ModuleNotFoundError? In the course's folder, run: make lab (on Windows: py run.py lab)"
-UNANSWERED = (
-    "not answered yet: the ... is still there. Replace it and run both cells again."
-)
+UNANSWERED = "not answered yet: the ... is still there. Replace it and run both cells again."
 FILLER = re.compile(r"\b(simply|just|obviously|clearly|trivial(?:ly)?|of course)\b", re.IGNORECASE)
 MAX_MEAN_LINES, MAX_LINES = 8.5, 20
 MAX_NOTEBOOK_BYTES, MAX_PNG_BYTES = 1024 * 1024, 100 * 1024
