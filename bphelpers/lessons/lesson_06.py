@@ -209,8 +209,9 @@ def repaired(*arrays: Array, faults: Sequence[str] = ()) -> tuple[Array, ...]:
 
 _REPAIR_FAULTS = {
     ("back", "mean"): "nothing has been repaired yet",
-    ("mean",): "dA1 is right now. Look at db2 again: the 1/n is already in dZ2",
-    ("back",): "db2 is right now. Look at dA1 again: forward reads the columns of W2, so backward needs rows",
+    ("mean",): "only dA1 is repaired. Look at db2 again: the 1/n is already in dZ2",
+    ("back",): "only db2 is repaired. Look at dA1 again: forward reads the columns of W2, so backward needs"
+    " rows",
     ("both means",): "both biases are averaged now, and both should add up: the 1/n is already in dZ2",
     ("back", "both means"): "both biases are averaged now, and both should add up. And dA1 is still wrong",
     ("W1 side", "W2 side"): "dW1 and dW2 lie on their sides: in this program W has a row for each input",
@@ -400,8 +401,8 @@ def tables() -> Figure:
 
 
 TWO_RUNS = (
-    "The share of the 450 test images that is read correctly over 60 passes. Both curves begin below 20 % and"
-    " end near 95 %. The one with the wrong way back rises later, and catches up."
+    "The share of the 450 test images that is read correctly over 60 passes. Both curves begin below 20% and"
+    " end near 95%. The one with the wrong way back rises later, and catches up."
 )
 
 
@@ -414,7 +415,7 @@ def two_runs(right: Sequence[float], wrong: Sequence[float]) -> Figure:
     ax.plot(passes, wrong, "--", color=plots.BACKWARD)
     ax.text(0.5, 0.82, "dA = dZ @ W")
     ax.text(14, 0.5, "dA = dZ @ W.T in layer 2", color=plots.BACKWARD)
-    ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+    ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
     ax.set_title("With the wrong transpose it learns too, only later")
     return fig
 

@@ -261,7 +261,7 @@ def valley_walk(lr: float, mu: float, steps: int = 20) -> Array:
 
 def _rings(ax: Axes) -> None:
     """The valley from above."""
-    along, across = np.meshgrid(np.linspace(-14, 24, 191), np.linspace(-4, 4, 81))
+    along, across = np.meshgrid(np.linspace(-19, 24, 216), np.linspace(-4, 4, 81))
     ax.contour(along, across, height(np.stack([along, across], axis=-1)),
                levels=[2, 10, 25, 50, 85, 130, 185, 250, 325], colors=plots.LIGHT, linewidths=0.9,
                linestyles="solid")  # fmt: skip
@@ -302,7 +302,7 @@ def draw_roll(fig: Figure, lr: float, mu: float) -> Callable[..., None]:
     above, below = fig.subplots(2, 1, height_ratios=(1.25, 1))
     _rings(above)
     above.plot(*START, "s", color=plots.INK, ms=7, zorder=4)
-    above.set(xlim=(-13, 22), ylim=(-4, 4), xlabel="w1")
+    above.set(xlim=(-18, 22), ylim=(-4, 4), xlabel="w1")
     above.set_title("The gradient says which way is down. The rest is yours to choose.")
     below.set(
         xlim=(0, 20), ylim=(1e-4, 1e4), yscale="log", xlabel="steps", ylabel="loss", xticks=range(0, 21, 5)
@@ -325,7 +325,7 @@ def describe_roll(lr: float, mu: float) -> str:
     if last > first:
         return said + f"the walk is lost. After 20 steps the loss is above the {first:.0f} of the start."
     lowest = path[:, 0].min()
-    beyond = f" On its way it overshoots to w1 = {lowest:.1f}." if lowest < -0.5 else ""
+    beyond = f" On its way it overshoots to w1 = −{-lowest:.1f}." if lowest < -0.5 else ""
     left = f"{last:.1f}" if last >= 0.05 else "below 0.05"
     ended = "" if last >= 0.05 else "it arrives, and "
     return said + f"{ended}after 20 steps the loss is {left}.{beyond}"

@@ -64,7 +64,7 @@ def test_what_the_sliders_are_asked_for():
     assert lesson_08.height(lesson_08.valley_walk(0.11, 0.15)[-1]) < start / 10
     np.testing.assert_allclose(np.abs(lesson_08.valley_walk(0.11, 0.1, 1000)[900:, 1]), 11 / 9)  # for ever
     assert "arrives" in lesson_08.describe_roll(0.1, 0.5)
-    assert "overshoots to w1 = -6.6" in lesson_08.describe_roll(0.1, 0.8)
+    assert "overshoots to w1 = −6.6" in lesson_08.describe_roll(0.1, 0.8)
 
 
 # --- What a step promises -----------------------------------------------------------------------------------
