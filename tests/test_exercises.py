@@ -464,7 +464,7 @@ def test_another_value_in_a_dictionary_is_a_changed_argument(verdict, name):
             "write into it, also under a second name (`b = a` copies nothing). Compute a new one instead, as "
             "in `a = a - b`.",
         ),
-        (lambda dout, x, W: dout @ x, "Your function stopped, called with an array of shape (3, 2), an"),
+        (lambda dout, x, W: dout @ x, "Your function stopped, called with dout of shape (3, 2), x of"),
         (
             lambda dout, x, W: dout @ x,
             "In a product with `@`, the left factor must have as many columns as the right one has rows.",
@@ -496,8 +496,12 @@ def test_odd_functions(verdict, capsys, answer, words):
     [
         ("00.2", lambda f, x, h: (f(x + h) - f(x),), "Got a tuple with one entry: is there a comma"),
         ("00.2", lambda f, x, h: "slope", "Your function returns text, and a number is asked for."),
-        ("00.2", lambda f, x, h: f(x) + 1, "Got 9, too small by less than a factor of two. Called with cube"),
-        ("00.2", lambda f, x, h: x / 0, "called with cube, 2, 0.1. ZeroDivisionError: "),
+        (
+            "00.2",
+            lambda f, x, h: f(x) + 1,
+            "Got 9, too small by less than a factor of two. Called with f = cube",
+        ),
+        ("00.2", lambda f, x, h: x / 0, "called with f = cube, x = 2, h = 0.1. ZeroDivisionError: "),
         (
             "11.2",
             lambda X, Y, params, lr: X if X > 0 else 0,

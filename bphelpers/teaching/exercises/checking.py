@@ -66,7 +66,7 @@ def _verdict(key: str, exercise: Exercise, answer: Any) -> str:
         if difference is not None:
             if _left_open(answer):
                 raise _Unanswered
-            called = f" Called with {_shapes(arguments)}." if by_function else ""
+            called = f" Called with {_called_with(answer, arguments)}." if by_function else ""
             return "not right yet. " + _explanation(key, exercise, outcomes, difference, called)
     if by_function:
         return f"right: the same numbers as the reference in every case tried ({len(outcomes)})."
@@ -101,7 +101,9 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
             raise _Unanswered from error
         why = f"{type(error).__name__}: {error}"
         why = next((said.format(error) for words, said in _ADVICE.items() if re.search(words, why)), why)
-        raise Unreadable(f"Your function stopped, called with {_shapes(arguments)}. {why}") from error
+        raise Unreadable(
+            f"Your function stopped, called with {_called_with(function, arguments)}. {why}"
+        ) from error
     # A body that is a ``...`` and no more is compiled to nothing.
     if _is_stub(found) or (found is None and code and len(code.co_code) <= len(_NOTHING.co_code)):
         raise _Unanswered
@@ -160,15 +162,21 @@ _ADVICE = {
 }
 
 
-def _shapes(arguments: Arguments) -> str:
-    return ", ".join(
-        f"an array of shape {value.shape}"
-        if isinstance(value, np.ndarray) and value.ndim
-        else described(value)
-        if isinstance(value, (int, float, np.number, str))
-        else getattr(value, "__name__", type(value).__name__)
-        for value in arguments
-    )
+def _called_with(function: Callable[..., Any], arguments: Arguments) -> str:
+    """What each argument was, by the learner's own name for it."""
+    code = getattr(function, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code else ()
+    known = len(names) == len(arguments)
+    return ", ".join(map(_argument, names if known else [""] * len(arguments), arguments))
+
+
+def _argument(name: str, value: Any) -> str:
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"{name or 'an array'} of shape {value.shape}"
+    if isinstance(value, (int, float, np.number, str)):
+        return f"{name} = {described(value)}" if name else described(value)
+    kind: str = getattr(value, "__name__", type(value).__name__)
+    return f"{name} = {kind}" if name and callable(value) else kind
 
 
 def _is_stub(answer: Any) -> bool:
