@@ -52,6 +52,10 @@ def _detector_mistakes(lit: Array) -> Mistakes:
             1 - weights.sum(),
         ),
         "lit and dark are swapped in the weights": (-weights, bias),
+        "`lit` is read as a list of positions, but it holds a 0 or a 1 for each segment": (
+            np.where(np.isin(np.arange(7), lit), 2, 0),
+            bias,
+        ),
     }
 
 
@@ -541,8 +545,23 @@ def draw_learned(W: Array) -> Figure:
 
 RUNNING = (
     "The 2-2-2 network. Inputs 0.05 and 0.10, biases 0.35 in the hidden layer and 0.60 at the outputs."
-    " Hidden activations 0.593 and 0.597, outputs 0.751 and 0.773, targets 0.01 and 0.99."
+    " Hidden sums 0.3775 and 0.3925, hidden activations 0.593 and 0.597. Sums at the outputs 1.1059 and 1.2249,"
+    " outputs 0.751 and 0.773, targets 0.01 and 0.99."
 )
+
+
+def running_example(A1: Array, A2: Array) -> Figure:
+    """The running example with its activations, and under each of its neurons the sum before the sigmoid."""
+    x, y, W1, b1, W2, b2, _ = data.mazur()
+    fig = plots.network_diagram(
+        [W1, W2], values=[x, A1, A2], biases=[b1, b2], targets=y,
+        title="The running example, with every number of its forward pass",
+    )  # fmt: skip
+    circles = [patch for patch in fig.axes[0].patches if isinstance(patch, Circle)][len(x[0]) :]
+    for circle, z in zip(circles, [*_sums(x, W1, b1)[0], *_sums(A1, W2, b2)[0]], strict=True):
+        place = circle.center[0], circle.center[1] - circle.radius - 0.06
+        fig.axes[0].text(*place, f"sum {z:.4f}", ha="center", va="top", size=8.5, color=plots.GREY)
+    return fig
 
 
 # --- Deeper: one neuron up close ----------------------------------------------------------------------------

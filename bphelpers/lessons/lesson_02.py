@@ -110,6 +110,9 @@ def _log_probabilities_mistakes(z: Array) -> Mistakes:
             shifted + np.log(np.sum(np.exp(shifted)))
         ),
         "the total is subtracted, and not its logarithm": shifted - np.sum(np.exp(shifted)),
+        "the sum of the logits is subtracted, and not the logarithm of the sum of their exponentials": (
+            z - np.sum(z)
+        ),
         "the logits are added up, and not their exponentials": shifted - np.log(np.sum(shifted)),
     }
 
@@ -148,6 +151,10 @@ def _cross_entropy_mistakes(logits: Array, labels: Labels) -> Mistakes:
             np.mean(-np.log(log_p[rows, labels]))
         ),
         "all classes are charged: only the right one is": -np.sum(log_p) / n,
+        "the mean is taken over every class, and not only the right one": -np.mean(log_p),
+        "`log_p` is given the whole batch at once, and every class is charged: it takes one row": (
+            -np.mean(log_probabilities(logits))
+        ),
         "every row is charged for all the labels: each row has one of its own": -np.mean(log_p[:, labels]),
         "the logarithm is taken of the mean: each example pays on its own, and the mean comes last": (
             -np.log(np.mean(p[rows, labels]))
@@ -185,7 +192,7 @@ EXERCISES = {
             (np.array(z),)
             for z in (
                 [1.0, 0.0, -1.0],
-                [1000.0, 0.0],
+                [1000.0, 1.0],
                 [0.0, -800.0],
                 [3, 1, 0, 2],
                 [-2000.0, 0.0, 2000.0, 1.0],
