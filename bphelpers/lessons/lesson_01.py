@@ -545,8 +545,8 @@ def draw_learned(W: Array) -> Figure:
 
 RUNNING = (
     "The 2-2-2 network. Inputs 0.05 and 0.10, biases 0.35 in the hidden layer and 0.60 at the outputs."
-    " Hidden sums 0.3775 and 0.3925, hidden activations 0.593 and 0.597. Sums at the outputs 1.1059 and 1.2249,"
-    " outputs 0.751 and 0.773, targets 0.01 and 0.99."
+    " Hidden sums 0.3775 and 0.3925, hidden activations 0.593 and 0.597. Sums at the outputs 1.1059 and"
+    " 1.2249, outputs 0.751 and 0.773, targets 0.01 and 0.99."
 )
 
 

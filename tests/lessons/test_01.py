@@ -212,7 +212,14 @@ def test_the_numbers_are_the_published_ones(lesson, sums):
              "out_o1": lesson.A2[0, 0], "out_o2": lesson.A2[0, 1]}  # fmt: skip
     for name, value in found.items():
         assert round(value, 9) == published[name]
-        assert name.startswith("net") or f"{value:.3f}" in lesson_01.RUNNING
+        assert f"{value:.{4 if name.startswith('net') else 3}f}" in lesson_01.RUNNING
+
+
+def test_the_picture_of_the_running_example_shows_its_sums(lesson, sums):
+    shown = [text.get_text() for text in lesson_01.running_example(lesson.A1, lesson.A2).axes[0].texts]
+    under = [text for text in shown if text.startswith("sum")]
+    assert under == [f"sum {z:.4f}" for z in np.hstack(sums)[0]]
+    assert all(text.removeprefix("sum ") in lesson_01.RUNNING for text in under)
 
 
 def test_each_row_of_a_batch_is_worked_out_separately(lesson):
@@ -255,6 +262,13 @@ def by_loop(lit):
     for k in range(7):
         weights[k] = 2 if lit[k] == 1 else -2
     return weights, 1 - weights @ lit
+
+
+def as_positions(lit):
+    weights = np.zeros(7)
+    for k in lit:
+        weights[k] = 2
+    return weights, 1 - 2 * lit.sum()
 
 
 def from_x(X, layers):
@@ -315,6 +329,7 @@ def not_transposed(X, layers):
         ("01.1", lambda lit: (np.where(lit, 2, -2), -9), "every digit gets the bias of the 3"),
         ("01.1", lambda lit: (np.where(lit, 2, 0), 1 - 2 * lit.sum()), "the dark segments have the weight 0"),
         ("01.1", lambda lit: (4 * lit - 2, 1 - (4 * lit - 2).sum()), "the dark segments are counted in"),
+        ("01.1", as_positions, "`lit` is read as a list of positions"),
         ("01.2", from_x, "right"),
         ("01.2", only_the_first, "when the return stands inside the loop, so the function stops"),
         ("01.2", list_made_anew, "the list is made anew each time round the loop"),
