@@ -89,6 +89,9 @@ def _descend_mistakes(slope_at: Slope, w: Any, lr: float, steps: int) -> Mistake
     return {
         "the walk goes uphill: the step has to be subtracted": descend(slope_at, w, -lr, steps),
         "the slope is not multiplied by lr": descend(slope_at, w, 1.0, steps),
+        "the step itself is stored, not the place after the step: subtract it from w": (
+            descend(lambda place: place / lr - slope_at(place), w, lr, steps)
+        ),
         "every step uses the slope of the start: ask for the slope again at each new place": (
             [w - k * lr * slopes[0] for k in range(steps + 1)]
         ),
@@ -211,12 +214,12 @@ PREDICTIONS = {
         ),
     ),
     "03.C": Prediction(
-        "How many times as many steps does it take in grams as in kilograms?",
-        ("as many", "a thousand times", "ten thousand times"),
-        answer="ten thousand times",
+        "Steps in grams divided by steps in kilograms: about how much?",
+        ("one", "a thousand", "ten thousand"),
+        answer="ten thousand",
         explain=(
-            "As many is tempting, because it is the same spring and the same best line, and so is a thousand"
-            " times, because the masses are a thousand times as large. But the input of the bias is still 1,"
+            "One is tempting, because it is the same spring and the same best line, and so is a thousand,"
+            " because the masses are a thousand times as large. But the input of the bias is still 1,"
             " so the valley has another shape, and the steps depend on its shape."
         ),
     ),
@@ -422,9 +425,9 @@ def noisy_walk(batch_size: int, seed: int = 0, steps: int = 40) -> tuple[Array, 
 GROUNDS = (
     "Three pictures. Left, a loss over one weight with two valleys: a walk from -0.5 ends in the left"
     " valley at a loss of 8.4, a walk from 0.5 in the right one at a loss of 0.9. Middle, a map with a"
-    " saddle at (0, 0): a walk that starts at (1, -1) stops there, one that starts a hundredth beside"
-    " it turns away and reaches the floor. Right, a round valley: the walk that sees all 200 points"
-    " goes straight to the lowest point, the one that sees 10 at a time staggers there."
+    " saddle at (0, 0): a black walk that starts at (1, -1) stops there, a green one that starts a"
+    " hundredth beside it turns away and reaches the floor. Right, a round valley: the walk that sees all"
+    " 200 points goes straight to the lowest point, the one that sees 10 at a time staggers there."
 )
 
 
@@ -445,11 +448,11 @@ def draw_grounds() -> Figure:
     _map(
         middle, lambda a, b: (a * b - 1) ** 2, (-0.5, 1.6), (-1.4, 1.6), [0.05, 0.3, 0.7, 1.0, 1.4, 2.2, 3.2]
     )
-    for second, style in ((-1.0, "s"), (-0.99, "o")):
+    for second, style, colour in ((-0.99, "o-", plots.UPDATE), (-1.0, "s--", plots.INK)):
         path = np.array(descend(saddle_gradient, np.array([1.0, second]), 0.05, 120))
-        middle.plot(*path.T, f"{style}-", color=plots.UPDATE, ms=3, lw=1)
+        middle.plot(*path.T, style, color=colour, ms=3, lw=1)
     middle.plot(1, -1, "s", color=plots.INK, ms=7)
-    middle.annotate("two starts,\n0.01 apart", (1, -1), (-12, -5), textcoords="offset points", ha="right",
+    middle.annotate("two starts,\n0.01 apart", (1, -1), (-14, -12), textcoords="offset points", ha="right",
                     va="center")  # fmt: skip
     middle.plot(0, 0, "X", color=plots.BACKWARD, ms=9, zorder=4)
     middle.annotate("saddle", (0, 0), (-2, 9), textcoords="offset points", ha="right", color=plots.BACKWARD)

@@ -1,6 +1,7 @@
 """Exercises, predictions and pictures of lesson 04: slopes along a route, backward passes in plain code."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -56,14 +57,20 @@ _PAPER_MISTAKES = {
 # --- Exercise 04.2: a neuron and two examples ---------------------------------------------------------------
 
 
-def loss_and_slopes(
-    w: float, b: float, x1: float, y1: float, x2: float, y2: float
-) -> tuple[float, float, float]:
+class LossAndSlopes(NamedTuple):
+    """The results of exercise 04.2; a reply calls them by these names."""
+
+    L: float
+    dw: float
+    db: float
+
+
+def loss_and_slopes(w: float, b: float, x1: float, y1: float, x2: float, y2: float) -> LossAndSlopes:
     """The loss of one neuron on two examples, and how fast it moves with ``w`` and with ``b``."""
     x, y = np.array([x1, x2]), np.array([y1, y2])
     p = F.sigmoid(w * x + b)
     dz = 2 * (p - y) * p * (1 - p)
-    return float(np.sum((p - y) ** 2)), float(np.sum(dz * x)), float(np.sum(dz))
+    return LossAndSlopes(float(np.sum((p - y) ** 2)), float(np.sum(dz * x)), float(np.sum(dz)))
 
 
 def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float) -> Mistakes:
@@ -89,6 +96,9 @@ def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float
         "dw and db are half as large: is the 2 of the squares lost, or is it a mean? The loss is the sum": (
             dw / 2, db / 2
         ),
+        "the square is handed back, not its slope: line 7 has the slope 2 * (p - y)": (
+            np.sum(off * dz * x) / 2, np.sum(off * dz) / 2
+        ),
         "what comes back is multiplied by w: times swaps, so dw gets du1 times x1": (db * w, db),
         "line 1 or 4 is missing its factor: towards w, the slope of w * x1 is x1": (db, db),
         "the slope of the sigmoid is taken at z, not at p: it is p * (1 - p)": (
@@ -108,11 +118,18 @@ def _two_mistakes(w: float, b: float, x1: float, y1: float, x2: float, y2: float
 # --- Exercise 04.3: a pass to repair ------------------------------------------------------------------------
 
 
-def repaired(a: float, b: float) -> tuple[float, float]:
+class Slopes(NamedTuple):
+    """The results of exercise 04.3."""
+
+    da: float
+    db: float
+
+
+def repaired(a: float, b: float) -> Slopes:
     """Towards ``a`` and ``b``, the slopes of f = s · t with s = a · b and t = s + a."""
     s = a * b
     ds = (s + a) + s
-    return s + ds * b, ds * a
+    return Slopes(s + ds * b, ds * a)
 
 
 def _repair_mistakes(a: float, b: float) -> Mistakes:

@@ -377,6 +377,18 @@ def test_a_walk_with_the_slope_of_section_1_is_told_so(lesson, capsys):
     assert "ask slope_at(w)" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_walk_that_stores_the_step_is_told_so(capsys):
+    def walk(slope_at, w, lr, steps):
+        path = [w]
+        for _ in range(steps):
+            w = lr * slope_at(w)
+            path.append(w)
+        return path
+
+    check("03.1", walk)
+    assert "the step itself is stored, not the place" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_walk_that_changes_its_start_in_place_is_told_so(capsys):
     def in_place(slope_at, w, lr, steps):
         path = [w]

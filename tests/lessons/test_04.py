@@ -205,6 +205,22 @@ def test_the_broken_function_gives_18_twice_and_a_nudge_48_and_28(page, capsys):
     assert "nothing has been repaired yet" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_reply_names_the_part_that_is_off(capsys):
+    check("04.2", lambda *given: lesson_04.loss_and_slopes(*given)[:2] + (7.0,))
+    check("04.3", lambda a, b: (7.0, lesson_04.repaired(a, b).db))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "In db: got 7" in said and "In da: got 7" in said
+
+
+def test_the_square_handed_back_is_told_so(page, capsys):
+    (source,) = [block for block in re.findall(r"```python\n(.*?)```", page.words, re.DOTALL)
+                 if "dp1 = 2 * (p1 - y1)" in block]  # fmt: skip
+    scope = {"sigmoid": F.sigmoid}
+    exec(re.sub(r"(dp\d) = 2 \* (\(p\d - y\d\)) ", r"\1 = \2 ** 2 ", source), scope)
+    check("04.2", lambda *given: scope["loss_and_slopes"](*map(np.float64, given)))
+    assert "the square is handed back, not its slope" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("key", ["04.1", "04.2", "04.3"])
 def test_mistakes_differ_from_the_answer_and_from_each_other(key):
     exercise = lesson_04.EXERCISES[key]

@@ -110,6 +110,8 @@ def _gaps(found: np.ndarray, right: np.ndarray, tolerance: float) -> np.ndarray:
 
 def parts_of(value: Any) -> list[tuple[str, np.ndarray]]:
     """A tuple or dict as named arrays; anything else as one array without a name."""
+    if hasattr(value, "_asdict"):  # a NamedTuple
+        value = value._asdict()
     if isinstance(value, dict):
         return [(str(name), _array(part)) for name, part in value.items()]
     if isinstance(value, tuple):
@@ -126,7 +128,7 @@ def arranged(found: Any, truth: Any) -> Any:
         if not several or len(found) != len(truth):
             got = len(found) if several else _kind(found)
             raise Unreadable(f"Expected {len(truth)} results, separated by commas, got {got}.")
-        return tuple(found)
+        return truth._make(found) if hasattr(truth, "_make") else tuple(found)
     if isinstance(truth, dict):
         if not isinstance(found, dict):
             raise Unreadable(f"Expected a dictionary, got {_kind(found)}.")

@@ -19,9 +19,9 @@ Mistakes = dict[str, Any]
 class Exercise:
     """The right answer as a computation, and the likely wrong ones; question and hints stand in the lesson.
 
-    ``reference`` is the value asked for: a number, an array, a text, or a tuple or dict of these. With
-    ``cases``, tuples of arguments or a function that makes them, it is the function that the learner is
-    asked to write.
+    ``reference`` is the value asked for: a number, an array, a text, or a tuple or dict of these (with a
+    NamedTuple, replies name its parts). With ``cases``, tuples of arguments or a function that makes them, it
+    is the function that the learner is asked to write.
     ``mistakes`` says what each mistake gives, by a clause that goes on from "You get exactly this when ...";
     with ``cases``, it is a function of the same arguments that returns this, or holds a function for each.
 
