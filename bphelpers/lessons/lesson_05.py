@@ -163,8 +163,8 @@ PREDICTIONS = {
         " that of the right one?",
         ("much higher", "about the same", "it never falls"),
         answer="about the same",
-        explain="'much higher' is tempting, because some slopes are wrong by a sixth. But taken together they"
-        " still point downhill here, and you take 10,000 small steps.",
+        explain="'much higher' is tempting, because half the slopes are wrong. But taken together they still"
+        " point downhill here, and you take 10,000 small steps.",
     ),
 }
 
@@ -294,7 +294,8 @@ FALLING = (
 def falling(losses: Sequence[float]) -> Figure:
     """The loss of the running example while it is trained."""
     return plots.learning_curves(
-        {"your network": losses}, title=f"The loss falls from {losses[0]:.2f} to {losses[-1]:.7f}",
+        {"your network": losses},
+        title=f"After one update the loss is {losses[0]:.2f}, and at the end {losses[-1]:.7f}",
         xlabel="updates", ylabel="loss L", log_x=True, log_y=True,
     )  # fmt: skip
 

@@ -66,23 +66,24 @@ _PAPER_DA, _PAPER_DW = (_PAPER_DZ @ _PAPER_W)[0], _PAPER_DZ.T @ _PAPER_A
 
 
 def _paper_mistakes() -> Mistakes:
-    one, other = (np.outer(dz, a) for dz, a in zip(_PAPER_DZ, _PAPER_A, strict=True))
+    first, second = (np.outer(dz, a) for dz, a in zip(_PAPER_DZ, _PAPER_A, strict=True))
     da = {
-        "da reads the rows of W: input 1 collects along column 1": _PAPER_W @ _PAPER_DZ[0],
+        "da reads the rows of W: input 1 collects down column 1": _PAPER_W @ _PAPER_DZ[0],
         "da belongs to the second example": _PAPER_DZ[1] @ _PAPER_W,
         "da is added up over the examples: each example has its own": (_PAPER_DZ @ _PAPER_W).sum(axis=0),
         "da is the sum forward: it takes the deltas, not what came in": _PAPER_W @ _PAPER_A[0],
     }
     dW = {
         "dW lies on its side: it has a row for each neuron, like W": _PAPER_DW.T,
-        "dW holds the first example's table only: add the second": one,
-        "dW holds the second example's table only: add the first": other,
+        "dW holds the first example's table only: add the second": first,
+        "dW holds the second example's table only: add the first": second,
         "the two tables are averaged: they add up": _PAPER_DW / 2,
         "dW multiplies number by number: a table has every delta times every input": _PAPER_DZ * _PAPER_A,
         "dW comes from the rows of dZ: the deltas of one neuron are a column of dZ": (_PAPER_DZ @ _PAPER_A),
     }
     mistakes: Mistakes = {clause: (wrong, _PAPER_DW) for clause, wrong in da.items()}
     mistakes |= {clause: (_PAPER_DA, wrong) for clause, wrong in dW.items()}
+    mistakes |= {f"{one}. And {two}": (da[one], dW[two]) for one in da for two in dW}
     return mistakes | {"da and dW have changed places: da comes first": (_PAPER_DW, _PAPER_DA)}
 
 
