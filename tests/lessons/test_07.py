@@ -480,7 +480,7 @@ def _emptied(arrows, end):
         ),
         (_multiplied, "no answer leaves the end"),
         (_always_f, "the 1 always stands at f"),
-        (_emptied, "changed its argument number 1: leave it as it was"),
+        (_emptied, "changed its argument arrows: leave it as it was"),
     ],
 )
 def test_what_the_exercise_forbids_is_refused(wrong, says, capsys):
