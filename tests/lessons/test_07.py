@@ -475,7 +475,7 @@ def _emptied(arrows, end):
         (_along_every_route, "crossed more arrows than there are"),
         (
             _without_zeros,
-            "the five circles, 'f'. The dictionary holds no 't' yet. Is that the right name? (A "
+            "the five circles, end = 'f'. The dictionary holds no 't' yet. Is that the right name? (A "
             "`defaultdict(int)` would answer 0.)",
         ),
         (_multiplied, "no answer leaves the end"),
