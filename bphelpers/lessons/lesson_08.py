@@ -281,7 +281,7 @@ STRIPS = (
 
 def strips() -> Figure:
     """The first screen: three walks of twenty steps."""
-    fig = plots.new_figure(7.4, 3.9)
+    fig = plots.new_figure(7.4, 3.3)
     walks = {
         "Learning rate 0.02: it creeps": (0.02, 0.0),
         "Learning rate 0.1: it bounces from side to side": (0.1, 0.0),
@@ -291,7 +291,7 @@ def strips() -> Figure:
         _rings(ax)
         ax.plot(*valley_walk(lr, mu).T, "o-", color=plots.UPDATE, lw=1.2, ms=4)
         ax.plot(*START, "s", color=plots.INK, ms=7, zorder=4)
-        ax.set(xlim=(-2, 21.5), ylim=(-1.3, 1.3), yticks=[-1, 0, 1])
+        ax.set(xlim=(-2, 21.5), ylim=(-1.3, 1.3), yticks=[-1, 0, 1], aspect="auto")
         ax.set_title(title, size=10, weight="normal", pad=5)
     fig.axes[-1].set_xlabel("w1, the flat direction (w2 is the steep one)")
     plots.titled(fig, "Twenty steps each, and only one walk arrives")
