@@ -442,7 +442,7 @@ def test_another_value_in_a_dictionary_is_a_changed_argument(verdict, name):
     assert verdict(right, right, {}, cases=cases).startswith("right")
     for answer in (rebinds, in_place):
         said = verdict(right, answer, {}, cases=cases)
-        assert "changed its argument number 1: leave it as it was, and write into a new dictionary" in said
+        assert "changed its argument params: leave it as it was, and write into a new dictionary" in said
 
 
 @pytest.mark.parametrize(
@@ -460,10 +460,11 @@ def test_another_value_in_a_dictionary_is_a_changed_argument(verdict, name):
         (print, "Your function returned None. Is its last line missing the word return?"),
         (
             writes,
-            "Your function changed its argument number 1: here it is an array, and `+=`, `-=` and the like "
+            "Your function changed its argument dout: here it is an array, and `+=`, `-=` and the like "
             "write into it, also under a second name (`b = a` copies nothing). Compute a new one instead, as "
             "in `a = a - b`.",
         ),
+        (lambda *given: writes(*given), "Your function changed its argument number 1: here"),
         (lambda dout, x, W: dout @ x, "Your function stopped, called with dout of shape (3, 2), x of"),
         (
             lambda dout, x, W: dout @ x,

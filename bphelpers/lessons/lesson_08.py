@@ -228,7 +228,8 @@ PREDICTIONS = {
         ("as long", "half as long", "about a twentieth"),
         answer="about a twentieth",
         explain="As long is what a division by the size alone would give. But Adam remembers the first slope,"
-        " and the two nearly cancel. Their squares don't, so what's left is divided by 10 all the same.",
+        " and the two nearly cancel: m is 1 at first, then 0.9 · 1 − 0.1 · 10 = −0.1. Corrected, that's −0.1"
+        " / 0.19 = −10 / 19. The squares don't cancel, so it's divided by 10 all the same.",
     ),
     "08.C": Prediction(
         "On how many of the four problems does Adam come first?",
@@ -280,7 +281,7 @@ STRIPS = (
 
 def strips() -> Figure:
     """The first screen: three walks of twenty steps."""
-    fig = plots.new_figure(7.4, 4.9)
+    fig = plots.new_figure(7.4, 3.3)
     walks = {
         "Learning rate 0.02: it creeps": (0.02, 0.0),
         "Learning rate 0.1: it bounces from side to side": (0.1, 0.0),
@@ -290,7 +291,7 @@ def strips() -> Figure:
         _rings(ax)
         ax.plot(*valley_walk(lr, mu).T, "o-", color=plots.UPDATE, lw=1.2, ms=4)
         ax.plot(*START, "s", color=plots.INK, ms=7, zorder=4)
-        ax.set(xlim=(-2, 21.5), ylim=(-1.75, 1.75), yticks=[-1, 0, 1])
+        ax.set(xlim=(-2, 21.5), ylim=(-1.3, 1.3), yticks=[-1, 0, 1], aspect="auto")
         ax.set_title(title, size=10, weight="normal", pad=5)
     fig.axes[-1].set_xlabel("w1, the flat direction (w2 is the steep one)")
     plots.titled(fig, "Twenty steps each, and only one walk arrives")
@@ -482,30 +483,25 @@ def winners(results: Results) -> list[str]:
 
 
 def draw_tournament(results: Results) -> Figure:
-    """A dot for each start, rule beside rule, problem beside problem."""
-    fig = plots.new_figure(8.4, 3.9)
-    left, right = fig.subplots(1, 2, width_ratios=(3, 1.15))
-    looks = {"plain": ("s", plots.INK), "momentum": ("o", plots.BACKWARD), "RMSProp": ("^", plots.GREY),
-             "Adam": ("D", plots.UPDATE)}  # fmt: skip
+    """A panel for each problem, a row for each rule: a dot for each start, a large mark for the median."""
+    fig = plots.new_figure(8.4, 3.0)
     floor = 1e-12
-    for place, found in enumerate(results.values()):
-        ax, at = (left, place) if place < len(VALLEYS) else (right, 0)
-        for shift, rule in enumerate(looks):
-            marker, colour = looks[rule]
-            values = np.maximum(found[rule], floor)
-            ax.plot(np.full(len(values), at + 0.2 * shift - 0.3), values, marker, color=colour, ms=4,
-                    alpha=0.6, ls="none", label=rule)  # fmt: skip
-    left.set(yscale="log", ylim=(2e-13, 3), xlim=(-0.5, 2.5), ylabel="share of the distance left")
-    left.set_xticks(range(len(VALLEYS)), list(VALLEYS))
-    left.set_yticks([1, 1e-3, 1e-6, 1e-9, floor], ["1", "10⁻³", "10⁻⁶", "10⁻⁹", "10⁻¹²\nor less"])
-    right.set(yscale="log", ylim=(1e-3, 0.6), xlim=(-0.5, 0.5), ylabel="loss")
-    right.set_xticks([0], [list(results)[-1]])
-    handles, labels = right.get_legend_handles_labels()
-    left.legend(handles, labels, loc=(0.42, 0.06), labelspacing=0.3)
-    for ax in (left, right):
-        ax.tick_params(axis="x", labelcolor=plots.INK)
-        ax.grid(visible=False, axis="x")
-    plots.titled(fig, "Lower is better, and no rule is the lowest everywhere")
+    axes = fig.subplots(1, len(results), sharey=True)
+    for ax, (problem, found), first in zip(axes, results.items(), winners(results), strict=True):
+        for row, (rule, values) in enumerate(found.items()):
+            colour = plots.UPDATE if rule == first else plots.GREY
+            ax.plot(np.maximum(values, floor), np.full(len(values), row), ".", color=colour, alpha=0.4)
+            ax.plot(max(float(np.median(values)), floor), row, "D", ms=9, color=colour,
+                    mfc=colour if rule == first else plots.PAPER)  # fmt: skip
+        ax.set(xscale="log", xlim=(1e-13, 10), ylim=(3.5, -0.5), yticks=range(len(found)))
+        ax.set_xticks([floor, 1e-6, 1], ["10⁻¹²\nor less", "10⁻⁶", "1"])
+        ax.set_yticklabels(list(found))
+        ax.set_title(f"{problem}\n{first} wins", size=10, weight="normal")
+    axes[1].set_xlabel("share of the distance left")
+    axes[-1].set(xlim=(0.0015, 0.6), xlabel="loss")
+    axes[-1].set_xticks([0.01, 0.1], ["0.01", "0.1"])
+    axes[-1].minorticks_off()
+    plots.titled(fig, "Further left is better, and no rule is the best everywhere")
     return fig
 
 

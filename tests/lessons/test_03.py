@@ -399,7 +399,7 @@ def test_a_walk_that_changes_its_start_in_place_is_told_so(capsys):
 
     check("03.1", in_place)
     said = " ".join(capsys.readouterr().out.split())
-    assert "changed its argument number 2: here it is an array" in said and "as in `a = a - b`" in said
+    assert "changed its argument w: here it is an array" in said and "as in `a = a - b`" in said
 
 
 @pytest.mark.parametrize(

@@ -335,7 +335,7 @@ def test_a_step_that_writes_into_the_weights_is_told_so(capsys):
         return W1, W2
 
     check("05.3", in_place)
-    assert "changed its argument number 4" in " ".join(capsys.readouterr().out.split())
+    assert "changed its argument W1" in " ".join(capsys.readouterr().out.split())
 
 
 # --- deeper/05_published_numbers.ipynb ----------------------------------------------------------------------

@@ -373,7 +373,7 @@ def open_stub(dA, A, p):
         (_pass(line_of_dW="A[l - 1].T @ dZ"), "dW lies on its side"),
         (_pass(line_of_dW="dZ.T @ A[l]"), "the weights multiply A[layer - 1]"),
         (_pass(before="dA *= 1"), "right"),
-        (_pass(before="dA *= 2"), "changed its argument number 1"),
+        (_pass(before="dA *= 2"), "changed its argument dA"),
         (_pass(last="tuple(grads.values())"), "Expected a dictionary"),
         (_pass(last="{'W1': grads['W1']}"), "Your dictionary has no"),
         (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bphelpers import data
-from bphelpers.lessons import lesson_07
+from bphelpers.lessons import lesson_07, lesson_08
 from bphelpers.numeric import numerical_gradient
 from bphelpers.teaching import check
 from bphelpers.teaching.counting import Tally
@@ -131,6 +131,8 @@ def test_arrows_of_the_running_example(lesson):
     x, W2 = data.mazur()[0][0], data.mazur()[4]
     assert [lesson.network["w1", "z1"], lesson.network["w2", "z1"]] == list(x)
     assert [lesson.network[a, z] for z in ("z3", "z4") for a in ("a1", "a2")] == W2.ravel().tolist()
+    found = [lesson.answers[name] for name in lesson.names[:8]]
+    np.testing.assert_allclose(found, lesson_08.gradient(lesson_08.eight_weights()), rtol=1e-12)
     assert sum(map(lesson.carrying, lesson.names)) == 66 == lesson_07.crossings([2, 2, 2])["from the front"]
 
 
@@ -475,12 +477,12 @@ def _emptied(arrows, end):
         (_along_every_route, "crossed more arrows than there are"),
         (
             _without_zeros,
-            "the five circles, 'f'. The dictionary holds no 't' yet. Is that the right name? (A "
+            "the five circles, end = 'f'. The dictionary holds no 't' yet. Is that the right name? (A "
             "`defaultdict(int)` would answer 0.)",
         ),
         (_multiplied, "no answer leaves the end"),
         (_always_f, "the 1 always stands at f"),
-        (_emptied, "changed its argument number 1: leave it as it was"),
+        (_emptied, "changed its argument arrows: leave it as it was"),
     ],
 )
 def test_what_the_exercise_forbids_is_refused(wrong, says, capsys):

@@ -53,7 +53,8 @@ def test_the_numbers_of_the_first_screen():
         assert f"{walk[-1, 0]:.1f}" == place and f"to {place}" in lesson_08.STRIPS.replace("w1 = ", "")
     assert np.abs(rolling[-1]).max() < 0.01
     between = lesson_08.valley_walk(0.05, 0)
-    assert between[1, 1] == 0 and f"{between[-1, 0]:.1f}" == "7.2"
+    assert between[1, 1] == 0
+    np.testing.assert_allclose(between[1:, 0], 0.95 * between[:-1, 0])  # a twentieth closer in each step
 
 
 def test_what_the_sliders_are_asked_for():
@@ -432,7 +433,7 @@ def test_the_broken_rmsprop_does_what_the_page_says(capsys, page):
     assert w is given
     np.testing.assert_allclose((w - 1)[1] / (w - 1)[0], 100)
     check("08.2", scope["rmsprop_step"])
-    assert "changed its argument number 1" in said(capsys)
+    assert "changed its argument w:" in said(capsys)
 
     def half_repaired(w, dw, s, lr, alpha=0.9, eps=1e-8):
         s = alpha * s + (1 - alpha) * np.mean(dw**2)

@@ -281,8 +281,8 @@ def rebinding(X, Y, params, lr):
     ("key", "wrong", "says"),
     [
         ("11.1", [[0.5, 0.3, -0.8], [0.1, -0.2, 0.1]], "divide by 2"),
-        ("11.2", in_place, "changed its argument number 3: leave it as it was, and write into a new"),
-        ("11.2", rebinding, "changed its argument number 3: leave it as it was, and write into a new"),
+        ("11.2", in_place, "changed its argument params: leave it as it was, and write into a new"),
+        ("11.2", rebinding, "changed its argument params: leave it as it was, and write into a new"),
         ("11.2", lambda X, Y, params, lr: {"W1": 0, "b1": 0}, ""),
         ("11.3", lesson_11.broken_split, "nothing is repaired yet"),
         ("11.3", lambda X, labels, order, n: (X[order], X[order][:n], labels[order], labels[order][:n]),

@@ -397,7 +397,7 @@ def test_wrong_answers_get_a_sentence(capsys):
     for key, wrong, says in (
         ("12.1", one_point, "not right yet"),
         ("12.2", one_arm, "not right yet"),
-        ("12.3", into_its_argument, "argument number 1"),
+        ("12.3", into_its_argument, "argument dout"),
     ):
         check(key, wrong)
         assert says in capsys.readouterr().out, key

@@ -268,8 +268,8 @@ def too_late(error, gradient, w, rate):
     [
         ("21.1", lambda error, gradient, w, rate: rate < 5, "not right yet"),
         ("21.1", lambda error, gradient, w, rate: gradient(w).any(), "tries nothing"),
-        ("21.1", overwrites, "changed its argument number 3"),
-        ("21.1", too_late, "changed its argument number 3"),
+        ("21.1", overwrites, "changed its argument w"),
+        ("21.1", too_late, "changed its argument w"),
         ("21.2", lambda before, after, targets: ((after > 0.5) == (targets > 0.5)).all(), "rounded"),
         ("21.2", lambda before, after, targets: abs(after - targets).max() < 0.2, "larger than 0.1"),
         ("21.3", lambda update: claims.xor_loss(0.1, update) < claims.xor_loss(), "not right yet"),

@@ -5,7 +5,7 @@ import copy
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,7 +109,8 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
         raise _Unanswered
     if found is None:
         raise Unreadable("Your function returned None. Is its last line missing the word return?")
-    for position, (before, after) in enumerate(zip(arguments, given, strict=True), start=1):
+    names = _names(function, arguments)
+    for position, (name, before, after) in enumerate(zip(names, arguments, given, strict=True), start=1):
         if _changed(before, after):
             advice = (
                 "here it is an array, and `+=`, `-=` and the like write into it, also under a second name"
@@ -117,7 +118,7 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
                 if isinstance(before, np.ndarray)
                 else "leave it as it was, and write into a new dictionary"
             )
-            raise Unreadable(f"Your function changed its argument number {position}: {advice}.")
+            raise Unreadable(f"Your function changed its argument {name or f'number {position}'}: {advice}.")
     return found
 
 
@@ -164,10 +165,14 @@ _ADVICE = {
 
 def _called_with(function: Callable[..., Any], arguments: Arguments) -> str:
     """What each argument was, by the learner's own name for it."""
+    return ", ".join(map(_argument, _names(function, arguments), arguments))
+
+
+def _names(function: Callable[..., Any], arguments: Arguments) -> Sequence[str]:
+    """The learner's own names for the arguments, or empty ones."""
     code = getattr(function, "__code__", None)
     names = code.co_varnames[: code.co_argcount] if code else ()
-    known = len(names) == len(arguments)
-    return ", ".join(map(_argument, names if known else [""] * len(arguments), arguments))
+    return names if len(names) == len(arguments) else [""] * len(arguments)
 
 
 def _argument(name: str, value: Any) -> str:
