@@ -172,8 +172,8 @@ def test_lock_serves_every_supported_python_and_system() -> None:
 
 # The rooms as the design draws them, from the ground up: the core, the teaching apparatus, the lessons.
 CORE = ("arguments", "autodiff", "functional", "data", "numeric", "nn", "optim", "training", "scale")
-TEACHING = ("results", "numbers", "wrapping", "counting", "gradcheck", "trace", "plots", "exercises", "widgets",
-            "trial", "audit", "claims")  # fmt: skip
+TEACHING = ("results", "numbers", "wrapping", "counting", "gradcheck", "trace", "plots", "exercises",
+            "widgets", "trial", "audit", "claims")  # fmt: skip
 ROOMS = (*CORE, *(f"teaching.{room}" for room in TEACHING), "lessons")
 
 
