@@ -289,7 +289,7 @@ def slope_of_the_layer_itself(X, Y, params, lr):
         ("11.2", in_place, "changed its argument number 3: leave it as it was, and write into a new"),
         ("11.2", rebinding, "changed its argument number 3: leave it as it was, and write into a new"),
         ("11.2", lambda X, Y, params, lr: {"W1": 0, "b1": 0}, ""),
-        ("11.2", slope_of_the_layer_itself, "(5,2). Two arrays that meet in `*`, `+` or `-` need the same"),
+        ("11.2", slope_of_the_layer_itself, "(5,2) (two arrays that meet in `*`, `+` or `-` need the same"),
         ("11.3", lesson_11.broken_split, "nothing is repaired yet"),
         ("11.3", lambda X, labels, order, n: (X[order], X[order][:n], labels[order], labels[order][:n]),
          "the test images are among the training images"),

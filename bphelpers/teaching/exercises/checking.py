@@ -100,9 +100,7 @@ def _call(function: Callable[..., Any], arguments: Arguments) -> Any:
         if _left_open(function):
             raise _Unanswered from error
         why = f"{type(error).__name__}: {error}"
-        why = next(
-            (said.format(str(error).strip()) for words, said in _ADVICE.items() if re.search(words, why)), why
-        )
+        why = next((said.format(error) for words, said in _ADVICE.items() if re.search(words, why)), why)
         raise Unreadable(
             f"Your function stopped, called with {_called_with(function, arguments)}. {why}"
         ) from error
@@ -158,8 +156,8 @@ _ADVICE = {
     " once, and neither can `max`.",
     "must be of ArrayType|arguments to np.maximum": "`np.maximum(u, v)` takes two arrays; a third would be"
     " where the result is put.",
-    "could not be broadcast": "ValueError: {}. Two arrays that meet in `*`, `+` or `-` need the same shape. Do"
-    " both belong to the layer that you mean?",
+    "could not be broadcast": "ValueError: {}(two arrays that meet in `*`, `+` or `-` need the same shape)."
+    " Do both belong to the layer that you mean?",
     "matmul": "In a product with `@`, the left factor must have as many columns as the right one has rows.",
     "'NoneType' object has no attribute 'append'": "`append` changes its list and returns None: write"
     " `outputs.append(A)`, and nothing in front of it.",
