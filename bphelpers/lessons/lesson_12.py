@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from bphelpers import nn
 from bphelpers.numeric import Array
 from bphelpers.teaching import plots
-from bphelpers.teaching.exercises import Exercise, Prediction
+from bphelpers.teaching.exercises import Exercise, Mistakes, Prediction
 from bphelpers.teaching.plots.tiles import CLASS_0, CLASS_1
 from bphelpers.teaching.widgets.experiment import Experiment, Settings
 
@@ -172,58 +172,45 @@ TRIANGLE = (
 
 
 def edge(w: Array, b: float) -> tuple[Array, Array]:
-    """Two points at which w @ x + b is 0: the one nearest to the origin, and one further along."""
-    nearest = -b / (w @ w) * w
-    along = np.array([-w[1], w[0]])
-    return nearest, nearest + along
+    """Where w @ x + b is 0 on the horizontal axis, and where on the vertical one."""
+    return np.array([-b / w[0], 0.0]), np.array([0.0, -b / w[1]])
 
 
-def _edge_with(nearest: Callable[[Array, float], Any], along: Callable[[Array], Any] | None = None) -> Edge:
-    def wrong(w: Array, b: float) -> tuple[Array, Array]:
-        first = nearest(np.asarray(w, float), b)
-        return first, first + (np.array([-w[1], w[0]]) if along is None else along(np.asarray(w, float)))
+def _edge_mistakes(w: Array, b: float) -> Mistakes:
+    def crossing(numbers: Array) -> tuple[Array, Array]:
+        return np.array([numbers[0], 0.0]), np.array([0.0, numbers[1]])
 
-    return wrong
+    right = -b / w
+    first, second = crossing(right)
+    return {
+        "the sign of b is lost: `w[0] * x1 + b` is 0 where x1 is `-b / w[0]`": crossing(-right),
+        "the two points are the other way round: the one on the horizontal axis, with x2 = 0, comes first": (
+            (second, first)
+        ),
+        "the two weights are swapped: on the horizontal axis x2 is 0, so only `w[0]` counts": (
+            crossing(right[::-1])
+        ),
+        "each number stands where the 0 should be: on the horizontal axis, x2 is 0": (
+            (first[::-1], second[::-1])
+        ),
+        "the fraction is upside down: b is divided by the weight": crossing(1 / right),
+        "b is multiplied by the weight: divide": crossing(-b * w),
+        "the weight is subtracted: divide by it": crossing(-b - w),
+        "b is left out": crossing(-1 / w),
+        "both numbers are right, but each point has two coordinates, and one of them is 0": tuple(right),
+        "both numbers are in each point: on an axis, one coordinate is 0": (right, right),
+    }
 
 
 _EDGE = Exercise(
     reference=edge,
     cases=lambda: [
-        (np.array([3, 4]), -50),
+        (np.array([3, 4]), -12),
         (np.array([3.0, -4.0]), 2.0),
-        (np.array([0.5, 1.5]), -1.0),
+        (np.array([0.5, 1.5]), -2.0),
         (np.array([-2.0, 0.3]), 0.7),
     ],
-    mistakes={
-        "the sign of b is lost, so the point lies on the other side of the origin": (
-            _edge_with(lambda w, b: b / (w @ w) * w)
-        ),
-        "w is divided by its length once; it takes `w @ w`, the square of the length": (
-            _edge_with(lambda w, b: -b / np.sqrt(w @ w) * w)
-        ),
-        "the division by `w @ w` is left out": _edge_with(lambda w, b: -b * w),
-        "b is left out": _edge_with(lambda w, b: -w / (w @ w)),
-        "b is taken as the number to multiply w by": _edge_with(lambda w, b: b * w),
-        "the second point is `along` alone: add it to the nearest point": (
-            lambda w, b: (-b / (w @ w) * w, np.array([-w[1], w[0]]))
-        ),
-        "the step to the second point goes along w, which leads away from the edge": (
-            _edge_with(lambda w, b: -b / (w @ w) * w, lambda w: w)
-        ),
-        "the two weights are swapped, but neither gets a minus": (
-            _edge_with(lambda w, b: -b / (w @ w) * w, lambda w: w[::-1])
-        ),
-        "the minus is at the second number of the step; that's on the edge too, but we go the other way, by "
-        "(-w[1], w[0])": _edge_with(lambda w, b: -b / (w @ w) * w, lambda w: np.array([w[1], -w[0]])),
-        "each coordinate is where the edge meets that axis": _edge_with(lambda w, b: -b / w),
-        "both points are on the edge, but the first isn't the nearest": (
-            lambda w, b: (np.array([-b / w[0], 0.0]), np.array([0.0, -b / w[1]]))
-        ),
-        "the step to the second point is divided by its length": (
-            _edge_with(lambda w, b: -b / (w @ w) * w, lambda w: np.array([-w[1], w[0]]) / np.sqrt(w @ w))
-        ),
-        "the first point is w itself; it takes a multiple of w": _edge_with(lambda w, b: w),
-    },
+    mistakes=_edge_mistakes,
 )
 
 EDGES = (
@@ -240,7 +227,7 @@ def _draw_lines(ax: Axes, run: Experiment, edge: Edge) -> None:
     for k, style in enumerate(_EDGES):
         start, end = edge(W[k], float(b[k]))
         ax.axline(tuple(start), tuple(end), color=plots.INK, ls=style, lw=1.2)
-        spot = np.multiply(start, 1.24 / np.linalg.norm(start))
+        spot = -1.24 * np.sign(b[k]) * W[k] / np.linalg.norm(W[k])  # beside the point nearest to the origin
         ax.text(
             spot[0],
             spot[1],
@@ -539,19 +526,13 @@ PREDICTIONS = {
         " the point is near the edge of neuron 2 only, and input 2 says 0.",
     ),
     "12.B": Prediction(
-        "All first weights are equal. How many different maps do the 16 hidden neurons show?",
-        options=(1, 2, 8),
-        answer=2,
-        explain="8 is tempting, because there are eight neurons in a layer. But it's one map for each layer.",
-    ),
-    "12.C": Prediction(
         "After 20 steps at a rate of 10, you turn the rate down to 0.1. What does the network do then?",
         options=("learns as usual", "learns more slowly", "stays where it is"),
         answer="stays where it is",
         explain="A smaller rate helps a network that jumps about. This one has no gradient left to multiply"
         " the rate with.",
     ),
-    "12.D": Prediction(
+    "12.C": Prediction(
         "The network can't learn the spiral in 1,000 steps. What helps?",
         options=("twice the neurons", "a third hidden layer", "ReLU"),
         answer="ReLU",

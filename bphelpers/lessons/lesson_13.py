@@ -301,8 +301,8 @@ def _layers_and_sizes(ax: Axes) -> None:
 
 
 def _name_lines(ax: Axes) -> None:
-    ax.text(20, 1e-14, "blue: activations, forward", color=plots.FORWARD, ha="right")
-    ax.text(20, 1e-16, "orange: gradients, backward", color=plots.BACKWARD, ha="right")
+    ax.text(20, 1e-14, "blue: activations, forward →", color=plots.FORWARD, ha="right")
+    ax.text(20, 1e-16, "← orange: gradients, backward", color=plots.BACKWARD, ha="right")
 
 
 def _draw_lines(ax: Axes, activation: str, s: float) -> None:

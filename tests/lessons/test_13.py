@@ -112,9 +112,17 @@ def test_the_slider_goes_back_as_the_layers_do(name):
     np.testing.assert_allclose(dz, numerical_gradient(output, z1), rtol=1e-6, atol=1e-9)
 
 
-def test_coins(lesson):
+def test_coins():
     for n, worth in product((1, 2, 3, 10), (1, 3, 0.5)):
-        assert lesson.mean_square(n, worth) == n * worth**2
+        assert np.mean([sum(throw) ** 2 for throw in product([worth, -worth], repeat=n)]) == n * worth**2
+
+
+def test_a_product_adds_the_square_of_its_weight(lesson):
+    """The sums of the page, and those of weights that aren't normal."""
+    n, s = 100, 3
+    coins = s * np.random.default_rng(1).choice([-1, 1], size=(10_000, n))
+    for sums in (lesson.sums, coins @ np.ones(n)):
+        assert np.mean(sums**2) == pytest.approx(n * s**2, rel=0.03)
 
 
 @pytest.mark.parametrize("gain", [1.0, np.sqrt(2)])

@@ -157,6 +157,8 @@ _ADVICE = {
     " once, and neither can `max`.",
     "must be of ArrayType|arguments to np.maximum": "`np.maximum(u, v)` takes two arrays; a third would be"
     " where the result is put.",
+    "could not be broadcast": "ValueError: {}(two arrays that meet in `*`, `+` or `-` need the same shape)."
+    " Do both belong to the layer that you mean?",
     "matmul": "In a product with `@`, the left factor must have as many columns as the right one has rows.",
     "'NoneType' object has no attribute 'append'": "`append` changes its list and returns None: write"
     " `outputs.append(A)`, and nothing in front of it.",
