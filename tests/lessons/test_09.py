@@ -457,3 +457,9 @@ def test_words_of_the_lesson(page):
         assert page.words.count(f"**{term}**") == 1, term
     assert Lesson.read(NOTEBOOKS / "deeper" / "09_how_close_is_close.ipynb").words.count("**kink**") == 1
     assert re.search(r"\]\(deeper/my_network_does_not_learn\.ipynb\)", page.words)
+
+
+def test_after_a_softmax_the_slopes_are_the_probabilities_minus_the_targets(lesson):
+    z = np.log([0.7, 0.2, 0.1])
+    slopes = lesson.nudge(lambda z: -np.log(lesson.F.softmax(z[None])[0, 1]), z)
+    np.testing.assert_allclose(slopes, [0.7, -0.8, 0.1], atol=1e-9)
