@@ -222,8 +222,9 @@ def test_scalars_sums_loops_and_products_give_one_forward_pass(lesson, sums):
 
 def test_the_numbers_are_the_published_ones(lesson, sums):
     published = data.worked_example("mazur")["published"]
-    found = {"net_h1": sums[0][0, 0], "net_o1": sums[1][0, 0], "out_h1": lesson.A1[0, 0], "out_h2": lesson.A1[0, 1],
-             "out_o1": lesson.A2[0, 0], "out_o2": lesson.A2[0, 1]}  # fmt: skip
+    (h1, h2), (o1, o2) = lesson.A1[0], lesson.A2[0]
+    found = {"net_h1": sums[0][0, 0], "net_o1": sums[1][0, 0], "out_h1": h1, "out_h2": h2,
+             "out_o1": o1, "out_o2": o2}  # fmt: skip
     for name, value in found.items():
         assert round(value, 9) == published[name]
         assert f"{value:.{4 if name.startswith('net') else 3}f}" in lesson_01.RUNNING
