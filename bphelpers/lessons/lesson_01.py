@@ -180,14 +180,15 @@ PREDICTIONS = {
         "Leave out the hidden sigmoid. With other weights, can the network still tell digits from the rest?",
         ("yes", "yes, with more hidden neurons", "no"),
         answer="no",
-        explain="Adding neurons is tempting, but without a sigmoid between the layers, ten or a thousand"
-        " neurons add up to one.",
+        explain="Adding neurons is tempting, but without a sigmoid between them, two layers are one layer,"
+        " however many neurons the first has.",
     ),
 }
 
 # --- Displays -----------------------------------------------------------------------------------------------
 
 FOR, AGAINST = "#B2182B", "#2166AC"  # as in pictures of weights: red pulls a sum up, blue pulls it down
+YES = plots.UPDATE  # what answers yes
 _DARK = "#E8E8E8"
 _ENDS = {  # the ends of each segment, in a display of width 1 and height 2
     "top": ((0, 2), (1, 2)), "upper right": ((1, 2), (1, 1)), "lower right": ((1, 1), (1, 0)),
@@ -247,7 +248,7 @@ def keeping_score() -> Figure:
         for digit, score in enumerate(scores):
             best = score == scores.max()
             ax.text(digit + 0.3, row, str(score), ha="center", va="center", size=15 if best else 12,
-                    weight="bold" if best else "normal", color=FOR if best else plots.GREY)  # fmt: skip
+                    weight="bold" if best else "normal", color=plots.INK if best else plots.GREY)  # fmt: skip
     X, y = data.mnist_small()
     for k, three in enumerate(X[y == 3][list(_THREES)]):
         place = ((0.15 + 1.25 * k) / width, 1 - 1.3 / height, 1.0 / width, 1.0 / height)
@@ -283,7 +284,7 @@ def _write_sum(ax: Axes, x: float, y: float, z: int) -> None:
     """A sum, which stands out where it is a yes."""
     yes = z > 0
     ax.text(x, y, _signed(z), ha="center", va="center", size=13 if yes else 10,
-            weight="bold" if yes else "normal", color=FOR if yes else plots.GREY)  # fmt: skip
+            weight="bold" if yes else "normal", color=YES if yes else plots.GREY)  # fmt: skip
 
 
 WEIGHTED_SUM = (
@@ -347,22 +348,24 @@ def draw_layer(x: Array, W: Array, b: Array) -> Figure:
 
 
 BATCH = (
-    "A table of ten times ten sums, with a row for each display and a column for each neuron. Where a display"
-    " meets its own neuron, the sum is 1. All the others are -1 or less. The row of the 9 is framed."
+    "A table with a row for each of three displays, a 3, an 8 and a 9, and a column for each of ten neurons."
+    " Where a display meets its own neuron, the sum is 1. All the others are -1 or less. The sum of the 9 and"
+    " the neuron for the 4 is framed: -3."
 )
 
 
-def draw_batch(Z: Array) -> Figure:
-    """Every display with every neuron: the sums, and a frame around those for a 9."""
-    fig = plots.new_figure(6.2, 3.7)
-    ax = plots.blank_axes(fig, (-3.2, 15.2), (-8.75, 1.4), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
+def draw_batch(batch: Array, Z: Array) -> Figure:
+    """Every display with every neuron: the sums, and a frame around the one of the last and the 4."""
+    fig = plots.new_figure(6.8, 1.9)
+    ax = plots.blank_axes(fig, (-3.2, 15.2), (-2.85, 1.5), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
     for k in range(10):
-        _display(ax, -1.7, -0.9 * k, _lamps(DIGITS[k]), 0.34)
-        _display(ax, 1.5 * k, 0.95, _pulls(4 * DIGITS[k] - 2), 0.34)
+        _display(ax, 1.5 * k, 0.95, _pulls(4 * DIGITS[k] - 2), 0.38)
+    for k, lit in enumerate(batch):
+        _display(ax, -1.7, -1.0 * k - 0.2, _lamps(lit), 0.38)
     for (i, j), z in np.ndenumerate(Z):
-        _write_sum(ax, 1.5 * j, -0.9 * i, int(z))
-    ax.add_patch(Rectangle((-0.8, -8.53), 15.1, 0.86, fill=False, edgecolor=plots.FORWARD, lw=1.4))
-    plots.titled(fig, "Each display gets a yes from its own neuron alone")
+        _write_sum(ax, 1.5 * j, -1.0 * i - 0.2, int(z))
+    ax.add_patch(Rectangle((5.4, -2.65), 1.2, 0.9, fill=False, edgecolor=plots.INK, lw=1.2))
+    plots.titled(fig, "Three displays and ten neurons make thirty sums")
     return fig
 
 
@@ -394,7 +397,7 @@ def draw_on_curve(fig: FigureBase, dark: float, bias: float) -> Callable[..., No
     """The sigmoid, with each digit at its sum."""
     ax = fig.subplots()
     z = np.linspace(-11.5, 5.5, 300)
-    ax.plot(z, F.sigmoid(z), color=plots.FORWARD, zorder=1)
+    ax.plot(z, F.sigmoid(z), color=plots.GREY, zorder=1)
     ax.axvline(0, color=plots.GREY, lw=0.8, ls="--")
     ax.axhline(0.5, color=plots.GREY, lw=0.8, ls="--")
     ax.set(
@@ -411,9 +414,9 @@ def draw_on_curve(fig: FigureBase, dark: float, bias: float) -> Callable[..., No
         for place in np.unique(sums).tolist():
             a = float(F.sigmoid(place))
             there = np.flatnonzero(sums == place)
-            ax.plot(place, a, "o", ms=7, color=FOR if place > 0 else plots.INK)
+            ax.plot(place, a, "o", ms=7, color=YES if place > 0 else plots.INK)
             ax.text(place, a + 0.09, "\n".join(map(str, there)), ha="center", va="bottom", size=10,
-                    linespacing=0.95, color=FOR if place > 0 else plots.INK,
+                    linespacing=0.95, color=YES if place > 0 else plots.INK,
                     bbox={"facecolor": plots.PAPER, "lw": 0, "pad": 0.8})  # fmt: skip
         said = _says(sums)
         ax.set_title(said[0].upper() + said[1:])
@@ -473,7 +476,7 @@ def four_corners() -> Figure:
             lit = DIGITS[1].copy()
             lit[5], lit[6] = left, middle
             digit = left == middle
-            colour = plots.FORWARD if digit else plots.BACKWARD
+            colour = YES if digit else plots.INK
             _display(ax, left, middle, _lamps(lit, colour), 0.2)
             words = f"the {1 + 3 * left}: yes" if digit else "not a digit"
             ax.text(left + 0.16, middle, words, va="center", color=colour,
@@ -486,8 +489,9 @@ def four_corners() -> Figure:
 
 NETWORK = (
     "A network. On the left a display with seven inputs shows a 3. It feeds ten hidden neurons, each drawn as"
-    " a display of its weights, red for and blue against. All ten feed one output neuron. Only the neuron"
-    " that looks for a 3 answers 1, the others answer 0. The output answers 1."
+    " a display of its weights, red for and blue against. All ten feed one output neuron. The neuron that"
+    " looks for a 3 answers 0.73, the one for the 9 answers 0.27, and all others 0.05 or less. The output"
+    " answers 1.00."
 )
 
 
@@ -500,14 +504,14 @@ def draw_network(x: Array, hidden: Array, output: float) -> Figure:
     for digit, a in enumerate(hidden.tolist()):
         y, yes = middle + 0.38 * (4.5 - digit), a > 0.5
         for xs, ys in (([1.2, 3.0], [middle, y]), ([3.85, 5.6], [y, middle])):
-            ax.plot(xs, ys, "-", lw=2.4 if yes else 0.9, color=plots.FORWARD if yes else plots.LIGHT,
+            ax.plot(xs, ys, "-", lw=2.4 if yes else 0.9, color=YES if yes else plots.LIGHT,
                     zorder=2 if yes else 1)  # fmt: skip
         _display(ax, 3.2, y, _pulls(4 * DIGITS[digit] - 2), 0.15)
-        ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=plots.FORWARD if yes else plots.GREY,
+        ax.text(3.42, y, f"{a:.2f}", va="center", size=9, color=YES if yes else plots.GREY,
                 weight="bold" if yes else "normal")  # fmt: skip
-    ring = Circle((5.95, middle), 0.36, facecolor=plots.PAPER, edgecolor=plots.FORWARD, lw=1.6, zorder=3)
+    ring = Circle((5.95, middle), 0.36, facecolor=plots.PAPER, edgecolor=YES, lw=1.6, zorder=3)
     ax.add_patch(ring)
-    ax.text(5.95, middle, f"{output:.2f}", ha="center", va="center", weight="bold", color=plots.FORWARD,
+    ax.text(5.95, middle, f"{output:.2f}", ha="center", va="center", weight="bold", color=YES,
             zorder=4)  # fmt: skip
     for x_place, y_place, words in ((0.8, 1.25, "7 inputs"), (3.2, -0.1, "10 hidden neurons"),
                                     (5.95, 1.45, "1 output")):  # fmt: skip

@@ -82,7 +82,7 @@ def test_the_picture_of_one_neuron_is_a_row_of_x_by_a_row_of_w(lesson):
     assert np.array_equal(w, lesson.weights) and bias == lesson.bias
     shown = _numbers(lesson_01.weighted_sum(x, w, bias).axes[0])
     rows, end = np.array(shown[:21]).reshape(3, 7), shown[21:]
-    assert np.array_equal(rows, [x, w, x * w]) and end == [8, -9, -1] == [x @ w, bias, lesson.Z[9, 3]]
+    assert np.array_equal(rows, [x, w, x * w]) and end == [8, -9, -1] == [x @ w, bias, lesson.Z[2, 3]]
     told = list(map(int, re.findall(r"-?\d", lesson_01.WEIGHTED_SUM.partition("inputs")[2])))
     assert told == [*rows.ravel(), *end]
 
@@ -95,13 +95,17 @@ def test_the_picture_of_a_layer_is_w_by_x_plus_b(lesson):
     assert list(map(int, told)) == [*z, 9] and np.flatnonzero(z > 0).tolist() == [9]
 
 
-def test_the_picture_of_a_batch_is_z_and_its_frame_holds_the_sums_for_a_9(lesson):
-    ax = lesson_01.draw_batch(lesson.Z).axes[0]
+def test_the_picture_of_a_batch_is_z_and_its_frame_holds_the_entry_that_is_worked_out(lesson, words):
+    ax = lesson_01.draw_batch(lesson.batch, lesson.Z).axes[0]
     assert _numbers(ax) == lesson.Z.ravel().tolist()
-    assert np.diag(lesson.Z).tolist() == [1] * 10 and (lesson.Z - 2 * np.eye(10)).max() == -1
+    assert np.array_equal(lesson.batch, DIGITS[[3, 8, 9]]) and lesson.Z.shape == (3, 10)
+    np.testing.assert_array_equal(lesson.Z[2], lesson.W @ DIGITS[9] + lesson.b)
+    own = np.arange(10) == np.array([[3], [8], [9]])
+    assert (lesson.Z[own] == 1).all() and lesson.Z[~own].max() == -1
     (frame,) = (patch for patch in ax.patches if isinstance(patch, Rectangle))
     inside = [text.get_text() for text in ax.texts if frame.get_bbox().contains(*text.get_position())]
-    assert [int(text.replace("−", "-")) for text in inside] == (lesson.W @ lesson.X[9] + lesson.b).tolist()
+    assert inside == ["−3"] and lesson.Z[2, 4] == lesson.W[4] @ DIGITS[9] + lesson.b[4] == -3
+    assert "The framed −3 is `Z[2, 4]`" in words and lesson_01.BATCH.endswith("framed: -3.")
 
 
 def test_ten_times_as_large_is_surer_and_says_the_same():
@@ -141,17 +145,23 @@ def test_unsure_neurons_add_up_to_twelve_yeses_too_many(lesson):
     *_, y_hat = lesson.run(PATTERNS, [(lesson.W, lesson.b), lesson.listener])
     yes = set(map(tuple, PATTERNS[y_hat[:, 0] > 0.5]))
     assert len(yes) == 22 and yes > set(map(tuple, DIGITS))
+    hidden, _ = lesson.run(PATTERNS, [(lesson.W, lesson.b), lesson.listener])
+    others = [row for row, pattern in zip(hidden, PATTERNS, strict=True) if tuple(pattern) not in yes]
+    assert 2 * F.sigmoid(-1.0) > 0.5 > max(map(sum, others))  # the sum of the ten decides
 
 
 def test_the_network_for_one_display_is_the_one_for_a_batch(lesson):
-    hidden, y_hat = lesson.run(DIGITS[[3]], lesson.layers)
+    hidden, y_hat = lesson.run(DIGITS[[3]], [(lesson.W, lesson.b), lesson.listener])
     np.testing.assert_allclose(lesson.answers, hidden[0], rtol=1e-12)
     np.testing.assert_allclose(lesson.last, y_hat[0, 0], rtol=1e-12)
     shown = [
         text.get_text() for text in lesson_01.draw_network(DIGITS[3], hidden[0], y_hat[0, 0]).axes[0].texts
     ]
     words = ["7 inputs", "10 hidden neurons", "1 output"]
-    assert sorted(shown) == sorted([*words, *["0.00"] * 9, "1.00", "1.00"])
+    assert sorted(shown) == sorted([*words, *(f"{a:.2f}" for a in hidden[0]), "1.00"])
+    told = {3: "0.73", 9: "0.27"}
+    assert {digit: f"{a:.2f}" for digit, a in enumerate(hidden[0]) if round(a, 2) > 0.05} == told
+    assert all(answer in lesson_01.NETWORK for answer in told.values())
 
 
 def test_without_a_sigmoid_between_them_two_layers_are_one_neuron(lesson):
@@ -200,16 +210,21 @@ def sums(lesson):
 def test_scalars_sums_loops_and_products_give_one_forward_pass(lesson, sums):
     x, _, W1, b1, *_ = data.mazur()
     by_sums = [0.15 * 0.05 + 0.20 * 0.10 + 0.35, 0.25 * 0.05 + 0.30 * 0.10 + 0.35]
+    h1, h2 = F.sigmoid(np.array(by_sums))
+    by_hand = [0.40 * h1 + 0.45 * h2 + 0.60, 0.50 * h1 + 0.55 * h2 + 0.60]
     by_loop = [sum(W1[j, k] * x[0, k] for k in range(2)) + b1[j] for j in range(2)]
     for found in (by_loop, W1 @ x[0] + b1, (x @ W1.T + b1)[0], sums[0][0], F.linear(x, W1, b1)[0]):
         np.testing.assert_allclose(found, by_sums, rtol=1e-14)
-    np.testing.assert_allclose(sums[1][0, 0], 0.40 * lesson.h1 + 0.45 * lesson.h2 + 0.60, rtol=1e-14)
+    np.testing.assert_allclose(lesson.A1[0], [h1, h2], rtol=1e-14)
+    np.testing.assert_allclose(sums[1][0], by_hand, rtol=1e-14)
+    np.testing.assert_allclose(lesson.A2[0], F.sigmoid(np.array(by_hand)), rtol=1e-14)
 
 
 def test_the_numbers_are_the_published_ones(lesson, sums):
     published = data.worked_example("mazur")["published"]
-    found = {"net_h1": sums[0][0, 0], "net_o1": sums[1][0, 0], "out_h1": lesson.h1, "out_h2": lesson.h2,
-             "out_o1": lesson.A2[0, 0], "out_o2": lesson.A2[0, 1]}  # fmt: skip
+    (h1, h2), (o1, o2) = lesson.A1[0], lesson.A2[0]
+    found = {"net_h1": sums[0][0, 0], "net_o1": sums[1][0, 0], "out_h1": h1, "out_h2": h2,
+             "out_o1": o1, "out_o2": o2}  # fmt: skip
     for name, value in found.items():
         assert round(value, 9) == published[name]
         assert f"{value:.{4 if name.startswith('net') else 3}f}" in lesson_01.RUNNING
