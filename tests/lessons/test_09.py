@@ -461,5 +461,5 @@ def test_words_of_the_lesson(page):
 
 def test_after_a_softmax_the_slopes_are_the_probabilities_minus_the_targets(lesson):
     z = np.log([0.7, 0.2, 0.1])
-    slopes = lesson.nudge(lambda z: -np.log(lesson.F.softmax(z[None])[0, 1]), z)
+    slopes = lesson.nudge(lambda z: -np.log(F.softmax(z[None])[0, 1]), z)
     np.testing.assert_allclose(slopes, [0.7, -0.8, 0.1], atol=1e-9)
