@@ -44,6 +44,8 @@ def _xor_mistakes(x1: float, x2: float) -> Mistakes:
             h2,
             0.0,
         ),
+        "the second unit never fires: two inputs that are on have the sum 2, and with its bias that has to "
+        "be above 0, not 0": (h1, 0.0, h1),
         "the output always says 1: without a bias below 0, it fires at 00 as well": (h1, h2, 1.0),
         "the two hidden units are swapped: the first should say that at least one input is on": (
             h2,
@@ -310,20 +312,18 @@ def _draw_plane(ax: Axes, way: _Way, percent: float, size: float = 5) -> None:
 
 
 def before_and_after() -> Figure:
-    """The first screen: two moons as they come, on their way, and as the hidden layer sees them."""
-    fig, way = plots.new_figure(7.8, 3.3), _Way("two moons")
-    for ax, percent, title in zip(
-        fig.subplots(1, 3), (0, 80, 100), ("the inputs", "on the way", "the hidden layer"), strict=True
-    ):
+    """The first screen: two moons as they come, and as the hidden layer sees them."""
+    fig, way = plots.new_figure(7.8, 3.6), _Way("two moons")
+    left, right = fig.subplots(1, 2)
+    for ax, percent, title in ((left, 0, "the inputs"), (right, 100, "the hidden layer")):
         _draw_plane(ax, way, percent, size=4)
         ax.set_title(title, size=10, weight="normal")
     w, b = _one_neuron(way)
     x = np.array([way.low[0], way.high[0]])
     ends = np.column_stack([x, -(b + w[0] * x) / w[1]])
-    fig.axes[0].plot(*way.at(ends, 0).T, "--", color=plots.GREY, lw=1.6)
-    for ax, text, place in zip(fig.axes, ("x1", "", "says hidden neuron 1"), ("x2", "", "2"), strict=True):
-        ax.set(xlabel=text, ylabel=place)
-    fig.axes[2].set(xlabel="hidden neuron 1", ylabel="hidden neuron 2")
+    left.plot(*way.at(ends, 0).T, "--", color=plots.GREY, lw=1.6)
+    left.set(xlabel="x1", ylabel="x2")
+    right.set(xlabel="hidden neuron 1", ylabel="hidden neuron 2")
     plots.titled(fig, "Bend the plane, and one straight line is enough")
     return fig
 
@@ -345,10 +345,10 @@ def straight_line_misses() -> int:
 
 
 BEFORE_AND_AFTER = (
-    "Three pictures of 100 points on a grid. In the first, two moons reach into each other. A dashed "
+    "Two pictures of 100 points on a grid. In the first, two moons reach into each other. A dashed "
     f"straight line leaves {straight_line_misses()} points on the wrong side, and the border of the network "
-    "is a curve between the moons. In the second, the grid is bent and the curve is nearly straight. In the "
-    "third, the moons lie along the sides of a square, and a straight line separates them."
+    "is a curve between the moons. In the second, the grid is bent, the moons lie along the sides of a "
+    "square, and a straight line separates them."
 )
 
 
@@ -416,29 +416,38 @@ def _corners(ax: Axes, places: Array, y: Array, low: float = -0.3, high: float =
     ax.set(xlim=(low, high), ylim=(low, high), xticks=[0, 1], yticks=[0, 1], aspect="equal")
 
 
-def draw_ends(hidden: Array, counts: Sequence[int]) -> Figure:
+_ENDS = {
+    "learned": 0.3,
+    "two in one place": 0.4,
+    "three in one place": np.inf,
+}  # and the loss of each is below
+
+
+def ends(losses: Array) -> dict[str, NDArray[np.intp]]:
+    """Which networks ended in which way, told by their losses."""
+    kinds = np.searchsorted(list(_ENDS.values()), losses)
+    return {name: np.flatnonzero(kinds == k) for k, name in enumerate(_ENDS)}
+
+
+def draw_ends(hidden: Array, losses: Array) -> Figure:
     """Where three networks put the corners: one that learned, and two that failed; counts of each kind."""
     fig = plots.new_figure(7.8, 3.3)
     y = data.xor()[1][:, 0]
-    titles = ("learned", "two in one place", "three in one place")
-    for ax, places, title, count in zip(fig.subplots(1, 3), hidden, titles, counts, strict=True):
-        _corners(ax, places, y)
-        ax.set_title(f"{title}: {count} of {sum(counts)}", size=10, weight="normal")
+    for ax, (name, of) in zip(fig.subplots(1, 3), ends(losses).items(), strict=True):
+        _corners(ax, hidden[of[0]], y)
+        ax.set_title(f"{name}: {len(of)} of {len(losses)}", size=10, weight="normal")
         ax.set(xlabel="hidden neuron 1", ylabel="hidden neuron 2")
     plots.titled(fig, "A failed start has put neighbours in one place")
     return fig
 
 
-def ends_in_words(hidden: Array, counts: Sequence[int]) -> str:
+def ends_in_words(hidden: Array, losses: Array) -> str:
     """The same in words."""
-    kinds = ("learned", "two in one place", "three in one place")
-    said = [
-        f"{kind}, {count} starts: "
-        + ", ".join(
-            f"{name} at ({a:.1f}, {b:.1f})" for name, (a, b) in zip(CORNERS, places + 0.0, strict=True)
-        )
-        for kind, count, places in zip(kinds, counts, hidden, strict=True)
-    ]
+    said = []
+    for name, of in ends(losses).items():
+        places = zip(CORNERS, hidden[of[0]] + 0.0, strict=True)
+        at = ", ".join(f"{corner} at ({a:.1f}, {b:.1f})" for corner, (a, b) in places)
+        said.append(f"{name}, {len(of)} starts: {at}")
     return "Three hidden planes. " + ". ".join(said) + "."
 
 
@@ -449,12 +458,34 @@ GROUNDS = (
 )
 
 
-def draw_grounds(updates: Sequence[int], curves: dict[str, Sequence[float]]) -> Figure:
+#: The deviation and the number of each start, of a hundred.
+WATCHED = {"learns soon": (1.0, 1), "waits": (0.1, 12), "gets stuck": (1.0, 0)}
+
+
+def watched() -> Array:
+    """The losses of the three starts, one in each column, in steps of 100 updates up to 6,000."""
+    X, y = data.xor()
+    starts = [
+        [w[k] for w in first_weights(np.random.default_rng(0), 100, 2, deviation)]
+        for deviation, k in WATCHED.values()
+    ]
+    weights = [np.stack(arrays) for arrays in zip(*starts, strict=True)]
+    losses = []
+    for _ in range(6000):
+        A, p = forward(X, *weights)
+        losses.append(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p), axis=(1, 2)))
+        steps = backward((p - y) / 4, X, A, weights[2])
+        weights = [w - dw for w, dw in zip(weights, steps, strict=True)]
+    return np.array(losses[::100])
+
+
+def draw_grounds() -> Figure:
     """The losses of a start that learns, of one that waits and of one that gets stuck."""
     fig = plots.new_figure(7.0, 3.2)
     ax = fig.subplots()
+    updates = range(0, 6000, 100)
     styles = (("-", plots.FORWARD), ("--", plots.UPDATE), ("-.", plots.BACKWARD))
-    for (name, losses), (style, colour), at in zip(curves.items(), styles, (8, 14, 22), strict=True):
+    for name, losses, (style, colour), at in zip(WATCHED, watched().T, styles, (8, 14, 22), strict=True):
         ax.plot(updates, losses, style, color=colour)
         ax.annotate(name, (updates[at], losses[at]), (6, 6), textcoords="offset points", color=colour)
     ax.set(xlim=(0, updates[-1]), ylim=(0, 0.85), xlabel="updates", ylabel="loss",
@@ -488,6 +519,19 @@ def deviations_in_words(deviations: Sequence[float], early: Sequence[int], late:
 
 
 # --- The symmetry network -----------------------------------------------------------------------------------
+
+
+def train_symmetry(backward: Callable[..., Weights], X: Array, y: Array) -> Weights:
+    """100 networks with two hidden units after 2,000 updates on half the squares, with momentum."""
+    rng = np.random.default_rng(0)
+    weights = [rng.uniform(-0.3, 0.3, (100, *shape)) for shape in ((2, 6), (1, 2), (1, 2), (1, 1))]
+    velocity = [np.zeros_like(w) for w in weights]
+    for _ in range(2000):
+        A, p = forward(X, *weights)
+        steps = backward((p - y) * p * (1 - p), X, A, weights[2])
+        velocity = [0.9 * v - 0.05 * dw for v, dw in zip(velocity, steps, strict=True)]
+        weights = [w + v for w, v in zip(weights, velocity, strict=True)]
+    return tuple(weights)
 
 
 def draw_mirror(weights: Sequence[Array]) -> Figure:
