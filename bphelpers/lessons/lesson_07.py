@@ -309,8 +309,8 @@ PREDICTIONS = {
         " every weight?",
         ("1 walk", "2 walks", "100,000 walks"),
         answer="100,000 walks",
-        explain="'1 walk' is tempting, because a walk leaves a number at every circle. But each of them is about"
-        " the weight you turned, and says nothing of the others.",
+        explain="'1 walk' is tempting, because a walk leaves a number at every circle. But each of them is"
+        " about the weight you turned, and says nothing of the others.",
     ),
     "07.B": Prediction(
         "There are ten diamonds in a row. How many routes lead from start to end?",
