@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import email
 import email.message
 import functools
 import importlib.metadata
@@ -348,15 +349,36 @@ def test_setup_works_from_a_folder_that_is_not_installed(monkeypatch: pytest.Mon
     bp.setup()
 
 
-def test_wheel_brings_the_extension_for_readers_who_hear_the_page(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_wheel_brings_the_extension_for_readers_who_hear_the_page(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
     extension = "data/share/jupyter/labextensions/alternative-text"
     for file in ("package.json", "static/extension.js"):
         assert any(name.endswith(f"{extension}/{file}") for name in names)
     assert any(name.startswith("bphelpers/datasets/") for name in names)
+
+
+def test_wheel_says_what_pyproject_says_with_absolute_addresses(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    said = email.message_from_bytes(wheel.read(name))
+    needed = [text for text in said.get_all("Requires-Dist") if ";" not in text]
+    assert sorted(needed) == sorted(PROJECT["dependencies"])
+    assert set(said.get_all("Provides-Extra")) == {"lab", "scale"}, "tools for contributors are no extras"
+    pythons = [f"Programming Language :: Python :: {python}" for python in PYTHONS]
+    assert set(pythons) <= set(said.get_all("Classifier"))
+    text = said.get_payload(decode=True).decode()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    source = PROJECT["urls"]["Source"]
+    assert f"{source}/raw/main/docs/scrubber.png" in links and f"{source}/blob/main/CONTRIBUTING.md" in links
+    assert [link for link in links if not re.match("https?://", link)] == []
 
 
 # --- linters ---
