@@ -99,6 +99,23 @@ def test_copies_and_sources_do_not_mix(copies):
         assert ADVICE not in notebooks.dumps(nb)
 
 
+# --- the same addresses elsewhere ---
+
+
+def test_readme_leads_to_where_pyproject_says_that_the_course_lives():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    links = LINK.findall(readme)
+    local = [link for link in links if not link.startswith(("https:", "#"))]
+    assert [link for link in local if not (ROOT / link).exists()] == []
+    titles = {title.lower().replace(" ", "-") for title in re.findall(r"^##+ (.*)", readme, re.MULTILINE)}
+    assert [link for link in links if link.startswith("#") and link[1:] not in titles] == []
+    first = published.addresses(NOTEBOOKS / "00_start_here.ipynb")
+    assert {published.SITE, first["Run in this browser"], first["Colab"]} <= set(links)
+    repository = published.SOURCE.removeprefix("https://github.com/")
+    other = [link for link in links if link.startswith("https:") and repository not in link]
+    assert set(other) == {published.SITE, first["Run in this browser"], "https://www.python.org"}
+
+
 # --- a machine that somebody else starts ---
 
 
