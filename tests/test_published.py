@@ -40,16 +40,17 @@ def test_a_copy_is_the_lesson_with_one_cell_in_front(copies):
 
 
 def test_the_set_up_cell_is_folded_and_names_the_package_for_pip_and_for_juv(copies):
-    for nb in copies.values():
+    for path, nb in copies.items():
         cell = nb.cells[0]
         assert cell.metadata.jupyter.source_hidden and cell.metadata.cellView == "form"
         assert cell.source.startswith("# @title ") and not cell.outputs
-    block = re.search(r"^# /// script\n((?:# .*\n)+)# ///$", published.SET_UP, re.MULTILINE)[1]
-    script = tomllib.loads(re.sub(r"^# ", "", block, flags=re.MULTILINE))
-    assert script["requires-python"] == published.PROJECT["requires-python"]
-    (wanted,) = (Requirement(text) for text in script["dependencies"] if text != "pip")
-    assert wanted.name == "bphelpers" and published.PROJECT["version"] in wanted.specifier
-    assert published.SET_UP.splitlines()[-1] == f"%pip install -q {wanted}"
+        block = re.search(r"^# /// script\n((?:# .*\n)+)# ///$", cell.source, re.MULTILINE)[1]
+        script = tomllib.loads(re.sub(r"^# ", "", block, flags=re.MULTILINE))
+        assert script["requires-python"] == published.PROJECT["requires-python"]
+        (wanted,) = (Requirement(text) for text in script["dependencies"] if text != "pip")
+        assert wanted.name == "bphelpers" and published.PROJECT["version"] in wanted.specifier
+        assert wanted.extras == ({"scale"} if path.name == "19_scaling_out.ipynb" else set())
+        assert cell.source.splitlines()[-1] == f'%pip install -q "{wanted}"'
 
 
 def test_the_bar_stands_under_the_title_and_says_where_the_lesson_runs(copies):
