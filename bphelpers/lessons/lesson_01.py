@@ -348,11 +348,11 @@ def draw_layer(x: Array, W: Array, b: Array) -> Figure:
 
 
 BATCH = (
-    "Three tables. On the left the batch, with a row for each of three displays, a 3, an 8 and a 9. Above on the"
-    " right W transposed, with a column for each of ten neurons, and below it b. Where the row of a display meets"
-    " the column of a neuron stands its sum. Where a display meets its own neuron, the sum is 1. All the others"
-    " are -1 or less. The row of the 9 and the column of the neuron for the 4 are shaded: -2 + 2 + 2 - 2 + 0"
-    " + 2 + 2 = 4, and with the bias of -7 the sum where they meet is -3, framed."
+    "Three tables. On the left the batch, with a row for each of three displays, a 3, an 8 and a 9. Above on"
+    " the right W transposed, with a column for each of ten neurons, and below it b. Where the row of a"
+    " display meets the column of a neuron stands its sum. Where a display meets its own neuron, the sum is"
+    " 1. All the others are -1 or less. The row of the 9 and the column of the neuron for the 4 are shaded:"
+    " -2 + 2 + 2 - 2 + 0 + 2 + 2 = 4, and with the bias of -7 the sum where they meet is -3, framed."
 )
 
 
@@ -362,7 +362,10 @@ def draw_batch(batch: Array, W: Array, b: Array) -> Figure:
     ax = plots.blank_axes(fig, (-9.4, 10.4), (-4.15, 6.5), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
     segments, neurons = np.arange(7.0), np.arange(10.0)
     left, top, bias_at, rows = segments - 7.6, 4.8 - 0.8 * segments, -1.0, -2.0 - 0.8 * np.arange(len(batch))
-    for corner, width, height in (((left[0] - 0.5, rows[-1] - 0.4), 7, 0.8), ((3.5, bias_at - 0.35), 1, 6.55)):
+    for corner, width, height in (
+        ((left[0] - 0.5, rows[-1] - 0.4), 7, 0.8),
+        ((3.5, bias_at - 0.35), 1, 6.55),
+    ):
         ax.add_patch(Rectangle(corner, width, height, color="#e8e8e8", lw=0))
     for k, (row, bias) in enumerate(zip(W, b.tolist(), strict=True)):
         _display(ax, neurons[k], 5.9, _pulls(row), 0.36)
