@@ -67,6 +67,7 @@ def test_the_still_pictures_show_the_slider_before_and_after(words):
         f"{F.sigmoid(lesson_01._neuron_of_3(dark, -9)[d]):.2f}" for dark, d in ((0, 8), (-2, 9), (-2, 8))
     ]
     assert found == ["0.73", "0.27", "0.05"] and all(a in lesson_01.BEFORE_AND_AFTER for a in found)
+    assert [half.axes[0].get_xlabel().split()[-1] for half in fig.subfigs] == ["0", "-2"]
     # Before the weights were doubled, the 3 was half a point above its line.
     assert BOTH[3] - (BOTH[3] + BOTH[9]) / 2 == 0.5 and "½ above" in words
 
