@@ -28,14 +28,8 @@ ADVICE_THERE = "# ModuleNotFoundError? Run the cell at the top first."
 def set_up(code: str) -> str:
     """The cell in front of a lesson with this code.
 
-    <<<<<<< HEAD
-        Its comment is PEP 723, which `uvx juv run` and its like read; what they make has no pip unless it is
-        named. A copy goes with the release it was made from: it takes corrections of it (0.1.4 for 0.1.0), and
-        no other.
-    =======
-        Its comment is PEP 723, which `uvx juv run` reads; what it makes has no pip unless it is named.
-        A copy goes with the release it was made from: it takes corrections of it (0.1.4 for 0.1.0), and no other.
-    >>>>>>> copies
+    Its comment is PEP 723, which `uvx juv run` reads; what it makes has no pip unless it is named.
+    A copy goes with the release it was made from: it takes corrections of it (0.1.4 for 0.1.0), and no other.
     """
     extra = "[scale]" if "scale.workers(" in code else ""
     package = f"{PROJECT['name']}{extra}~={PROJECT['version']}"
