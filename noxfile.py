@@ -42,7 +42,9 @@ def oldest(session: nox.Session, extras: str) -> None:
 
     The extra `lab` asks for a newer ipywidgets than the package alone, which must do with the one on Colab.
     """
-    session.install("--resolution", "lowest-direct", "-e", f".[{extras}]", "--group", "test")
+    session.install(
+        "--resolution", "lowest-direct", "-e", f".[{extras}]", "--group", "test", "--group", "build"
+    )
     # Other versions of the linters have other opinions, and an old matplotlib calls a new pyparsing by names
     # that are deprecated there: neither is what a floor is about.
     chosen = "not lint" if "lab" in extras else "not lint and not browser"

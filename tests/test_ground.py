@@ -584,6 +584,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(launcher, name, tmp_path / file)
     monkeypatch.setattr(launcher, "ROOT", tmp_path)
     monkeypatch.setattr(launcher, "venv_python", lambda: Path(sys.executable))
+    monkeypatch.setattr(launcher, "usable", lambda _: True)  # also without pip, as nox makes environments
     monkeypatch.setattr(launcher, "create_environment", lambda: pytest.fail("made from scratch"))
     launcher.STAMP.write_text(launcher.fingerprint(launcher.LAB_LOCK))
     return tmp_path

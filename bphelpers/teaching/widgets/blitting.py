@@ -55,6 +55,10 @@ class BlittedFigure:
             for part in holder.get_children():
                 if part not in self._still:
                     part.remove()
+        # Before 3.11 matplotlib remembers a title that was removed, and writes the next one into it, unseen.
+        for name in ("_suptitle", "_supxlabel", "_supylabel"):
+            if getattr(self.fig, name, None) not in self.fig.texts:
+                setattr(self.fig, name, None)
         for pieces in self._still.values():
             for piece in pieces:
                 piece.stale = False
