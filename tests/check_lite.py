@@ -56,11 +56,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Where the site is served, in a folder as beside the book."""
-    handler = functools.partial(Quiet, directory=SITE)
+    """Where the site is served: in a folder, as it is beside the book."""
+    handler = functools.partial(Quiet, directory=SITE.parent)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}/{SITE.name}"
         server.shutdown()
 
 

@@ -1,7 +1,7 @@
 """``run.py lite [OUT]``: the course in JupyterLite, which runs it in the reader's browser.
 
 The site serves Python, all pure packages and the course's own wheel; a lesson's imports find them in the lock
-file of Pyodide, so that no set-up cell is needed. The compiled packages (NumPy, Matplotlib and what they need)
+file of Pyodide, so that no set-up cell is needed. The compiled packages (NumPy, Matplotlib and their like)
 come from Pyodide's CDN: when the site is built, and with --no-cdn only when a reader opens a lesson.
 """
 

@@ -130,7 +130,7 @@ class Report:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         """Print no letter for a cell."""
-        return ("passed", "", "") if report.passed and report.when == "call" else None
+        return (report.outcome, "", "") if report.when == "call" and not report.skipped else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
