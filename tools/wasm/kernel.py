@@ -130,7 +130,9 @@ class Report:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         """Print no letter for a cell."""
-        return (report.outcome, "", "") if report.when == "call" and not report.skipped else None
+        if report.when != "call":
+            return None
+        return ("xfailed" if report.skipped else report.outcome), "", ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
