@@ -47,6 +47,8 @@ COMMANDS = {
     "lock": "resolve both lock files anew from pyproject.toml",
     "test-matrix": "run the tests on Python 3.11 to 3.15 and with the oldest allowed dependencies",
     "test-wheel": "build the package as for the package index, and run the lessons with it alone",
+    "test-wasm": "every lesson under WebAssembly, compared with its stored outputs (test-wasm 05)",
+    "lite": "build JupyterLite with the course in it (lite FOLDER; lite --help)",
     "bench": "measure speed against other libraries",
     "clean": "remove the environment and all caches",
 }
@@ -137,6 +139,8 @@ def dispatch(command: str, rest: list[str]) -> int:
         "notebooks": ["tools.notebooks"],
         "test-matrix": ["nox"],
         "test-wheel": ["nox", "--session", "wheel"],
+        "test-wasm": ["tools.wasm"],
+        "lite": ["tools.lite"],
     }
     become([python, "-m", *modules[command], *rest] if command in modules else test_command(python, rest))
 

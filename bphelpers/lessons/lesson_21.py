@@ -367,12 +367,13 @@ def describe_sines(x: Array, sines: dict[str, Sequence[Array]]) -> str:
         [float(np.abs(np.ravel(curve) - np.sin(np.ravel(x))).max()) for curve in curves]
         for curves in sines.values()
     )
-    below = "below" if max(adam) < 0.05 else "not below"
+    # Adam's last steps swing: starts that differ in the last bit end at 0.03 or at 0.06.
+    below = "below" if max(adam) < 0.2 else "not below"
     return (
         "A sine, and what a network with forty hidden units draws. Built by hand, it climbs in small stairs, "
         f"and its largest error is {hand[0]:.2f}. After plain descent from three starts the curve misses the "
         f"valley on the right, and its largest errors are {', '.join(f'{error:.1f}' for error in plain)}. "
-        f"After Adam from the same starts it lies on the sine, and its largest errors are {below} 0.05."
+        f"After Adam from the same starts it lies on the sine, and its largest errors are {below} 0.2."
     )
 
 
