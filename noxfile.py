@@ -23,7 +23,8 @@ os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 ROOT = Path(__file__).resolve().parent
 DIST = ROOT / "dist"
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
-TEST = nox.project.load_toml(ROOT / "pyproject.toml")["dependency-groups"]["test"]
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+EXTRAS, TEST = PYPROJECT["project"]["optional-dependencies"], PYPROJECT["dependency-groups"]["test"]
 PYTEST = ("python", "-m", "pytest", "-n", "2", "--dist", "loadfile")
 
 
@@ -78,6 +79,7 @@ def wheel(session: nox.Session, packages: str) -> None:
         session.install("-r", "tools/colab.txt")
         session.install("--no-deps", str(built))
         session.run("uv", "pip", "check", external=True)
+        session.install("-c", "tools/colab.txt", *EXTRAS["scale"])  # without it lesson 19 says so
     else:
         session.install(f"{built}[scale]")
     session.install("ipykernel", "pytest", *(text for text in TEST if text.startswith("nbval")))
