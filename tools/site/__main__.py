@@ -74,7 +74,7 @@ def drawn(path: Path, stamp: str) -> Path:
         nb,
         timeout=10 * CELL_TIMEOUT,
         kernel_name="python3",
-        extra_arguments=[f"--IPKernelApp.exec_lines={begin}"],
+        extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_lines={begin}"],
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
         store_widget_state=False,

@@ -15,7 +15,6 @@ extensions = ["myst_nb", "sphinx_copybutton", "sphinxcontrib.katex"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # the lessons' stored outputs are what is shown
-suppress_warnings: list[str] = []
 
 # Formulas become HTML when the site is built: pages need no script for them, and no other machine.
 katex_prerender = True
@@ -27,12 +26,13 @@ html_favicon = "static/mark.svg"
 html_static_path = ["static", str(pages.WIDGETS)]
 html_css_files = ["common.css", "playground.css", "course.css"]
 html_js_files = [("playground.js", {"defer": "defer"}), ("course.js", {"defer": "defer"})]
-html_copy_source = False
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system says, until they say otherwise
+html_copy_source = html_use_index = False
 html_show_sourcelink = False
-html_last_updated_fmt = None
 html_theme_options = {
     "logo": {"image_light": "_static/mark.svg", "image_dark": "_static/mark.svg", "text": project, "alt_text": ""},
     "navbar_persistent": [],
+    "back_to_top_button": False,
     "repository_url": published.SOURCE,
     "use_repository_button": True,
     "use_download_button": False,

@@ -30,11 +30,11 @@ def bar(path: Path) -> str:
     """Where this lesson can be run: addresses on the site itself are relative, so that a copy of it works."""
     links = []
     for words, address in published.addresses(path).items():
-        local = address.startswith(published.SITE)
-        target = up(path) + address.removeprefix(published.SITE) if local else address
-        kind = ' class="local"' if local else ""
-        more = " download" if words == "Download" else ""
-        links.append(f'<a href="{html.escape(target)}"{kind}{more}>{words}</a>')
+        here = address.startswith(published.SITE)
+        target = up(path) + address.removeprefix(published.SITE) if here else address
+        # A page opened from a disk has no JupyterLite beside it that could run: course.js knows where one is.
+        more = {"Run in this browser": f' data-published="{html.escape(address)}"', "Download": " download"}
+        links.append(f'<a href="{html.escape(target)}"{more.get(words, "")}>{words}</a>')
     return f'<nav class="bp-bar" aria-label="Run this lesson">{"".join(links)}</nav>'
 
 

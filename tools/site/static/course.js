@@ -61,6 +61,8 @@ async function unpacked(run) {
 async function replay(box) {
   const run = window.bpRuns[box.dataset.run];
   const moments = await unpacked(run);
+  const { controls } = moments[0][0].scene;
+  for (const control of Object.values(controls)) control.values = [control.value]; // shown, not offered
   const last = moments.length - 1;
   let at = 0;
   let hear = () => {};
@@ -112,3 +114,10 @@ const near = new IntersectionObserver((seen) => {
   }
 }, { rootMargin: "1500px" });
 document.querySelectorAll(".bp-recorded").forEach((box) => near.observe(box));
+
+// ---------------------------------------------------------------------------------------- from a disk
+
+// JupyterLite needs a server: from a page without one, the link leads to the published one.
+for (const link of document.querySelectorAll("[data-published]")) {
+  if (location.protocol === "file:") link.href = link.dataset.published;
+}
