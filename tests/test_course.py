@@ -143,6 +143,7 @@ BROKEN: list[tuple[str, Callable[[Lesson], None], str]] = [
     ("anatomy_faults", _replace("Next: lesson 99, to come.", "Next: rest."), "'Next'"),
     ("accessibility_faults", _replace("Now look.", "![](net.png)"), "without alt"),
     ("accessibility_faults", _replace("Now look.", '<img src="net.png">'), "without alt"),
+    ("accessibility_faults", _replace("Now look.", "| | a |\n|---|---|\n| b | 1 |"), "no word above it: | a"),
     ("accessibility_faults", _no_alt, "without alt"),
     ("accessibility_faults", _other_plain, "plain text"),
     ("accessibility_faults", _replace("## 1. Which", "#### 1. Which"), "level 4 after level 1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import email
 import email.message
 import functools
 import importlib.metadata
@@ -36,7 +37,7 @@ pytest_plugins = "pytester"
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]["requires"]
-EXTRAS = PROJECT["optional-dependencies"]
+EXTRAS, GROUPS = PROJECT["optional-dependencies"], PYPROJECT["dependency-groups"]
 LAB_LOCK, LOCK = (path.read_text(encoding="utf-8") for path in (launcher.LAB_LOCK, launcher.LOCK))
 PYTHONS = [f"3.{minor}" for minor in range(launcher.OLDEST[1], launcher.NEWEST_TESTED[1] + 1)]
 
@@ -104,7 +105,7 @@ def test_one_range_of_pythons_everywhere() -> None:
     assert PROJECT["requires-python"] == ">=" + ".".join(map(str, launcher.OLDEST))
     assert f"sys.version_info[:2] < {launcher.OLDEST}" in (ROOT / "run.py").read_text(encoding="utf-8")
     assert PYTHONS[0] == "3.11" and PYTHONS[-1] == "3.15"
-    assert f"@nox.session(python={json.dumps(PYTHONS)})" in (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    assert f"PYTHONS = {json.dumps(PYTHONS)}" in (ROOT / "noxfile.py").read_text(encoding="utf-8")
 
 
 def locked(lock: str) -> dict[str, list[Requirement]]:
@@ -130,12 +131,10 @@ def test_lock_pins_everything_with_hashes_and_without_addresses(lock: str) -> No
     assert "make lock" in lock[:200]
 
 
-@pytest.mark.parametrize(
-    ("lock", "extras"), [(LAB_LOCK, ("lab", "scale")), (LOCK, ("lab", "scale", "test"))], ids=["lab", "whole"]
-)
-def test_lock_holds_what_pyproject_asks_for(lock: str, extras: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("lock", "more"), [(LAB_LOCK, []), (LOCK, GROUPS["test"])], ids=["lab", "whole"])
+def test_lock_holds_what_pyproject_asks_for(lock: str, more: list[str]) -> None:
     found = locked(lock)
-    for text in [*PROJECT["dependencies"], *BUILD, *(text for extra in extras for text in EXTRAS[extra])]:
+    for text in [*PROJECT["dependencies"], *BUILD, *EXTRAS["lab"], *EXTRAS["scale"], *more]:
         requirement = Requirement(text)
         pins = found.get(canonicalize_name(requirement.name))
         assert pins, f"{text} is not locked: make lock"
@@ -320,7 +319,7 @@ def test_setup_says_nothing_where_all_is_new_enough(
 
 @pytest.mark.parametrize(
     ("module", "old"),
-    [("numpy", "1.26.4"), ("matplotlib", "3.9.2"), ("ipywidgets", "7.7.1"), ("anywidget", "0.9.2")],
+    [("numpy", "1.26.4"), ("matplotlib", "3.9.2"), ("ipywidgets", "7.6.5"), ("anywidget", "0.9.2")],
 )
 def test_setup_refuses_what_is_too_old(monkeypatch: pytest.MonkeyPatch, module: str, old: str) -> None:
     declare(monkeypatch)
@@ -350,15 +349,36 @@ def test_setup_works_from_a_folder_that_is_not_installed(monkeypatch: pytest.Mon
     bp.setup()
 
 
-def test_wheel_brings_the_extension_for_readers_who_hear_the_page(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_wheel_brings_the_extension_for_readers_who_hear_the_page(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
     extension = "data/share/jupyter/labextensions/alternative-text"
     for file in ("package.json", "static/extension.js"):
         assert any(name.endswith(f"{extension}/{file}") for name in names)
     assert any(name.startswith("bphelpers/datasets/") for name in names)
+
+
+def test_wheel_says_what_pyproject_says_with_absolute_addresses(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    said = email.message_from_bytes(wheel.read(name))
+    needed = [text for text in said.get_all("Requires-Dist") if ";" not in text]
+    assert sorted(needed) == sorted(PROJECT["dependencies"])
+    assert set(said.get_all("Provides-Extra")) == {"lab", "scale"}, "tools for contributors are no extras"
+    pythons = [f"Programming Language :: Python :: {python}" for python in PYTHONS]
+    assert set(pythons) <= set(said.get_all("Classifier"))
+    text = said.get_payload(decode=True).decode()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    source = PROJECT["urls"]["Source"]
+    assert f"{source}/raw/main/docs/scrubber.png" in links and f"{source}/blob/main/CONTRIBUTING.md" in links
+    assert [link for link in links if not re.match("https?://", link)] == []
 
 
 # --- linters ---
@@ -399,7 +419,7 @@ def test_workflow_runs_the_same_commands_on_all_systems_and_pythons() -> None:
 
 def test_everything_is_this_python_and_then_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     run: list[list[str]] = []
-    monkeypatch.setattr(launcher, "ensure_extra", lambda *_: None)
+    monkeypatch.setattr(launcher, "ensure_group", lambda *_: None)
     monkeypatch.setattr(launcher, "run", lambda command: run.append(command) or len(run) == 1)
     assert launcher.test_all("python", ["-x"]) == 1, (
         "a failure here is kept, and the others are run all the same"

@@ -1,7 +1,7 @@
 """The update rules against PyTorch's, two hundred updates on the same network and batches; then the layers.
 
 What PyTorch computes is stored in ``torch_runs.json``, so the comparison runs everywhere. Where PyTorch is
-installed (the extra ``bench``), the tests marked ``torch`` compare with it live, after every update. Where it
+installed (the group ``bench``), the tests marked ``torch`` compare with it live, after every update. Where it
 is not, conftest.py leaves them out: nothing is lost but the proof that the stored numbers are PyTorch's.
 
 ``python tests/test_torch.py`` prints the largest differences; ``python tests/test_torch.py store`` writes the

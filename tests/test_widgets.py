@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets
@@ -12,7 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bphelpers.teaching import plots
-from bphelpers.teaching.widgets import LiveFigure, live_figure
+from bphelpers.teaching.claims.dealing import Deck
+from bphelpers.teaching.widgets import LiveFigure, Playground, Scrubber, live_figure
 from tools.course.solved import redrawn
 
 
@@ -88,6 +90,21 @@ def test_the_stored_text_is_the_sentence_whole_and_stable() -> None:
     bundle = live._repr_mimebundle_()
     assert bundle["text/plain"] == f"{long}1"
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_ipywidgets_7_shows_what_the_newer_one_shows() -> None:
+    """There a widget that has `_ipython_display_` is never asked for its `_repr_mimebundle_`."""
+    ours = (LiveFigure, Scrubber, Playground, Deck)
+    assert [cls for cls in ours if cls._ipython_display_ is not None] == []
+    made = set(find_own(ipywidgets.Widget))
+    assert {cls for cls in made if "_repr_mimebundle_" in vars(cls)} == set(ours)
+
+
+def find_own(cls: type) -> Iterator[type]:
+    for child in cls.__subclasses__():
+        if child.__module__.startswith("bphelpers."):
+            yield child
+        yield from find_own(child)
 
 
 def test_words_are_escaped_and_announced() -> None:

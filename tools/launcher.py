@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -45,6 +46,7 @@ COMMANDS = {
     "notebooks": "execute the lessons again and store their outputs (notebooks 05: only lesson 05)",
     "lock": "resolve both lock files anew from pyproject.toml",
     "test-matrix": "run the tests on Python 3.11 to 3.15 and with the oldest allowed dependencies",
+    "test-wheel": "build the package as for the package index, and run the lessons with it alone",
     "bench": "measure speed against other libraries",
     "clean": "remove the environment and all caches",
 }
@@ -128,10 +130,15 @@ def dispatch(command: str, rest: list[str]) -> int:
         return lock(python, rest)
     if command == "bench":
         return bench(python, rest)
-    if command == "test-matrix":
-        ensure_extra(python, "dev", "nox")
-    modules = {"check": "tools.course.check", "notebooks": "tools.notebooks", "test-matrix": "nox"}
-    become(test_command(python, rest) if command == "test" else [python, "-m", modules[command], *rest])
+    if command in ("test-matrix", "test-wheel"):
+        ensure_group(python, "dev", "nox")
+    modules = {
+        "check": ["tools.course.check"],
+        "notebooks": ["tools.notebooks"],
+        "test-matrix": ["nox"],
+        "test-wheel": ["nox", "--session", "wheel"],
+    }
+    become([python, "-m", *modules[command], *rest] if command in modules else test_command(python, rest))
 
 
 # ---------------------------------------------------------------------------------------------- environment
@@ -233,12 +240,14 @@ def explain(log: str, what: str) -> str:
     return f"{what}: {errors[-1]}"
 
 
-def ensure_extra(python: str, extra: str, module: str) -> None:
-    """Install an extra that only one command needs, unless it is there."""
+def ensure_group(python: str, group: str, module: str) -> None:
+    """Install a dependency group that only one command needs, unless it is there."""
     found = subprocess.run([python, "-c", f"import {module}"], capture_output=True)
     if found.returncode:
-        print(f"Installing what this command needs (the extra {extra!r}).", flush=True)
-        pip("install", "--no-build-isolation", "-e", f"{ROOT}[{extra}]")
+        print(f"Installing what this command needs (the group {group!r} in pyproject.toml).", flush=True)
+        # Read here: a pip older than 25.1, which most Pythons bring, does not know --group.
+        groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+        pip("install", *groups[group])
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -310,7 +319,7 @@ def test_command(python: str, rest: Sequence[str] = ()) -> list[str]:
 def test_all(python: str, rest: Sequence[str] = ()) -> int:
     """Run everything there is on this Python, then what `test` runs on each Python found here."""
     here = run(test_command(python, ["--all", *rest]))
-    ensure_extra(python, "dev", "nox")
+    ensure_group(python, "dev", "nox")
     return run([python, "-m", "nox"]) or here
 
 
@@ -335,19 +344,19 @@ def lint(python: str) -> int:
 
 def lock(python: str, rest: Sequence[str]) -> int:
     """Resolve both locks for all Pythons and systems: first the whole, then a reader's part of it."""
-    ensure_extra(python, "dev", "uv")
+    ensure_group(python, "dev", "uv")
     compile_ = [python, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version"]
     compile_ += ["3.11", "--extra", "lab", "--extra", "scale", "--group", "build", "--generate-hashes"]
     compile_ += ["--no-emit-index-url"]
     compile_ += ["--quiet", "--custom-compile-command", "make lock"]
-    return run([*compile_, "--extra", "test", "--output-file", LOCK.name, *rest]) or run(
+    return run([*compile_, "--group", "test", "--output-file", LOCK.name, *rest]) or run(
         [*compile_, "--constraints", LOCK.name, "--output-file", LAB_LOCK.name]
     )
 
 
 def bench(python: str, rest: Sequence[str]) -> int:
     """Run each file in benchmarks/."""
-    ensure_extra(python, "bench", "micrograd")
+    ensure_group(python, "bench", "micrograd")
     return max(run([python, str(path), *rest]) for path in sorted((ROOT / "benchmarks").glob("[!_]*.py")))
 
 

@@ -213,6 +213,9 @@ def accessibility_faults(lesson: Lesson) -> list[str]:
     for tag in re.findall(r"<img\b[^>]*>", words):
         if not re.search(r"\balt=([\"'])\s*\S.*?\1", tag):
             faults.append(f"picture without alt text: {tag}")
+    for row in re.findall(r"^\|(.*)\|\n\|[\s:|-]+\|$", words, flags=re.MULTILINE):
+        if not all(column.strip() for column in row.split("|")):
+            faults.append(f"table with a column that has no word above it: {row.strip()}")
     for index, cell in enumerate(lesson.cells):
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
@@ -470,7 +473,9 @@ RULES: dict[Callable[[Lesson], list[str]], str] = {
     unstable_outputs: 'print fewer digits (f"{{value:.6f}}"), and no times, paths or addresses',
     pace_faults: "split the cell, or move what is not explained to bphelpers/lessons/lesson_{number}.py",
     anatomy_faults: "CONTRIBUTING.md, 'Write a lesson', says what every lesson has",
-    accessibility_faults: 'bp.plots.show(fig, alt="..."), ![words](picture), one level of heading at a time',
+    accessibility_faults: (
+        'bp.plots.show(fig, alt="..."), ![words](picture), one level of heading at a time, named columns'
+    ),
     link_faults: "correct the target; a link to a heading is its title with - for each space",
     exercise_faults: "the text with its folds, the stub with its ..., the check; then make notebooks",
     answered_exercises: "`git restore notebooks`, and answer in the copies in my/, which `make lab` opens",

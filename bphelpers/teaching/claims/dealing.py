@@ -27,6 +27,7 @@ class Deck(anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = _MODULE
     _css = _STYLE
+    _ipython_display_ = None  # as in LiveFigure: ipywidgets 7 would not ask for `_repr_mimebundle_`
     verdicts = traitlets.Dict(VERDICTS).tag(sync=True)
     cards: Any = traitlets.List().tag(sync=True)
     at = traitlets.Int(0).tag(sync=True)

@@ -96,9 +96,12 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         return self._default_text
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self)}  # whole: ipywidgets cuts it after 110 characters
+    _ipython_display_ = None  # ipywidgets 7 shows itself by this instead of what follows
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        # The text is whole: ipywidgets cuts it after 110 characters.
+        return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}
 
     @property
     def values(self) -> dict[str, Any]:

@@ -88,6 +88,7 @@ class Playground(Experiment, anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = _MODULE
     _css = _STYLE
+    _ipython_display_ = None  # as in LiveFigure: ipywidgets 7 would not ask for `_repr_mimebundle_`
     first: Any = traitlets.List().tag(sync=True)  # what a view draws before the kernel is free to answer
     controls: Any = traitlets.Dict(
         {group: {name: label for name, (label, _) in rows.items()} for group, rows in CONTROLS.items()}

@@ -129,6 +129,7 @@ class Scrubber(anywidget.AnyWidget):  # type: ignore[misc]
 
     _esm = _MODULE
     _css = _STYLE
+    _ipython_display_ = None  # as in LiveFigure: ipywidgets 7 would not ask for `_repr_mimebundle_`
     data = traitlets.Dict().tag(sync=True)
 
     def __init__(self, steps: list[Step], data: Frames) -> None:
