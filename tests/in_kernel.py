@@ -25,6 +25,6 @@ def derived_faults(index: int, names: list[str], namespace: dict[str, Any]) -> l
     return twin_faults(Run(types.ModuleType("__main__"), functions=functions))
 
 
-def moved_faults() -> list[str]:
+def moved_faults(most: int | None) -> list[str]:
     figures = [(-1, thing) for thing in gc.get_objects() if type(thing) is LiveFigure]
-    return slider_faults(Run(types.ModuleType("__main__"), shown=figures))
+    return slider_faults(Run(types.ModuleType("__main__"), shown=figures), most)

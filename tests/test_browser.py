@@ -177,6 +177,7 @@ def test_a_press_is_answered_while_the_kernel_is_busy(browser: Browser, server: 
         assert seen.errors == [] and seen.outside == []
 
 
+@pytest.mark.all_pages
 def test_a_hasty_hand_ends_on_the_right_picture(browser: Browser, server: LabServer) -> None:
     """To and fro faster than Python draws: whatever came from the page's own store, the last one is right."""
     with open_lesson(browser, server, put(server, "hasty", KINDS, ALL_VIEWS)) as (page, seen):

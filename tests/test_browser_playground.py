@@ -509,6 +509,7 @@ def test_the_marks_of_an_axis_hold_the_values(drawn: tuple[Page, Playground]) ->
         assert marks[0] <= low and (marks[-1] >= high or high > 1e30), (low, high, marks)
 
 
+@pytest.mark.all_pages
 def test_it_plays_on_for_a_very_long_time(bare: Any) -> None:
     """Eight layers, six thousand pictures: the curves are thinned, the page goes on."""
     deep = playground(hidden=(8,) * 8)

@@ -378,7 +378,7 @@ def test_wheel_says_what_pyproject_says_with_absolute_addresses(wheel: zipfile.Z
     links = re.findall(r"\]\(([^)]+)\)", text)
     source = PROJECT["urls"]["Source"]
     assert f"{source}/raw/main/docs/scrubber.png" in links and f"{source}/blob/main/CONTRIBUTING.md" in links
-    assert [link for link in links if not re.match("https?://", link)] == []
+    assert [link for link in links if not re.match("https?://|#", link)] == []
 
 
 # --- linters ---
@@ -391,19 +391,22 @@ def test_linters_have_nothing_to_say(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+WORKFLOWS = {
+    path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / ".github/workflows").glob("*.yml"))
+}
+
+
 @pytest.mark.lint
 def test_workflow_linter_sees_a_fault(tmp_path: Path) -> None:
-    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
     broken = tmp_path / "broken.yml"
-    broken.write_text(workflow.read_text(encoding="utf-8").replace("runs-on:", "run-on:"), encoding="utf-8")
-    *command, _ = launcher.lint_commands(sys.executable)[-1]
+    broken.write_text(WORKFLOWS["test"].replace("runs-on:", "run-on:"), encoding="utf-8")
+    command = launcher.lint_commands(sys.executable)[-1][: -len(WORKFLOWS)]
     assert command[2] == "check_jsonschema"
     assert subprocess.run([*command, str(broken)], capture_output=True).returncode != 0
 
 
 def test_workflow_runs_the_same_commands_on_all_systems_and_pythons() -> None:
-    (workflow,) = (ROOT / ".github" / "workflows").glob("*.yml")
-    told = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+    told = yaml.safe_load(WORKFLOWS["test"])
     jobs = told["jobs"]
     assert {name: job["steps"][-1]["run"] for name, job in jobs.items()} == {
         "test": "python run.py test",
@@ -415,6 +418,30 @@ def test_workflow_runs_the_same_commands_on_all_systems_and_pythons() -> None:
     assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
     assert told[True]["schedule"]  # YAML reads `on` as True
     assert all("schedule" in jobs[name]["if"] for name in ("oldest", "test-all"))
+
+
+@pytest.mark.parametrize("text", WORKFLOWS.values(), ids=WORKFLOWS)
+def test_a_workflow_says_that_it_was_not_run_and_may_do_little(text: str) -> None:
+    assert text.startswith("# Not run where the course is developed")
+    actions = re.findall(r"uses: (?!\./)(.*)", text)
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}  # v[\d.]+", action) for action in actions), actions
+    told = yaml.safe_load(text)
+    assert told["permissions"] in ({}, {"contents": "read"}) and "secrets." not in text
+    asked = re.findall(r"run\.py ([\w-]+)", text)
+    assert set(asked) <= set(launcher.COMMANDS), "a command that run.py does not know"
+    for job in told["jobs"].values():
+        assert "uses" in job or job["timeout-minutes"] <= 180
+
+
+def test_a_release_is_what_was_tested_and_the_site_follows_it() -> None:
+    told = yaml.safe_load(WORKFLOWS["release"])
+    jobs = told["jobs"]
+    assert told[True] == {"push": {"tags": ["v*"]}}
+    assert [jobs[name]["needs"] for name in ("index", "pages", "downloads")] == ["build", "index", "pages"]
+    tried = [step.get("run", "") for step in jobs["build"]["steps"]]
+    assert "python run.py test" in tried and "python run.py test-wheel" in tried
+    assert jobs["index"]["permissions"] == {"id-token": "write"}, "trusted publishing, and nothing else"
+    assert set(yaml.safe_load(WORKFLOWS["pages"])[True]) == {"workflow_call", "workflow_dispatch"}
 
 
 def test_everything_is_this_python_and_then_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

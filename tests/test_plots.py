@@ -166,7 +166,7 @@ def test_no_two_words_of_a_network_overlap(name: str) -> None:
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("sizes", [(2, 2, 2), (2, 3, 1), (3, 2, 2), (4, 2, 2, 1), (2, 1), (1, 3)])
 def test_labels_keep_clear_of_each_other_in_small_networks(sizes: tuple[int, ...], direction: str) -> None:
-    for _ in range(6):  # minus signs make labels wider, and move their neighbours
+    for _ in range(3):  # minus signs make labels wider, and move their neighbours
         assert not overlapping(full_network(*sizes, direction=direction))
 
 

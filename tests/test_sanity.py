@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from oracles import refuses
+from starts import spans
 
 from bphelpers import data, nn, optim
 from bphelpers.teaching.gradcheck import Sanity, sanity
@@ -135,10 +136,11 @@ HEALTHY = {
 }
 
 
+@pytest.mark.parametrize("seeds", spans(10))
 @pytest.mark.parametrize("name", HEALTHY)
-def test_no_network_of_a_lesson_is_called_wrong(name):
+def test_no_network_of_a_lesson_is_called_wrong(name, seeds):
     build, loss, given, rule = HEALTHY[name]
-    for seed in SEEDS:
+    for seed in seeds:
         report = sanity(
             build(generator(seed)), loss(), *examples(given), optimizer=rule(), rng=generator(seed)
         )
@@ -666,12 +668,13 @@ def seen_by(name, seed):
     return report, line, marks.split("|"), fragment
 
 
+@pytest.mark.parametrize("seeds", spans(10))
 @pytest.mark.parametrize("name", BROKEN)
-def test_each_break_is_seen_in_its_line(monkeypatch, name):
+def test_each_break_is_seen_in_its_line(monkeypatch, name, seeds):
     line = BROKEN[name][3]
     if line != "overfit":
         monkeypatch.setattr(sanity_module, "STEPS", 2)  # the twenty are another test's matter
-    for seed in SEEDS[: 3 if name == "sorted labels" else 10]:
+    for seed in seeds[: 3 if name == "sorted labels" else 10]:
         report, line, marks, fragment = seen_by(name, seed)
         found = report[line]
         assert found.mark in marks and found.advice, report

@@ -53,6 +53,12 @@ def test_every_position_is_drawn_without_exception_or_warning() -> None:
     assert live.values == {"slope": 1.0, "points": 4}, "frames() leaves the widget at its start"
 
 
+def test_frames_can_be_thinned_and_keep_the_ends() -> None:
+    visited = [tuple(values.values()) for values in line().frames(most=3)]
+    assert visited[:6] == [(-2.0, 4), (0.0, 4), (2.0, 4), (1.0, 2), (1.0, 4), (1.0, 6)]
+    assert visited[6:] == [(a, b) for a in (-2.0, 2.0) for b in (2, 6)]
+
+
 def test_frames_put_the_widget_back_even_if_the_loop_is_left() -> None:
     live = line()
     for _ in live.frames():

@@ -42,7 +42,7 @@ COMMANDS = {
     "test": "run every test, every docstring example and every lesson; further arguments go to pytest",
     "test-all": "the same, all mutants, all lessons in Chromium, and each Python found here: takes an hour",
     "check": "one lesson: its rules, its outputs, its claims, its page (check 05)",
-    "lint": "check style and types, and the workflow file",
+    "lint": "check style and types, and the workflows",
     "notebooks": "execute the lessons again and store their outputs (notebooks 05: only lesson 05)",
     "lock": "resolve both lock files anew from pyproject.toml",
     "test-matrix": "run the tests on Python 3.11 to 3.15 and with the oldest allowed dependencies",

@@ -1,12 +1,11 @@
 """The lessons as they are handed out one by one: for Colab, Kaggle, ``uvx juv run`` or a download.
 
-A lesson in notebooks/ expects the course around it. Its published copy brings the package along, in one folded cell
-in front, and has links that lead somewhere from anywhere. ``run.py site`` writes the copies to ``ipynb/``.
+A lesson in notebooks/ expects the course around it. Its published copy brings the package along, in one
+folded cell in front, and its links lead somewhere from anywhere. ``run.py site`` writes the copies.
 """
 
 from __future__ import annotations
 
-import copy
 import re
 import sys
 import tomllib
@@ -23,16 +22,24 @@ from tools.course.rules import ADVICE
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SITE, SOURCE = PROJECT["urls"]["Homepage"], PROJECT["urls"]["Source"]
 
-# The comment is PEP 723, which `uvx juv run` and its like read; what they make has no pip unless it is named. A copy
-# goes with the release it was made from: it takes corrections of it (0.1.4 for 0.1.0), and no other.
-PACKAGE = f"{PROJECT['name']}~={PROJECT['version']}"
-SET_UP = f"""\
+ADVICE_THERE = "# ModuleNotFoundError? Run the cell at the top first."
+
+
+def set_up(code: str) -> str:
+    """The cell in front of a lesson with this code.
+
+    Its comment is PEP 723, which `uvx juv run` reads; what it makes has no pip unless it is named.
+    A copy goes with the release it was made from: it takes corrections of it (0.1.4 for 0.1.0), and no other.
+    """
+    extra = "[scale]" if "scale.workers(" in code else ""
+    package = f"{PROJECT['name']}{extra}~={PROJECT['version']}"
+    return f"""\
 # @title Set-up: run this first
 # /// script
 # requires-python = "{PROJECT["requires-python"]}"
-# dependencies = ["{PACKAGE}", "pip"]
+# dependencies = ["{package}", "pip"]
 # ///
-%pip install -q {PACKAGE}"""
+%pip install -q "{package}\""""
 
 
 def addresses(path: Path) -> dict[str, str]:
@@ -60,18 +67,17 @@ def absolute(target: str, page: Path) -> str:
 
 def published(path: Path) -> NotebookNode:
     """A copy of a lesson that runs on its own."""
-    nb = copy.deepcopy(nbformat.read(path, as_version=4))
+    nb = nbformat.read(path, as_version=4)
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(
-                r"\]\(([^)\s]+)", lambda link: f"]({absolute(link[1], path)}", cell.source
-            )
-        cell.source = cell.source.replace(ADVICE, "# ModuleNotFoundError? Run the cell at the top first.")
+            cell.source = re.sub(r"\]\(([^)\s]+)", lambda link: f"]({absolute(link[1], path)}", cell.source)
+        cell.source = cell.source.replace(ADVICE, ADVICE_THERE)
     title, _, rest = nb.cells[0].source.partition("\n")
     bar = " | ".join(f"[{words}]({address})" for words, address in addresses(path).items())
     nb.cells[0].source = f"{title}\n\n{bar}\n{rest}"
     folded = {"cellView": "form", "jupyter": {"source_hidden": True}, "tags": ["nbval-ignore-output"]}
-    nb.cells.insert(0, nbformat.v4.new_code_cell(SET_UP, id="set-up", metadata=folded))
+    code = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
+    nb.cells.insert(0, nbformat.v4.new_code_cell(set_up(code), id="set-up", metadata=folded))
     return nb
 
 

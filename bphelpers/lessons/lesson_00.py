@@ -121,17 +121,22 @@ def _write(ax: Axes, said: int, label: int, height: float) -> None:
 
 def through_the_training(
     images: Array, labels: Labels, said: Sequence[Labels]
-) -> tuple[Callable[..., None], Callable[..., str]]:
+) -> tuple[Callable[..., Callable[..., None]], Callable[..., str]]:
     """Twenty images and what the network takes them for after so many passes: a picture, and its sentence."""
 
-    def draw(fig: Figure, passes: int) -> None:
+    def draw(fig: Figure, passes: int) -> Callable[..., None]:
         fig.set_layout_engine("none")  # the places are given
         room = {"left": 0.02, "right": 0.98, "top": 0.86, "bottom": 0.13, "hspace": 0.95}
-        axes = fig.subplots(2, 10, gridspec_kw=room).flat
-        for ax, image, label, answer in zip(axes, images, labels, said[passes], strict=False):
+        axes = fig.subplots(2, 10, gridspec_kw=room).ravel()
+        for ax, image in zip(axes, images, strict=False):
             _draw_image(ax, image)
-            _write(ax, answer, label, -0.34)
-        plots.titled(fig, describe(passes).split(". ")[0])
+
+        def update(passes: int) -> None:
+            for ax, label, answer in zip(axes, labels, said[passes], strict=False):
+                _write(ax, answer, label, -0.34)
+            plots.titled(fig, describe(passes).split(". ")[0])
+
+        return update
 
     def describe(passes: int) -> str:
         right = said[passes] == labels

@@ -348,24 +348,41 @@ def draw_layer(x: Array, W: Array, b: Array) -> Figure:
 
 
 BATCH = (
-    "A table with a row for each of three displays, a 3, an 8 and a 9, and a column for each of ten neurons."
-    " Where a display meets its own neuron, the sum is 1. All the others are -1 or less. The sum of the 9 and"
-    " the neuron for the 4 is framed: -3."
+    "Three tables. On the left the batch, with a row for each of three displays, a 3, an 8 and a 9. Above on the"
+    " right W transposed, with a column for each of ten neurons, and below it b. Where the row of a display meets"
+    " the column of a neuron stands its sum. Where a display meets its own neuron, the sum is 1. All the others"
+    " are -1 or less. The row of the 9 and the column of the neuron for the 4 are shaded: -2 + 2 + 2 - 2 + 0"
+    " + 2 + 2 = 4, and with the bias of -7 the sum where they meet is -3, framed."
 )
 
 
-def draw_batch(batch: Array, Z: Array) -> Figure:
-    """Every display with every neuron: the sums, and a frame around the one of the last and the 4."""
-    fig = plots.new_figure(6.8, 1.9)
-    ax = plots.blank_axes(fig, (-3.2, 15.2), (-2.85, 1.5), place=(0.0, 0.0, 1.0, 0.87), aspect="equal")
-    for k in range(10):
-        _display(ax, 1.5 * k, 0.95, _pulls(4 * DIGITS[k] - 2), 0.38)
-    for k, lit in enumerate(batch):
-        _display(ax, -1.7, -1.0 * k - 0.2, _lamps(lit), 0.38)
-    for (i, j), z in np.ndenumerate(Z):
-        _write_sum(ax, 1.5 * j, -1.0 * i - 0.2, int(z))
-    ax.add_patch(Rectangle((5.4, -2.65), 1.2, 0.9, fill=False, edgecolor=plots.INK, lw=1.2))
-    plots.titled(fig, "Three displays and ten neurons make thirty sums")
+def draw_batch(batch: Array, W: Array, b: Array) -> Figure:
+    """The product of a batch and W.T: each sum stands where its row and its column meet."""
+    fig = plots.new_figure(7.2, 4.2)
+    ax = plots.blank_axes(fig, (-9.4, 10.4), (-4.15, 6.5), place=(0.0, 0.0, 1.0, 0.92), aspect="equal")
+    segments, neurons = np.arange(7.0), np.arange(10.0)
+    left, top, bias_at, rows = segments - 7.6, 4.8 - 0.8 * segments, -1.0, -2.0 - 0.8 * np.arange(len(batch))
+    for corner, width, height in (((left[0] - 0.5, rows[-1] - 0.4), 7, 0.8), ((3.5, bias_at - 0.35), 1, 6.55)):
+        ax.add_patch(Rectangle(corner, width, height, color="#e8e8e8", lw=0))
+    for k, (row, bias) in enumerate(zip(W, b.tolist(), strict=True)):
+        _display(ax, neurons[k], 5.9, _pulls(row), 0.36)
+        for y, weight, colour in zip(top, row.tolist(), _pulls(row), strict=True):
+            ax.text(neurons[k], y, _signed(weight), ha="center", va="center", size=8.5, color=colour)
+        ax.text(neurons[k], bias_at, _signed(bias), ha="center", va="center", size=8.5)
+    for y, lit, sums in zip(rows, batch, batch @ W.T + b, strict=True):
+        _display(ax, -8.9, y, _lamps(lit), 0.3)
+        _write_row(ax, left, y, lit, [plots.INK] * 7, 8.5)
+        for x, z in zip(neurons, sums.tolist(), strict=True):
+            _write_sum(ax, x, y, z)
+    for words, x, y in (("batch", -4.6, -1.1), ("$W^T$", -1.2, 2.4), ("$b$", -1.2, bias_at)):
+        ax.text(x, y, words, ha="center", va="center", size=11)
+    products = (batch[-1] * W[4]).tolist()
+    adding = " + ".join(map(_signed, products)).replace("+ \N{MINUS SIGN}", "\N{MINUS SIGN} ")
+    total = f"{sum(products)} \N{MINUS SIGN} {-b[4]} = {_signed(sum(products) + int(b[4]))}"
+    told = f"The 9 and the neuron for the 4:\n\n{adding} = {sum(products)}\nand with the bias  {total}"
+    ax.text(-9.0, 4.8, told, va="top", size=9, linespacing=1.4)
+    ax.add_patch(Rectangle((3.5, rows[-1] - 0.4), 1, 0.8, fill=False, edgecolor=plots.INK, lw=1.2))
+    plots.titled(fig, "Each sum stands where a display's row meets a neuron's column")
     return fig
 
 

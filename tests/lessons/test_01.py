@@ -67,6 +67,7 @@ def test_the_still_pictures_show_the_slider_before_and_after(words):
         f"{F.sigmoid(lesson_01._neuron_of_3(dark, -9)[d]):.2f}" for dark, d in ((0, 8), (-2, 9), (-2, 8))
     ]
     assert found == ["0.73", "0.27", "0.05"] and all(a in lesson_01.BEFORE_AND_AFTER for a in found)
+    assert [half.axes[0].get_xlabel().split()[-1] for half in fig.subfigs] == ["0", "-2"]
     # Before the weights were doubled, the 3 was half a point above its line.
     assert BOTH[3] - (BOTH[3] + BOTH[9]) / 2 == 0.5 and "½ above" in words
 
@@ -96,16 +97,25 @@ def test_the_picture_of_a_layer_is_w_by_x_plus_b(lesson):
 
 
 def test_the_picture_of_a_batch_is_z_and_its_frame_holds_the_entry_that_is_worked_out(lesson, words):
-    ax = lesson_01.draw_batch(lesson.batch, lesson.Z).axes[0]
-    assert _numbers(ax) == lesson.Z.ravel().tolist()
+    ax = lesson_01.draw_batch(lesson.batch, lesson.W, lesson.b).axes[0]
+    rows = [np.r_[lit, sums] for lit, sums in zip(lesson.batch, lesson.Z, strict=True)]
+    columns = [np.r_[weights, bias] for weights, bias in zip(lesson.W, lesson.b, strict=True)]
+    assert _numbers(ax) == np.concatenate([*columns, *rows]).tolist()
     assert np.array_equal(lesson.batch, DIGITS[[3, 8, 9]]) and lesson.Z.shape == (3, 10)
     np.testing.assert_array_equal(lesson.Z[2], lesson.W @ DIGITS[9] + lesson.b)
     own = np.arange(10) == np.array([[3], [8], [9]])
     assert (lesson.Z[own] == 1).all() and lesson.Z[~own].max() == -1
-    (frame,) = (patch for patch in ax.patches if isinstance(patch, Rectangle))
+    (frame,) = (one for one in ax.patches if isinstance(one, Rectangle) and not one.get_fill())
     inside = [text.get_text() for text in ax.texts if frame.get_bbox().contains(*text.get_position())]
     assert inside == ["−3"] and lesson.Z[2, 4] == lesson.W[4] @ DIGITS[9] + lesson.b[4] == -3
-    assert "The framed −3 is `Z[2, 4]`" in words and lesson_01.BATCH.endswith("framed: -3.")
+    shaded = [one.get_bbox() for one in ax.patches if isinstance(one, Rectangle) and one.get_fill()]
+    within = [[t.get_text() for t in ax.texts if box.contains(*t.get_position())] for box in shaded]
+    told = [[int(t.replace("−", "-")) for t in texts] for texts in within]
+    assert told == [lesson.batch[2].tolist(), [*lesson.W[4], lesson.b[4]]]
+    sentence = next(t.get_text() for t in ax.texts if t.get_text().startswith("The 9"))
+    assert sentence.endswith("−2 + 2 + 2 − 2 + 0 + 2 + 2 = 4\nand with the bias  4 − 7 = −3")
+    assert (lesson.batch[2] * lesson.W[4]).tolist() == [-2, 2, 2, -2, 0, 2, 2] and lesson.b[4] == -7
+    assert "The framed −3 is `Z[2, 4]`" in words and lesson_01.BATCH.endswith("-3, framed.")
 
 
 def test_ten_times_as_large_is_surer_and_says_the_same():

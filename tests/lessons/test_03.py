@@ -1,5 +1,7 @@
 """Lesson 03 and its pages: slopes and walks, the limit of the rate, units, where walks end, bowls."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -414,3 +416,20 @@ def test_a_walk_that_changes_its_start_in_place_is_told_so(capsys):
 def test_other_right_gradients_are_right(answer, capsys):
     check("03.2", answer)
     assert "right: the same numbers" in capsys.readouterr().out
+
+
+def test_the_slopes_of_exercise_03_1_are_what_their_names_say():
+    for slope, w in (
+        (lesson_03._twice_the_distance, 5.0),
+        (lesson_03._steeper, -1.0),
+        (lesson_03._two_slopes, np.array([4.0, -2.0])),
+    ):
+        said = eval(re.sub("^the slopes? ", "", slope.__name__), {"w": w})
+        np.testing.assert_array_equal(slope(w), said)
+
+
+def test_the_map_of_two_prices_is_the_loss():
+    rng = np.random.default_rng(0)
+    X, y, prices = rng.normal(size=(5, 2)), rng.normal(size=5), rng.normal(size=(20, 2))
+    losses = [np.mean((X @ price - y) ** 2) for price in prices]
+    np.testing.assert_allclose(lesson_03._quadratic(X, y)(*prices.T), losses, rtol=1e-12)

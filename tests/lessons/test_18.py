@@ -286,7 +286,7 @@ def test_climbing_and_evolving_from_thirty_starts(lesson):
 
 
 def test_every_picture_of_the_widget_says_its_angle(lesson):
-    for values in lesson.asked.frames():
+    for values in lesson.asked.frames(most=12):
         fig = plots.new_figure(7.4, 3.4)
         lesson_18.draw_questions(fig, **values)
         cosine = lesson_18.expected_cosine(values["questions"], values["weights"])

@@ -104,8 +104,11 @@ def solution_faults(lesson: Lesson, run: Run) -> list[str]:
     return [f"{key}: {text!r}" for key, text in said.items() if not text.startswith(f"{key}: right")]
 
 
-def slider_faults(run: Run) -> list[str]:
-    """Positions of the sliders, over the whole range of each, at which the picture or its words fail."""
+def slider_faults(run: Run, most: int | None = None) -> list[str]:
+    """Positions of the sliders, over the whole range of each, at which the picture or its words fail.
+
+    ``most`` positions of each slider are visited, its ends among them: all of them take minutes in a lesson.
+    """
     candidates = [value for _, value in run.shown] + list(run.namespace.values())
     figures = {id(value): value for value in candidates if isinstance(value, live.LiveFigure)}
     faults = []
@@ -113,7 +116,7 @@ def slider_faults(run: Run) -> list[str]:
         warnings.simplefilter("error")
         for figure in figures.values():
             with _rendered_now_and_then(figure):
-                for number, position in enumerate(figure.frames()):
+                for number, position in enumerate(figure.frames(most)):
                     if figure.error is not None:
                         faults.append(f"{position}: {type(figure.error).__name__}: {figure.error}")
                     elif number % 8 == 0 and (_pixels(_drawn(figure))[..., :3] != redrawn(figure)).any():

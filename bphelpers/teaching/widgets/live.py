@@ -6,7 +6,7 @@ the picture in one ``ipywidgets.Image``: nothing flickers, and it works wherever
 
 import io
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ipywidgets
@@ -129,12 +129,13 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         """
         return BlittedFigure(self._draw, new_figure(*self._size), self.defaults).fig
 
-    def frames(self) -> Iterator[dict[str, Any]]:
+    def frames(self, most: int | None = None) -> Iterator[dict[str, Any]]:
         """Every position worth testing: each slider over its whole range, then all corners.
 
-        Yields the values. The widget is moved there before, and put back to the start at the end.
+        Yields the values. The widget is moved there before, and put back to the start at the end. ``most`` is
+        how many positions of a slider to take, evenly spread, its ends among them.
         """
-        ranges = {name: slider.positions(one) for name, one in self.sliders.items()}
+        ranges = {name: _spread(slider.positions(one), most) for name, one in self.sliders.items()}
         path = [self.defaults | {name: value} for name, values in ranges.items() for value in values]
         ends = [dict.fromkeys((values[0], values[-1])) for values in ranges.values()]
         path += [dict(zip(ranges, corner, strict=True)) for corner in itertools.product(*ends)]
@@ -179,3 +180,9 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         view = View(png.getvalue(), str(self._describe(**values)))
         self._figure = figure
         return view
+
+
+def _spread(values: Sequence[Any], most: int | None) -> Sequence[Any]:
+    if most is None or len(values) <= most:
+        return values
+    return [values[round(k * (len(values) - 1) / (most - 1))] for k in range(most)]
