@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.15 python3.14 python3.13 python3.12 python3.1
 	if $$p -c '' >/dev/null 2>&1; then echo $$p; break; fi; done)
 RUN := $(if $(PYTHON),$(PYTHON) run.py,@echo "No Python found: install Python 3.11 or newer." >&2; false)
 
-.PHONY: help lab test test-all check lint notebooks lock test-matrix test-wheel bench clean
+.PHONY: help lab test test-all check lint notebooks lock test-matrix test-wheel site test-site bench clean
 help:
 	@$(RUN) --help
 
@@ -39,6 +39,13 @@ test-matrix:
 # make test-wheel ARGS="--python 3.13": on one Python
 test-wheel:
 	@$(RUN) test-wheel $(ARGS)
+
+# make site LESSON=05: one lesson only, to look at it
+site:
+	@$(RUN) site $(LESSON)
+
+test-site:
+	@$(RUN) test-site $(ARGS)
 
 bench:
 	@$(RUN) bench

@@ -147,7 +147,9 @@ LONG = ("all_mutants", "all_pages", "ten_starts")
 def pytest_addoption(parser: pytest.Parser) -> None:
     more = "all mutants, all lessons in Chromium, and training from ten starts"
     parser.addoption("--all", action="store_true", help=f"also {more}")
-    parser.addoption("--site", nargs="?", const="build/site/html", help="the built site instead (run.py test-site)")
+    parser.addoption(
+        "--site", nargs="?", const="build/site/html", help="the built site instead (run.py test-site)"
+    )
 
 
 def has_torch() -> bool:

@@ -30,7 +30,10 @@ def test_each_position_has_its_picture_and_words(tmp_path: Path) -> None:
     assert pictures.keys() == words.keys() and len(set(pictures.values())) == 8
     assert 'src="there/2-0.png" alt="2 of &lt;a&gt;" width="200" height="100"' in piece
     steps = [json.loads(html.unescape(found)) for found in re.findall('data-steps="(.*?)"', piece)]
-    assert steps == [{"places": [0, 1, 2, 3], "said": ["0", "1", "2", "3"]}, {"places": [0, 1], "said": ["a", "b"]}]
+    assert steps == [
+        {"places": [0, 1, 2, 3], "said": ["0", "1", "2", "3"]},
+        {"places": [0, 1], "said": ["a", "b"]},
+    ]
     assert live.values == {"n": 2, "kind": "a"}
 
 

@@ -94,7 +94,11 @@ def visit(browser, site):
 def state(box) -> list[str | None]:
     """What is seen, what is read out, and what stands for the picture."""
     image = box.locator("img")
-    return [image.get_attribute("src"), box.locator("[role=status]").text_content(), image.get_attribute("alt")]
+    return [
+        image.get_attribute("src"),
+        box.locator("[role=status]").text_content(),
+        image.get_attribute("alt"),
+    ]
 
 
 def test_page_moves_and_reads(name: str, visit) -> None:
@@ -211,7 +215,9 @@ def test_every_link_leads_somewhere(site: Path, request: pytest.FixtureRequest) 
         for link in page.links:
             parts = urlsplit(link)
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            apart = target.is_relative_to(site / "lite") and not (site / "lite").exists()  # built by run.py lite
+            apart = (
+                target.is_relative_to(site / "lite") and not (site / "lite").exists()
+            )  # built by run.py lite
             if parts.scheme or parts.netloc or apart:
                 continue
             checked += 1

@@ -47,6 +47,8 @@ COMMANDS = {
     "lock": "resolve both lock files anew from pyproject.toml",
     "test-matrix": "run the tests on Python 3.11 to 3.15 and with the oldest allowed dependencies",
     "test-wheel": "build the package as for the package index, and run the lessons with it alone",
+    "site": "make the course's pages in build/site/html (site 05: only lesson 05, to look at it)",
+    "test-site": "look at every page of the built site in Chromium; further arguments go to pytest",
     "bench": "measure speed against other libraries",
     "clean": "remove the environment and all caches",
 }
@@ -132,8 +134,12 @@ def dispatch(command: str, rest: list[str]) -> int:
         return bench(python, rest)
     if command in ("test-matrix", "test-wheel"):
         ensure_group(python, "dev", "nox")
+    if command in ("site", "test-site"):
+        ensure_group(python, "site", "axe_playwright_python, myst_nb, sphinx_book_theme, sphinxcontrib.katex")
     modules = {
         "check": ["tools.course.check"],
+        "site": ["tools.site"],
+        "test-site": ["pytest", "--site=build/site/html", "tests/test_site.py", "-s"],
         "notebooks": ["tools.notebooks"],
         "test-matrix": ["nox"],
         "test-wheel": ["nox", "--session", "wheel"],

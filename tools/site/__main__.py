@@ -69,7 +69,9 @@ def drawn(path: Path, stamp: str) -> Path:
     part.mkdir(parents=True)
     up = "../" * len(path.relative_to(ROOT).parent.parts)
     nb = nbformat.read(path, as_version=4)
-    begin = f"from tools.site import moving; moving.install({str(part)!r}, {up + PICTURES + '/' + room.name!r})"
+    begin = (
+        f"from tools.site import moving; moving.install({str(part)!r}, {up + PICTURES + '/' + room.name!r})"
+    )
     client = NotebookClient(
         nb,
         timeout=10 * CELL_TIMEOUT,
@@ -95,7 +97,9 @@ def with_moving(stored: NotebookNode, run: NotebookNode, name: str) -> NotebookN
         outputs, others = cell.get("outputs", []), new.get("outputs", [])
         ignored = "nbval-ignore-output" in cell.metadata.get("tags", [])
         if not ignored and list(map(said, outputs)) != list(map(said, others)):
-            raise Failed(f"{name}, cell {position}: prints something else than is stored; run.py check says more")
+            raise Failed(
+                f"{name}, cell {position}: prints something else than is stored; run.py check says more"
+            )
         for output, other in zip(outputs, others, strict=False):
             piece = other.get("data", {}).get("text/html", "")
             if piece.startswith('<div class="bp-'):

@@ -30,7 +30,12 @@ html_context = {"default_mode": "auto"}  # light or dark as the reader's system 
 html_copy_source = html_use_index = False
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"image_light": "_static/mark.svg", "image_dark": "_static/mark.svg", "text": project, "alt_text": ""},
+    "logo": {
+        "image_light": "_static/mark.svg",
+        "image_dark": "_static/mark.svg",
+        "text": project,
+        "alt_text": "",
+    },
     "navbar_persistent": [],
     "back_to_top_button": False,
     "repository_url": published.SOURCE,
@@ -47,9 +52,7 @@ html_theme_options = {
 
 def neighbours(app: Any, name: str, _: str, context: dict[str, Any], __: Any) -> None:
     """The arrows below a lesson lead to lessons, those below a deeper page back to its lesson."""
-    lessons = sorted(
-        doc for doc in app.env.found_docs if re.match(r"notebooks/\d\d_", doc)
-    )
+    lessons = sorted(doc for doc in app.env.found_docs if re.match(r"notebooks/\d\d_", doc))
     deeper = re.match(r"notebooks/deeper/(\d\d)_", name)
     if name in lessons:
         at = lessons.index(name)
@@ -59,7 +62,10 @@ def neighbours(app: Any, name: str, _: str, context: dict[str, Any], __: Any) ->
     else:
         return
     for key, doc in found.items():
-        link = doc and {"link": app.builder.get_relative_uri(name, doc), "title": app.env.titles[doc].astext()}
+        link = doc and {
+            "link": app.builder.get_relative_uri(name, doc),
+            "title": app.env.titles[doc].astext(),
+        }
         context[key] = link or None
 
 

@@ -1,6 +1,6 @@
-"""Runs in a lesson's kernel while the site is built: what moves is drawn ahead, so that a page needs no kernel.
+"""Runs in a lesson's kernel while the site is built: draws ahead what moves, so that a page needs no kernel.
 
-A live figure is drawn at each of its positions, or, where there are more than `MOST`, at evenly chosen ones. A
+A live figure is drawn at each of its positions, or, where there are over `MOST`, at evenly chosen ones. A
 playground's run is recorded: what Python answers to the page's own questions. `static/course.js` shows both.
 """
 
@@ -66,8 +66,7 @@ def live_figure(live: Any, room: Path, address: str) -> str:
         picture = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         picture.save(room / f"{key(place)}.png", "PNG", optimize=True)
     controls = "".join(
-        control(one, places, starts[name])
-        for (name, one), places in zip(moved.items(), kept, strict=True)
+        control(one, places, starts[name]) for (name, one), places in zip(moved.items(), kept, strict=True)
     )
     start, text = key(starts.values()), html.escape(str(live))
     width, height = picture.size
@@ -112,7 +111,9 @@ def control(one: Any, places: Sequence[int], start: int) -> str:
     """A range for a slider, a menu for a menu. Its value is the number of a picture's position."""
     label, said = html.escape(one.description), spelled(one)
     if hasattr(one, "options") and not hasattr(one, "continuous_update"):
-        options = (f'<option value="{k}"{" selected" * (k == start)}>{html.escape(said[k])}</option>' for k in places)
+        options = (
+            f'<option value="{k}"{" selected" * (k == start)}>{html.escape(said[k])}</option>' for k in places
+        )
         return f"<label><span>{label}</span><select>{''.join(options)}</select></label>"
     data = html.escape(for_script({"places": places, "said": [said[k] for k in places]}))
     now = html.escape(said[start])
@@ -136,15 +137,17 @@ def spelled(one: Any) -> list[str]:
 def playground(play: Any, room: Path, address: str) -> str:
     """A recorded run into a file, and the piece of a page that replays it."""
     moments = list(recorded(play))
-    packed = base64.b64encode(zlib.compress(b"".join(b"".join(buffers) for _, buffers in moments), 9)).decode()
+    packed = base64.b64encode(
+        zlib.compress(b"".join(b"".join(buffers) for _, buffers in moments), 9)
+    ).decode()
     told = [{"message": message, "sizes": list(map(len, buffers))} for message, buffers in moments]
     run = {"controls": play.controls, "moments": told, "bytes": packed}
     script = f"(window.bpRuns ??= {{}})[{json.dumps(address)}] = {json.dumps(run, ensure_ascii=False)};\n"
     (room / "run.js").write_text(script, encoding="utf-8")
     return (
         f'<div class="bp-recorded" data-run="{address}">\n<p>{html.escape(repr(play))}</p>\n'
-        "<p><em>This is a recorded run: Play, Step and the slider move through it. The real playground, which "
-        "trains and changes at your wish, runs in the notebook.</em></p>\n</div>"
+        "<p><em>This is a recorded run: Play, Step and the slider move through it. The real playground, "
+        "which trains and changes at your wish, runs in the notebook.</em></p>\n</div>"
     )
 
 

@@ -1,4 +1,4 @@
-"""The sources that Sphinx gets: each lesson with its bar and its place in the contents, the front page, the help."""
+"""The sources that Sphinx gets: each lesson with its bar and its place in the contents, and what is around."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def parted(table: str) -> str:
 
 
 def contents(table: str, chosen: Sequence[Path]) -> str:
-    """The contents beside each page: lessons in the parts that the map shows them in, then what stands apart."""
+    """The contents beside each page: lessons in the parts that the map shows, then what stands apart."""
     parts: dict[str, list[str]] = {}
     for part, lesson in re.findall(r"^\| *(\w*) *\| \[.*?\]\((.+?)\.ipynb\)", table, re.MULTILINE):
         part = part or list(parts)[-1]
