@@ -1,7 +1,7 @@
 """Build the course's pages: ``run.py site`` (``run.py site 03 05``: only these lessons).
 
-A lesson in which something moves is executed once. What it prints must be what is stored; its live figures and
-playgrounds then take the place of the sentences that stand for them (`moving`). Sphinx makes the pages.
+A lesson in which something moves is executed once. What it prints must be what is stored; then what moves
+takes the place of the sentences that stand for it (`moving`). Sphinx makes the pages.
 """
 
 from __future__ import annotations

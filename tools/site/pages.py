@@ -1,4 +1,4 @@
-"""The sources that Sphinx gets: each lesson with its bar and its place in the contents, and what is around."""
+"""The sources that Sphinx gets: each lesson with its bar and its place in the contents, and all around them."""
 
 from __future__ import annotations
 
