@@ -45,7 +45,7 @@ def install(folder: str, address: str) -> None:
         return {"text/plain": repr(widget), "text/html": draw(widget, room, f"{address}/{name}")}
 
     for kind in (LiveFigure, Playground):
-        kind._repr_mimebundle_ = shown
+        kind._repr_mimebundle_ = shown  # type: ignore[method-assign, assignment]
 
 
 # ---------------------------------------------------------------------------------------------- live figures

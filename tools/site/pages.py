@@ -1,4 +1,4 @@
-"""The sources that Sphinx gets: each lesson with its bar and its place in the contents, and all around them."""
+"""The sources that Sphinx gets: each lesson with its bar and its place in the contents, and the rest."""
 
 from __future__ import annotations
 
