@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.15 python3.14 python3.13 python3.12 python3.1
 	if $$p -c '' >/dev/null 2>&1; then echo $$p; break; fi; done)
 RUN := $(if $(PYTHON),$(PYTHON) run.py,@echo "No Python found: install Python 3.11 or newer." >&2; false)
 
-.PHONY: help lab test test-all check lint notebooks lock test-matrix test-wheel test-wasm lite bench clean
+.PHONY: help lab test test-all check lint notebooks lock test-matrix test-wheel test-wasm lite site test-site bench clean
 help:
 	@$(RUN) --help
 
@@ -46,6 +46,13 @@ test-wasm:
 
 lite:
 	@$(RUN) lite $(ARGS)
+
+# make site LESSON=05: one lesson only, to look at it
+site:
+	@$(RUN) site $(LESSON)
+
+test-site:
+	@$(RUN) test-site $(ARGS)
 
 bench:
 	@$(RUN) bench

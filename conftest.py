@@ -147,6 +147,9 @@ LONG = ("all_mutants", "all_pages", "ten_starts")
 def pytest_addoption(parser: pytest.Parser) -> None:
     more = "all mutants, all lessons in Chromium, and training from ten starts"
     parser.addoption("--all", action="store_true", help=f"also {more}")
+    parser.addoption(
+        "--site", nargs="?", const="build/site/html", help="the built site instead (run.py test-site)"
+    )
 
 
 def has_torch() -> bool:
@@ -159,6 +162,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     The same comparison with the numbers that PyTorch gave is always run: see tests/test_torch.py.
     """
     unwanted = (() if config.getoption("all") else LONG) + (() if has_torch() else ("torch",))
+    unwanted += () if config.getoption("site") else ("site",)
     left_out = {item for item in items if any(map(item.get_closest_marker, unwanted))}
     if left_out:
         items[:] = [item for item in items if item not in left_out]

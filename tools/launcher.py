@@ -49,6 +49,8 @@ COMMANDS = {
     "test-wheel": "build the package as for the package index, and run the lessons with it alone",
     "test-wasm": "every lesson under WebAssembly, compared with its stored outputs (test-wasm 05)",
     "lite": "build JupyterLite with the course in it (lite FOLDER; lite --help)",
+    "site": "make the course's pages in build/site/html (site 05: only lesson 05, to look at it)",
+    "test-site": "look at every page of the built site in Chromium; further arguments go to pytest",
     "bench": "measure speed against other libraries",
     "clean": "remove the environment and all caches",
 }
@@ -134,8 +136,12 @@ def dispatch(command: str, rest: list[str]) -> int:
         return bench(python, rest)
     if command in ("test-matrix", "test-wheel"):
         ensure_group(python, "dev", "nox")
+    if command in ("site", "test-site"):
+        ensure_group(python, "site", "axe_playwright_python, myst_nb, sphinx_book_theme, sphinxcontrib.katex")
     modules = {
         "check": ["tools.course.check"],
+        "site": ["tools.site"],
+        "test-site": ["pytest", "--site=build/site/html", "tests/test_site.py", "-s"],
         "notebooks": ["tools.notebooks"],
         "test-matrix": ["nox"],
         "test-wheel": ["nox", "--session", "wheel"],

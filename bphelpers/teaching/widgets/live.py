@@ -75,7 +75,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         fits = {"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
         self._picture = ipywidgets.Image(format="png", width=str(round(size[0] * DPI)), layout=fits)
         self._words = ipywidgets.HTML(layout={"margin": "0 0 0 4px"})
-        self._prefetcher = Prefetcher(self.sliders, self._picture, self._words, self._view, thread)
+        self._prefetcher = Prefetcher(self.sliders, self._picture, self._words, self.view, thread)
         self._reset = ipywidgets.Button(
             description="Reset", tooltip="Put every slider back to its start", layout={"width": "auto"}
         )
@@ -84,7 +84,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
             one.observe(lambda _: thread.run(self._changed), names="value")
 
         self._drawn = self.defaults
-        self._show(self._view(self.defaults))
+        self._show(self.view(self.defaults))
         self._default_text = self.text
         controls = ipywidgets.HBox(
             [*self.sliders.values(), self._reset], layout={"flex_flow": "row wrap", "align_items": "center"}
@@ -156,7 +156,7 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
     def _refresh(self) -> None:
         values = self._drawn = self.values
         try:
-            self._show(self._view(values))
+            self._show(self.view(values))
         except Exception as error:  # a learner's own draw may fail anywhere: the widget must outlive it
             spelled = (f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
                        for name, value in values.items())  # fmt: skip
@@ -168,7 +168,8 @@ class LiveFigure(ipywidgets.VBox):  # type: ignore[misc]
         self._prefetcher.show(view)
         self.text, self.error = view.text, None
 
-    def _view(self, values: dict[str, Any]) -> View:
+    def view(self, values: dict[str, Any]) -> View:
+        """The picture at these values and its sentence; the sliders stay where they are."""
         # Until all is done, what is on the figure is anybody's guess: after a failure, a new one is begun.
         figure, self._figure = self._figure, None
         if figure is None:
