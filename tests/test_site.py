@@ -22,10 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "site" / "html"
 
 #: What axe finds in the theme, and where: by the rule, what the node's markup must hold. All else is ours.
-THEME: dict[str, tuple[str, ...]] = {
-    "region": ('class="title logo__title"',),
-    "summary-name": ("toctree-toggle",),
-}
+THEME: dict[str, tuple[str, ...]] = {"region": ('class="title logo__title"',)}
 
 LOADED = "image => image.decode().then(() => image.naturalWidth > 0)"
 #: From the press of a key to the picture that it asks for, in milliseconds.

@@ -121,3 +121,20 @@ document.querySelectorAll(".bp-recorded").forEach((box) => near.observe(box));
 for (const link of document.querySelectorAll("[data-published]")) {
   if (location.protocol === "file:") link.href = link.dataset.published;
 }
+
+// ---------------------------------------------------------------------------------------- the page around it
+
+// The theme's marks that unfold the contents have no words of their own.
+for (const summary of document.querySelectorAll(".bd-sidenav summary")) {
+  const lesson = summary.closest("li").querySelector("a").textContent.trim();
+  summary.setAttribute("aria-label", `deeper pages of ${lesson}`);
+}
+
+// On the front page the scrubber opens where there is something to see.
+addEventListener("load", () => {
+  for (const place of document.querySelectorAll("[data-step]")) {
+    const slider = place.querySelector("input");
+    slider.value = Number(place.dataset.step) - 1;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+});
