@@ -175,7 +175,7 @@ def replayed(box) -> None:
     box.locator("[name=kind]").select_option("gradient")
     assert painted()[0] != seen[-1][0], "the lines of the gradient are those of the weights"
     box.locator("[name=check]").click()
-    assert "The gradient is" in box.locator(".verdict").text_content()
+    box.locator(".verdict", has_text="The gradient is").wait_for()
     box.locator("[name=reset]").click()
     assert slider.input_value() == "0"
     box.locator("[name=play]").click()
