@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sphinxcontrib import katex
+
 from tools import published
 from tools.site import pages
 
@@ -18,6 +20,7 @@ nb_execution_mode = "off"  # the lessons' stored outputs are what is shown
 
 # Formulas become HTML when the site is built: pages need no script for them, and no other machine.
 katex_prerender = True
+katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # seconds: node starts slowly on a busy machine
 katex_css_path = "katex/katex.min.css"
 
 html_theme = "sphinx_book_theme"
@@ -29,6 +32,7 @@ html_js_files = [("playground.js", {"defer": "defer"}), ("course.js", {"defer": 
 html_context = {"default_mode": "auto"}  # light or dark as the reader's system says, until they say otherwise
 html_copy_source = html_use_index = False
 html_show_sourcelink = False
+html_show_search_summary = False  # it would read each page found, which a browser refuses from the disk
 html_theme_options = {
     "logo": {
         "image_light": "_static/mark.svg",

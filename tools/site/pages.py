@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
+from docutils.nodes import make_id
 from myst_parser.mdit_to_docutils.base import default_slugify
 from nbformat import NotebookNode
 
@@ -52,11 +53,19 @@ def page(nb: NotebookNode, path: Path, chosen: Sequence[Path]) -> NotebookNode:
         for output in cell.get("outputs", []):
             if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
                 cell.metadata["mystnb"] = {"image": {"alt": alt}}
+            if piece := output.get("data", {}).get("text/html"):
+                output["data"]["text/html"] = re.sub(r'href="([^":#]+)\.ipynb(?:#([^"]*))?"', to_page, piece)
     if path.parent == LESSONS:
         deeper = [f"deeper/{other.stem}" for other in chosen if other.parent != LESSONS and same(other, path)]
         if deeper:
             nb.cells.append(nbformat.v4.new_markdown_cell(toctree(deeper), id="contents"))
     return nb
+
+
+def to_page(link: re.Match[str]) -> str:
+    """The address of a page for a link that an output holds, which Sphinx does not read."""
+    heading = unquote(html.unescape(link[2] or "")).replace("-", " ")
+    return f'href="{link[1]}.html{"#" * bool(heading)}{make_id(heading)}"'
 
 
 def same(one: Path, other: Path) -> bool:
