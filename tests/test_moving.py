@@ -28,7 +28,8 @@ def test_each_position_has_its_picture_and_words(tmp_path: Path) -> None:
     assert words == {f"{n}-{k}": f"{n} of <{kind}>" for n in range(4) for k, kind in enumerate("ab")}
     pictures = {path.stem: Image.open(path).convert("RGB").tobytes() for path in tmp_path.glob("*.png")}
     assert pictures.keys() == words.keys() and len(set(pictures.values())) == 8
-    width, height = Image.open(tmp_path / "2-0.png").size
+    with Image.open(tmp_path / "2-0.png") as picture:
+        width, height = picture.size
     assert f'src="there/2-0.png" alt="2 of &lt;a&gt;" width="{width}" height="{height}"' in piece
     assert width == 2 * height >= 200
     steps = [json.loads(html.unescape(found)) for found in re.findall('data-steps="(.*?)"', piece)]
